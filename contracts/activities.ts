@@ -1,0 +1,142 @@
+import type { RunConfigInput } from './config.ts';
+
+/**
+ * Activities as workflows see them. Inputs are keys, outputs are references and counts: the state itself is in Postgres.
+ * Each activity first looks for the row that its key committed before, and returns that: a retry changes nothing.
+ */
+
+export interface RunKey {
+  /** The run's id, which is also the workflow id of `trainingRun`. */
+  readonly run: string;
+}
+export interface EpochKey extends RunKey {
+  /** 1-based. */
+  readonly epoch: number;
+}
+/** `step` counts from 1 through the whole run. */
+export interface StepKey extends EpochKey {
+  readonly step: number;
+}
+/** Round 0 is the first rollout of a step; backfill counts from 1. */
+export interface RoundKey extends StepKey {
+  readonly round: number;
+}
+export interface ShardKey extends RoundKey {
+  readonly shard: number;
+}
+
+/** What `prepareRun` decided: all that the workflow needs of the configuration. */
+export interface RunPlan {
+  readonly name: string;
+  readonly policy: string;
+  readonly sampler: string;
+  readonly curriculum: string;
+  readonly epochs: number;
+  readonly stepsPerEpoch: number;
+  readonly totalSteps: number;
+  readonly maxBackfillRounds: number;
+  /** Slices of the warm start; 0 when there is none. */
+  readonly warmStartSlices: number;
+  /** Steps after which the policy is evaluated (the last one included; step 0 always is). */
+  readonly evaluateAt: readonly number[];
+  /** Splits evaluated at the start and the end; the first one also in between. */
+  readonly splits: readonly string[];
+  /** Last step that is wholly committed: a resumed run goes on after it. */
+  readonly committedStep: number;
+}
+
+export interface SelectedBatch {
+  readonly groups: number;
+  readonly shards: number;
+  /** Dynamic sampling is on (false: still the seeded shuffle). */
+  readonly active: boolean;
+}
+
+export interface RolloutSummary {
+  readonly completions: number;
+  readonly generatedTokens: number;
+  readonly seconds: number;
+}
+
+export interface ScoreSummary {
+  readonly groups: number;
+  readonly reward: number;
+  readonly rewardStd: number;
+  readonly exactMatch: number;
+}
+
+export interface FilterOutcome {
+  readonly kept: number;
+  readonly dropped: number;
+  /** Shards of the next round to roll out; 0 when enough groups are kept or no round is left. */
+  readonly backfillShards: number;
+}
+
+export interface CurriculumSummary {
+  readonly version: number;
+  readonly active: boolean;
+  /** Mastery and weights as short texts for the UI, e.g. `format .99 · name .91 · key .84 · value .62`. */
+  readonly mastery: string;
+  readonly weights: string;
+}
+
+export interface GradientSummary {
+  /** Skipped: no group was kept; the policy stays as it was. */
+  readonly skipped: boolean;
+  readonly reward: number;
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly keptGroups: number;
+  readonly groups: number;
+  readonly generatedTokens: number;
+  readonly seconds: number;
+}
+
+export interface WarmStartKey extends RunKey {
+  /** 1-based. */
+  readonly slice: number;
+}
+export interface WarmStartSummary {
+  readonly slice: number;
+  readonly steps: number;
+  readonly loss: number;
+  readonly tokens: number;
+}
+
+export interface EvaluationKey extends StepKey {
+  readonly split: string;
+}
+export interface EvaluationSummary {
+  readonly n: number;
+  readonly exactMatch: number;
+  readonly exactMatchLow: number;
+  readonly exactMatchHigh: number;
+  readonly reward: number;
+}
+
+export interface ExportSummary {
+  readonly policySha256: string;
+  readonly folder: string;
+}
+
+/** Light work: Postgres and arithmetic; task queue `<queue>`. */
+export interface LightActivities {
+  prepareRun(input: RunKey & { readonly config: RunConfigInput }): Promise<RunPlan>;
+  selectBatch(input: StepKey): Promise<SelectedBatch>;
+  scoreRewards(input: RoundKey): Promise<ScoreSummary>;
+  filterGroups(input: RoundKey): Promise<FilterOutcome>;
+  updateCurriculum(input: StepKey): Promise<CurriculumSummary>;
+  /** Records how the run ended when it did not complete. */
+  recordOutcome(
+    input: RunKey & { readonly state: 'failed' | 'stopped'; readonly reason: string },
+  ): Promise<void>;
+}
+
+/** Work of the policy engine, one at a time per worker; task queue `<queue>-gpu`. */
+export interface AcceleratorActivities {
+  warmStart(input: WarmStartKey): Promise<WarmStartSummary>;
+  rollout(input: ShardKey): Promise<RolloutSummary>;
+  gradientStep(input: StepKey): Promise<GradientSummary>;
+  evaluatePolicy(input: EvaluationKey): Promise<EvaluationSummary>;
+  exportPolicy(input: StepKey): Promise<ExportSummary>;
+}

@@ -1,0 +1,158 @@
+import type { ValueMatch } from './reward.ts';
+import type { CurriculumName, SamplerName, SamplingOptions } from './sampling.ts';
+
+export const LOSS_TYPES = ['dapo', 'grpo', 'dr_grpo', 'bnpo'] as const;
+/** How the token losses are averaged; names as in TRL. */
+export type LossType = (typeof LOSS_TYPES)[number];
+
+export const SCALE_REWARDS = ['group', 'batch', 'none'] as const;
+/** What an advantage is divided by; names as in TRL. */
+export type ScaleRewards = (typeof SCALE_REWARDS)[number];
+
+export const TRAIN_MODES = ['full', 'lora'] as const;
+export type TrainMode = (typeof TRAIN_MODES)[number];
+
+/** Shape of a Llama policy that starts from random weights. */
+export interface RandomPolicy {
+  readonly hiddenSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly keyValueHeads: number;
+  readonly intermediateSize: number;
+  readonly vocabularySize: number;
+}
+
+/** Independent probabilities with which the built-in generator spoils a demonstration, per slot or call. */
+export interface DemonstrationNoise {
+  /** A value is left as the user wrote it instead of normalised. */
+  readonly rawValue: number;
+  /** Each call after the first is dropped. */
+  readonly droppedCall: number;
+  /** One parameter is missing. */
+  readonly missingParameter: number;
+  /** The distractor's name is called. */
+  readonly wrongTool: number;
+  /** Tags or JSON are broken. */
+  readonly brokenFormat: number;
+}
+
+/** One phase of supervised cold start. */
+export interface WarmStartPhase {
+  /** `builtin` (an endless seeded stream of demonstrations) or a file of samples. */
+  readonly data: string;
+  /** Optimiser steps. */
+  readonly steps: number;
+  /** Learning rate at the first and the last step of the phase; linear between. */
+  readonly learningRate: number;
+  readonly finalLearningRate: number;
+  /** Tokens (prompt and completion) of one batch, at most. */
+  readonly batchTokens: number;
+  /** Levels of the built-in generator that are drawn, evenly. */
+  readonly levels: readonly number[];
+  readonly noise: DemonstrationNoise;
+}
+
+/** How often the policy is evaluated between the start and the end: every n steps, at epoch ends, or at halvings of the run (…, ¼, ½, 1). */
+export type EvaluationSchedule = number | 'epoch' | 'halving' | 'none';
+
+/**
+ * Everything that decides a run, with all defaults filled in; stored with the run.
+ * Files and flags may write any key in snake_case, kebab-case or camelCase; names follow TRL and verl where they have one.
+ */
+export interface RunConfig {
+  /** Seed of everything random in the run. */
+  readonly seed: number;
+
+  // — policy
+  /** `builtin`, a Hugging Face folder, or `random` (see {@link RunConfig.randomPolicy}). */
+  readonly policy: string;
+  readonly randomPolicy: RandomPolicy;
+  readonly trainMode: TrainMode;
+  readonly loraRank: number;
+  readonly loraAlpha: number;
+
+  // — data
+  /** `builtin` or a file of samples (rlla parquet or JSON). */
+  readonly data: string;
+  /** Held-out samples: `auto` (built-in splits, or a seeded part of the data) or a file. */
+  readonly evalData: string;
+  /** Samples of the built-in corpus. */
+  readonly corpusSize: number;
+  /** Shares of the built-in corpus's levels 0, 1, 2, 3 (and 4). */
+  readonly levelMix: readonly number[];
+  /** Held-out samples of each split. */
+  readonly evalSize: number;
+  /** Samples whose prompt is longer (tokens) are rejected and counted. */
+  readonly maxPromptLength: number;
+  readonly maxCompletionLength: number;
+
+  // — cold start
+  readonly warmStart: readonly WarmStartPhase[];
+
+  // — schedule
+  readonly numTrainEpochs: number;
+  /** Stops after so many steps; −1: no limit (TRL). */
+  readonly maxSteps: number;
+  /** Prompts (groups) of one step (verl: train_batch_size). */
+  readonly trainBatchSize: number;
+  /** Completions of one prompt, G (TRL: num_generations; verl: rollout.n). At least 2. */
+  readonly numGenerations: number;
+  readonly evalSchedule: EvaluationSchedule;
+
+  // — rollout
+  readonly temperature: number;
+  readonly topP: number;
+  /** Groups of one rollout activity at most: the most that a crash can lose. */
+  readonly rolloutShardSize: number;
+
+  // — DSCL
+  readonly sampler: SamplerName;
+  readonly sampling: Omit<SamplingOptions, 'sampler'>;
+  readonly curriculum: CurriculumName;
+  /** Rate of mastery's moving average. */
+  readonly masteryRate: number;
+  readonly valueMatch: ValueMatch;
+  /** Drop groups whose rewards are all equal (verl: algorithm.filter_groups.enable). */
+  readonly filterGroups: boolean;
+  /** Groups rolled out at first, as a multiple of trainBatchSize. */
+  readonly oversample: number;
+  /** Further rounds of rollout until trainBatchSize groups are kept (verl: max_num_gen_batches). */
+  readonly maxBackfillRounds: number;
+
+  // — objective
+  readonly scaleRewards: ScaleRewards;
+  /** Added to the standard deviation. */
+  readonly advantageFloor: number;
+  readonly lossType: LossType;
+  /** Lower clip range ε. */
+  readonly epsilon: number;
+  /** Upper clip range ε_high. */
+  readonly epsilonHigh: number;
+  /** Weight of the KL term to the policy at the start. */
+  readonly beta: number;
+  /** Optimiser steps on each batch, µ. */
+  readonly numIterations: number;
+  readonly maskTruncatedCompletions: boolean;
+  /** Cap of the truncated importance weight between rollout and trainer; 0 switches it off. */
+  readonly importanceSamplingCap: number;
+
+  // — optimiser
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+  readonly adamEpsilon: number;
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+  /** Tokens of one micro-batch at most, padding included. */
+  readonly microBatchTokens: number;
+
+  // — machine
+  /** Threads of ONNX Runtime; 0: all cores. */
+  readonly threads: number;
+  /** Checkpoints kept besides those at epoch ends (TRL: save_total_limit). */
+  readonly saveTotalLimit: number;
+}
+
+/** What a user writes: any part of the configuration. */
+export type RunConfigInput = { readonly [key: string]: unknown };

@@ -1,0 +1,199 @@
+import type { ArtifactRef } from './artifacts.ts';
+import type { LossType, TrainMode } from './config.ts';
+import type { ChatMessage } from './sample.ts';
+
+/** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
+export interface PolicyRef {
+  /** Artifact: a JSON manifest that names each file of the base HF folder with its hash ({@link BaseManifest}). */
+  readonly base: ArtifactRef;
+  /** Artifact: safetensors with the trained tensors, fp32. Null: the base itself. */
+  readonly weights: ArtifactRef | null;
+  /** Artifact: safetensors with AdamW's moments (`m.<tensor>`, `v.<tensor>`) and the step count. Null: a fresh optimiser. */
+  readonly optimizer: ArtifactRef | null;
+}
+
+/** The files of a HF folder by name, each an artifact (`config.json`, `tokenizer.json`, `model.safetensors`, …). */
+export interface BaseManifest {
+  readonly files: { readonly [name: string]: ArtifactRef };
+}
+
+/** What trains. */
+export interface TrainableOptions {
+  readonly mode: TrainMode;
+  readonly loraRank: number;
+  readonly loraAlpha: number;
+  /** Seed of LoRA's initial A matrices. */
+  readonly seed: number;
+}
+
+export interface SamplingParameters {
+  /** 0: greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  readonly maxNewTokens: number;
+}
+
+/** One prompt to complete. */
+export interface GenerationPrompt {
+  readonly ids: readonly number[];
+  /** One 53-bit seed per completion wanted; a completion's randomness depends on its seed alone. */
+  readonly seeds: readonly number[];
+}
+
+export interface GenerationRequest {
+  readonly policy: PolicyRef;
+  readonly trainable: TrainableOptions;
+  readonly prompts: readonly GenerationPrompt[];
+  readonly sampling: SamplingParameters;
+}
+
+/** `stop`: ended with EOS, which is part of `ids`; `length`: cut off. */
+export type FinishReason = 'stop' | 'length';
+
+export interface GeneratedCompletion {
+  /** Index into the request's prompts. */
+  readonly prompt: number;
+  /** Index into that prompt's seeds. */
+  readonly index: number;
+  /** Completion tokens, EOS included. Kept to the loss: text is never tokenised again. */
+  readonly ids: readonly number[];
+  /** Log-probability of each token under the sampling distribution at temperature as asked, before top-p. */
+  readonly logprobs: readonly number[];
+  readonly finishReason: FinishReason;
+}
+
+export interface AdamWOptions {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
+  readonly maxGradNorm: number;
+}
+
+export interface ObjectiveOptions {
+  readonly lossType: LossType;
+  readonly epsilon: number;
+  readonly epsilonHigh: number;
+  /** KL weight to the base policy (k3 estimator); 0 skips the reference forward pass. */
+  readonly beta: number;
+  readonly numIterations: number;
+  readonly importanceSamplingCap: number;
+  /** Temperature of the rollout: log-probabilities are of logits / temperature. */
+  readonly temperature: number;
+  /** L_max of `dr_grpo`. */
+  readonly maxCompletionLength: number;
+}
+
+/** One rollout as the loss sees it. */
+export interface TrainingSequence {
+  readonly promptIds: readonly number[];
+  readonly completionIds: readonly number[];
+  /** From the rollout, one per completion token. */
+  readonly rolloutLogprobs: readonly number[];
+  readonly advantage: number;
+  /** Left out of the loss (cut-off completions); still counted where a loss type counts sequences. */
+  readonly masked: boolean;
+}
+
+export interface GradientRequest {
+  readonly policy: PolicyRef;
+  readonly trainable: TrainableOptions;
+  readonly sequences: readonly TrainingSequence[];
+  readonly objective: ObjectiveOptions;
+  readonly optimizer: AdamWOptions;
+  /** Tokens of one micro-batch at most, padding included. Does not change the result beyond fp32 rounding. */
+  readonly microBatchTokens: number;
+}
+
+export interface GradientResult {
+  readonly policy: PolicyRef;
+  readonly loss: number;
+  /** Global L2 norm before clipping. */
+  readonly gradNorm: number;
+  /** Mean entropy (nats) of the policy at completion tokens. */
+  readonly entropy: number;
+  /** Mean k3 estimate to the base policy; null when beta is 0. */
+  readonly kl: number | null;
+  /** Shares of active tokens whose ratio was clipped below and above. */
+  readonly clipRatioLow: number;
+  readonly clipRatioHigh: number;
+  /** Tokens computed, prompts included, padding excluded. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** A demonstration as token ids. */
+export interface Demonstration {
+  readonly promptIds: readonly number[];
+  /** EOS included. */
+  readonly completionIds: readonly number[];
+}
+
+/** Several optimiser steps of supervised learning; loss is the mean over completion tokens of each batch. */
+export interface SuperviseRequest {
+  readonly policy: PolicyRef;
+  readonly trainable: TrainableOptions;
+  /** One entry per optimiser step, each with its own learning rate. */
+  readonly batches: readonly {
+    readonly demonstrations: readonly Demonstration[];
+    readonly optimizer: AdamWOptions;
+  }[];
+  readonly microBatchTokens: number;
+}
+
+export interface SuperviseResult {
+  readonly policy: PolicyRef;
+  /** Mean loss of the first and of the last tenth of the steps, and of all. */
+  readonly firstLoss: number;
+  readonly lastLoss: number;
+  readonly meanLoss: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** How far a long call has come. Reported from the policy thread; also proof that it still makes progress. */
+export interface EngineProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly unit: 'tokens' | 'sequences' | 'steps';
+}
+
+export interface EngineCallOptions {
+  readonly onProgress?: (progress: EngineProgress) => void;
+  /** Stops the call at the next token or micro-batch; the call rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The policy engine, hosted in a worker thread. Calls are run one after another.
+ * Same request, same machine: same bytes. Weights enter and leave as artifacts, never as arguments.
+ */
+export interface PolicyEngine {
+  generate(
+    request: GenerationRequest,
+    options?: EngineCallOptions,
+  ): Promise<readonly GeneratedCompletion[]>;
+  gradientStep(request: GradientRequest, options?: EngineCallOptions): Promise<GradientResult>;
+  supervise(request: SuperviseRequest, options?: EngineCallOptions): Promise<SuperviseResult>;
+  /** Writes a HF folder (LoRA merged) with `model.safetensors`; returns its hash. */
+  export(
+    policy: PolicyRef,
+    trainable: TrainableOptions,
+    folder: string,
+  ): Promise<{ readonly sha256: string }>;
+  /** Ends the thread; pending calls reject. */
+  close(): Promise<void>;
+}
+
+/** A policy's text side, pure JavaScript: fast enough for the main thread. */
+export interface PolicyText {
+  /** Chat messages to prompt ids, with the generation prompt, by the policy's own chat template. */
+  encodePrompt(messages: readonly ChatMessage[]): number[];
+  /** Completion text to ids, EOS appended. */
+  encodeCompletion(text: string): number[];
+  /** Ids to text; EOS and other special tokens left out. */
+  decode(ids: readonly number[]): string;
+  readonly contextLength: number;
+  readonly eosIds: readonly number[];
+}

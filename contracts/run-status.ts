@@ -1,0 +1,59 @@
+import type { PerSubTask } from './reward.ts';
+
+export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'stopped'] as const;
+/** `stopped`: ended or interrupted by the user; `resume` goes on. */
+export type RunState = (typeof RUN_STATES)[number];
+
+export interface EvaluationStatus {
+  readonly epoch: number;
+  /** 0: before training. */
+  readonly step: number;
+  /** `heldout`: never trained on by this run; `unseen`: names and words that the shipped policy never saw either. */
+  readonly split: string;
+  readonly n: number;
+  readonly exactMatch: number;
+  /** 95% interval (Wilson). */
+  readonly exactMatchLow: number;
+  readonly exactMatchHigh: number;
+  readonly reward: number;
+  /** Mean sub-scores. */
+  readonly scores: PerSubTask;
+}
+
+/** `toolsample status RUN --json`. Stable: fields are added, never changed. */
+export interface RunStatus {
+  readonly run: string;
+  readonly state: RunState;
+  readonly epoch: number;
+  readonly step: number;
+  readonly totalSteps: number;
+  /** Hash of the exported `model.safetensors`; null until completed. */
+  readonly policySha256: string | null;
+  /** The exported HF folder; null until completed. */
+  readonly policyFolder: string | null;
+  readonly generatedTokens: number;
+  readonly evaluations: readonly EvaluationStatus[];
+  /** The step that was committed last; null before the first. */
+  readonly lastStep: StepStatus | null;
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  /** Why the run failed or stopped. */
+  readonly reason: string | null;
+}
+
+export interface StepStatus {
+  readonly step: number;
+  readonly reward: number;
+  readonly rewardStd: number;
+  readonly fracRewardZeroStd: number;
+  readonly groups: number;
+  readonly keptGroups: number;
+  readonly mastery: PerSubTask<number | null>;
+  readonly weights: PerSubTask;
+  readonly generatedTokens: number;
+  readonly loss: number | null;
+  /** Seconds spent in rollout, in the gradient step, and from the step's start to its commit. */
+  readonly rolloutSeconds: number;
+  readonly gradientSeconds: number;
+  readonly wallSeconds: number;
+}
