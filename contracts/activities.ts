@@ -43,6 +43,8 @@ export interface RunPlan {
   readonly splits: readonly string[];
   /** Last step that is wholly committed: a resumed run goes on after it. */
   readonly committedStep: number;
+  /** Set by the worker, not by `prepareRun`: the server knows our search attributes. Absent: do without. */
+  readonly searchAttributes?: boolean;
 }
 
 export interface SelectedBatch {
@@ -126,9 +128,13 @@ export interface LightActivities {
   scoreRewards(input: RoundKey): Promise<ScoreSummary>;
   filterGroups(input: RoundKey): Promise<FilterOutcome>;
   updateCurriculum(input: StepKey): Promise<CurriculumSummary>;
-  /** Records how the run ended when it did not complete. */
+  /** Records how the run ended when it did not complete, or that it waits (`paused`) or goes on (`running`). */
   recordOutcome(
-    input: RunKey & { readonly state: 'failed' | 'stopped'; readonly reason: string },
+    input: RunKey & {
+      readonly state: 'failed' | 'stopped' | 'paused' | 'running';
+      /** Shown by `status`; empty for `running`. */
+      readonly reason: string;
+    },
   ): Promise<void>;
 }
 

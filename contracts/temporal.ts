@@ -1,0 +1,25 @@
+/** Workflow types, as any Temporal client in any language names them. */
+export const TRAINING_RUN = 'trainingRun';
+export const TRAINING_EPOCH = 'trainingEpoch';
+
+/** The task queue of the accelerator's activities beside the one of light work. */
+export function acceleratorQueue(taskQueue: string): string {
+  return `${taskQueue}-gpu`;
+}
+
+/** Workflow id of one epoch's child workflow. */
+export function epochWorkflowId(run: string, epoch: number): string {
+  return `${run}/epoch-${epoch}`;
+}
+
+/**
+ * Search attributes of both workflows. A server knows them once the worker (or `toolsample up`) has registered them;
+ * on a server that refuses, workflows do without ({@link import('./activities.ts').RunPlan.searchAttributes}).
+ */
+export const SEARCH_ATTRIBUTES = {
+  run: { name: 'ToolsampleRun', type: 'KEYWORD' },
+  policy: { name: 'ToolsamplePolicy', type: 'KEYWORD' },
+  sampler: { name: 'ToolsampleSampler', type: 'KEYWORD' },
+  epoch: { name: 'ToolsampleEpoch', type: 'INT' },
+  reward: { name: 'ToolsampleReward', type: 'DOUBLE' },
+} as const;
