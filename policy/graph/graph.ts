@@ -1,0 +1,196 @@
+import {
+  encodeModel,
+  type AttributeValue,
+  type Dimension,
+  type ElementType,
+  type InitializerRecord,
+  type NodeRecord,
+} from './onnx-format.ts';
+
+/** A value in a graph under construction; nothing is computed before a session runs the graph. */
+export interface Tensor {
+  readonly graph: Graph;
+  readonly name: string;
+  readonly type: ElementType;
+  /** Names stand for sizes that are known only at run time; equal names mean equal sizes. */
+  readonly shape: readonly Dimension[];
+}
+
+/** One operation as the autodiff sees it. */
+export interface Operation {
+  readonly opType: string;
+  /** Null: an optional input left out. */
+  readonly inputs: readonly (Tensor | null)[];
+  readonly outputs: readonly Tensor[];
+  readonly attributes: { readonly [name: string]: AttributeValue };
+}
+
+/** An ONNX graph under construction: a list of operations in the order in which they were emitted. */
+export interface Graph {
+  readonly operations: Operation[];
+  readonly nodes: NodeRecord[];
+  readonly inputs: Tensor[];
+  readonly outputs: Tensor[];
+  readonly initializers: InitializerRecord[];
+  /** Scalars and small constants already made, by value: the same constant is written once. */
+  readonly constants: Map<string, Tensor>;
+  /** The operation that made a tensor, by the tensor's name. */
+  readonly producers: Map<string, Operation>;
+}
+
+export function createGraph(): Graph {
+  return {
+    operations: [],
+    nodes: [],
+    inputs: [],
+    outputs: [],
+    initializers: [],
+    constants: new Map(),
+    producers: new Map(),
+  };
+}
+
+/** Declares a feed. */
+export function input(
+  graph: Graph,
+  name: string,
+  type: ElementType,
+  shape: readonly Dimension[],
+): Tensor {
+  const tensor = { graph, name, type, shape };
+  graph.inputs.push(tensor);
+  return tensor;
+}
+
+/** Declares what `run` can fetch, under a name of its own. */
+export function output(tensor: Tensor, name: string): void {
+  const { graph } = tensor;
+  graph.nodes.push({
+    name,
+    domain: '',
+    opType: 'Identity',
+    inputs: [tensor.name],
+    outputs: [name],
+    attributes: {},
+  });
+  graph.outputs.push({ ...tensor, name });
+}
+
+/** Data that is part of the model. The graph keeps a reference to `data`, no copy. */
+export function initializer(
+  graph: Graph,
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  data: ArrayBufferView,
+): Tensor {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  graph.initializers.push({ name, type, dims, data: { kind: 'inline', bytes } });
+  return { graph, name, type, shape: dims };
+}
+
+/** Data in a file next to the model (`file` relative to the model's folder; offset and length in bytes): memory-mapped on loading. */
+export function externalInitializer(
+  graph: Graph,
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+  place: { readonly file: string; readonly offset: number; readonly length: number },
+): Tensor {
+  graph.initializers.push({ name, type, dims, data: { kind: 'external', ...place } });
+  return { graph, name, type, shape: dims };
+}
+
+/** A float scalar (shape []). */
+export function scalar(graph: Graph, value: number): Tensor {
+  return constant(graph, `float:${value}`, 'float32', [], () => Float32Array.of(value));
+}
+
+/** A vector of integers, as shapes and indices are. */
+export function integers(graph: Graph, values: readonly number[]): Tensor {
+  return constant(graph, `ints:${values.join(',')}`, 'int64', [values.length], () =>
+    BigInt64Array.from(values, BigInt),
+  );
+}
+
+/** An integer scalar (shape []). */
+export function integer(graph: Graph, value: number): Tensor {
+  return constant(graph, `int:${value}`, 'int64', [], () => BigInt64Array.of(BigInt(value)));
+}
+
+function constant(
+  graph: Graph,
+  key: string,
+  type: ElementType,
+  dims: readonly number[],
+  data: () => ArrayBufferView,
+): Tensor {
+  const known = graph.constants.get(key);
+  if (known !== undefined) return known;
+  const made = initializer(graph, `constant.${graph.constants.size}`, type, dims, data());
+  graph.constants.set(key, made);
+  return made;
+}
+
+/** What one emitted output is like. */
+export interface OutputSpec {
+  readonly type: ElementType;
+  readonly shape: readonly Dimension[];
+}
+
+const MICROSOFT_OPS: ReadonlySet<string> = new Set(['FusedMatMul', 'RotaryEmbedding', 'QuickGelu']);
+
+/**
+ * Emits an operation. Names are numbered in the order of emission, so equal code gives equal bytes.
+ * Operations that ONNX Runtime defines itself get the domain `com.microsoft`.
+ */
+export function emit(
+  graph: Graph,
+  opType: string,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly OutputSpec[],
+  attributes: { readonly [name: string]: AttributeValue } = {},
+): Tensor[] {
+  const id = `${opType}.${graph.nodes.length}`;
+  const made = outputs.map((spec, i) => ({
+    graph,
+    name: outputs.length === 1 ? id : `${id}.${i}`,
+    type: spec.type,
+    shape: spec.shape,
+  }));
+  graph.nodes.push({
+    name: id,
+    domain: MICROSOFT_OPS.has(opType) ? 'com.microsoft' : '',
+    opType,
+    inputs: inputs.map((tensor) => tensor?.name ?? ''),
+    outputs: made.map((tensor) => tensor.name),
+    attributes,
+  });
+  const operation: Operation = { opType, inputs, outputs: made, attributes };
+  graph.operations.push(operation);
+  for (const tensor of made) graph.producers.set(tensor.name, operation);
+  return made;
+}
+
+/** {@link emit} for operations with one output. */
+export function emitOne(
+  graph: Graph,
+  opType: string,
+  inputs: readonly (Tensor | null)[],
+  spec: OutputSpec,
+  attributes: { readonly [name: string]: AttributeValue } = {},
+): Tensor {
+  const [made] = emit(graph, opType, inputs, [spec], attributes);
+  if (made === undefined) throw new Error('emit returns as many tensors as it is given specs');
+  return made;
+}
+
+/** The graph as ONNX bytes, for `InferenceSession.create`. */
+export function serialize(graph: Graph): Uint8Array {
+  return encodeModel({
+    nodes: graph.nodes,
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    initializers: graph.initializers,
+  });
+}
