@@ -23,3 +23,22 @@ export const SEARCH_ATTRIBUTES = {
   epoch: { name: 'ToolsampleEpoch', type: 'INT' },
   reward: { name: 'ToolsampleReward', type: 'DOUBLE' },
 } as const;
+
+/** Signals of `trainingRun`; each takes effect at the next step's (or warm-start slice's) boundary. */
+export const RUN_SIGNALS = { pause: 'pause', continue: 'continue', stop: 'stop' } as const;
+
+/** Query of both workflows; answers {@link RunProgress}. */
+export const PROGRESS_QUERY = 'progress';
+
+/** Failure type of a run that ended because `stop` was asked for; starting it again goes on. */
+export const STOPPED = 'Stopped';
+
+export interface RunProgress {
+  /** What is under way, e.g. `epoch 2 of 5` or `step 17: rollout`. */
+  readonly phase: string;
+  readonly epoch: number;
+  /** Last step that was committed. */
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly paused: boolean;
+}

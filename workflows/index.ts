@@ -1,0 +1,3 @@
+/** The workflow types that a worker registers: what this file exports, and nothing else. */
+export { trainingEpoch } from './training-epoch.ts';
+export { trainingRun } from './training-run.ts';
