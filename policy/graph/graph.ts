@@ -16,13 +16,31 @@ export interface Tensor {
   readonly shape: readonly Dimension[];
 }
 
-/** One operation as the autodiff sees it. */
+/**
+ * A part of a tensor's gradient: a tensor, or a function that adds the part onto what is summed so far
+ * (null: nothing yet), where that is cheaper than making the part and adding it.
+ */
+export type GradientPart = Tensor | ((sum: Tensor | null) => Tensor);
+
+/**
+ * The vector-Jacobian product of an operation: the gradients of its outputs (null: not needed by the loss) in, a part for each
+ * input out. `wanted` says for which inputs a part is used; null in the other places.
+ */
+export type VjpRule = (
+  operation: Operation,
+  gradients: readonly (Tensor | null)[],
+  wanted: readonly boolean[],
+) => readonly (GradientPart | null)[];
+
+/** One operation as the autodiff sees it: a node, or several that have a gradient of their own as a whole. */
 export interface Operation {
   readonly opType: string;
   /** Null: an optional input left out. */
   readonly inputs: readonly (Tensor | null)[];
   readonly outputs: readonly Tensor[];
   readonly attributes: { readonly [name: string]: AttributeValue };
+  /** Instead of the rule for `opType`. */
+  readonly vjp?: VjpRule;
 }
 
 /** An ONNX graph under construction: a list of operations in the order in which they were emitted. */
@@ -183,6 +201,23 @@ export function emitOne(
   const [made] = emit(graph, opType, inputs, [spec], attributes);
   if (made === undefined) throw new Error('emit returns as many tensors as it is given specs');
   return made;
+}
+
+/**
+ * Makes autodiff see all that led from `inputs` to `outputs` as one operation with a gradient of its own,
+ * for what has a cheaper one than its parts.
+ */
+export function withGradient(
+  name: string,
+  inputs: readonly Tensor[],
+  outputs: readonly Tensor[],
+  vjp: VjpRule,
+): void {
+  const operation: Operation = { opType: name, inputs, outputs, attributes: {}, vjp };
+  for (const tensor of outputs) {
+    tensor.graph.producers.set(tensor.name, operation);
+  }
+  outputs[0]?.graph.operations.push(operation);
 }
 
 /** The graph as ONNX bytes, for `InferenceSession.create`. */

@@ -1,4 +1,4 @@
-import { emit, emitOne, integer, integers, scalar, type Tensor } from './graph.ts';
+import { emit, emitOne, integer, integers, scalar, withGradient, type Tensor } from './graph.ts';
 import type { Dimension } from './onnx-format.ts';
 
 /*
@@ -121,8 +121,13 @@ export function reshape(x: Tensor, target: readonly number[], shape: readonly Di
   return emitOne(x.graph, 'Reshape', [x, integers(x.graph, target)], { type: x.type, shape });
 }
 
-/** Gives `x` the run-time shape of `like`. */
-export function reshapeLike(x: Tensor, like: Tensor): Tensor {
+/**
+ * Gives `x` the shape of `like`. With a constant target where one can say it: asking for `like`'s shape at run time
+ * would keep `like` in memory until then.
+ */
+export function reshapeBack(x: Tensor, like: Tensor): Tensor {
+  const target = like.shape.map((d, i) => (typeof d === 'number' ? d : x.shape[i] === d ? 0 : -1));
+  if (target.filter((d) => d === -1).length <= 1) return reshape(x, target, like.shape);
   return emitOne(x.graph, 'Reshape', [x, shapeOf(like)], { type: x.type, shape: like.shape });
 }
 
@@ -189,6 +194,18 @@ export function scatterRows(base: Tensor, indices: Tensor, updates: Tensor): Ten
   const column = reshape(indices, [-1, 1], [dimension(updates, 0), 1]);
   const spec = { type: base.type, shape: base.shape };
   return emitOne(base.graph, 'ScatterND', [base, column, updates], spec);
+}
+
+/**
+ * Rows of a matrix by number, each at most once: [N, H] and indices [R] → [R, H].
+ * As {@link gather}, with a cheaper gradient.
+ */
+export function selectRows(x: Tensor, indices: Tensor): Tensor {
+  const rows = gather(x, indices);
+  withGradient('selectRows', [x], [rows], (_operation, [g]) => [
+    g === null || g === undefined ? null : scatterRows(zerosLike(x), indices, g),
+  ]);
+  return rows;
 }
 
 /** Zeros in the run-time shape of `x`. */

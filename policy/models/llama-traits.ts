@@ -1,0 +1,91 @@
+/** What tells one Llama-architecture policy from another. */
+export interface LlamaTraits {
+  readonly hidden: number;
+  readonly layers: number;
+  /** Query heads. */
+  readonly heads: number;
+  /** Key and value heads; divides `heads`. */
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** Width of the gated feed-forward layer. */
+  readonly ffn: number;
+  readonly vocab: number;
+  readonly ropeTheta: number;
+  readonly rmsEps: number;
+  /** The output layer is the embedding table. */
+  readonly tied: boolean;
+}
+
+/** What a tensor is for; decides its start value, its weight decay and whether LoRA adapts it. */
+export type TensorRole = 'embedding' | 'projection' | 'residual-projection' | 'norm' | 'head';
+
+export interface TensorSpec {
+  /** Hugging Face's name. */
+  readonly name: string;
+  /** Matrices as [out, in]. */
+  readonly dims: readonly number[];
+  readonly role: TensorRole;
+}
+
+export const EMBEDDING = 'model.embed_tokens.weight';
+export const FINAL_NORM = 'model.norm.weight';
+export const HEAD = 'lm_head.weight';
+
+/** The names of one layer's tensors. */
+export function layerNames(layer: number): {
+  readonly [
+    key in
+      | 'inputNorm'
+      | 'query'
+      | 'key'
+      | 'value'
+      | 'attentionOutput'
+      | 'postNorm'
+      | 'gate'
+      | 'up'
+      | 'down'
+  ]: string;
+} {
+  const prefix = `model.layers.${layer}`;
+  return {
+    inputNorm: `${prefix}.input_layernorm.weight`,
+    query: `${prefix}.self_attn.q_proj.weight`,
+    key: `${prefix}.self_attn.k_proj.weight`,
+    value: `${prefix}.self_attn.v_proj.weight`,
+    attentionOutput: `${prefix}.self_attn.o_proj.weight`,
+    postNorm: `${prefix}.post_attention_layernorm.weight`,
+    gate: `${prefix}.mlp.gate_proj.weight`,
+    up: `${prefix}.mlp.up_proj.weight`,
+    down: `${prefix}.mlp.down_proj.weight`,
+  };
+}
+
+/** Every tensor of a policy, in a fixed order. A tied policy has no `lm_head.weight`. */
+export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
+  const { hidden, ffn, vocab } = traits;
+  const queries = traits.heads * traits.headDim;
+  const keys = traits.kvHeads * traits.headDim;
+  const specs: TensorSpec[] = [{ name: EMBEDDING, dims: [vocab, hidden], role: 'embedding' }];
+  for (let layer = 0; layer < traits.layers; layer++) {
+    const names = layerNames(layer);
+    specs.push(
+      { name: names.inputNorm, dims: [hidden], role: 'norm' },
+      { name: names.query, dims: [queries, hidden], role: 'projection' },
+      { name: names.key, dims: [keys, hidden], role: 'projection' },
+      { name: names.value, dims: [keys, hidden], role: 'projection' },
+      { name: names.attentionOutput, dims: [hidden, queries], role: 'residual-projection' },
+      { name: names.postNorm, dims: [hidden], role: 'norm' },
+      { name: names.gate, dims: [ffn, hidden], role: 'projection' },
+      { name: names.up, dims: [ffn, hidden], role: 'projection' },
+      { name: names.down, dims: [hidden, ffn], role: 'residual-projection' },
+    );
+  }
+  specs.push({ name: FINAL_NORM, dims: [hidden], role: 'norm' });
+  if (!traits.tied) specs.push({ name: HEAD, dims: [vocab, hidden], role: 'head' });
+  return specs;
+}
+
+/** Elements of a tensor. */
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((product, d) => product * d, 1);
+}

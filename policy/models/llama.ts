@@ -1,0 +1,122 @@
+import type { Tensor } from '../graph/graph.ts';
+import {
+  add,
+  dimension,
+  gather,
+  matMul,
+  mul,
+  reshape,
+  rmsNorm,
+  rotary,
+  selectRows,
+  silu,
+  transpose,
+} from '../graph/operations.ts';
+import type { Dimension } from '../graph/onnx-format.ts';
+import { EMBEDDING, FINAL_NORM, HEAD, layerNames, type LlamaTraits } from './llama-traits.ts';
+
+/**
+ * What a Llama forward pass is made of besides its architecture. Training, prefill and decode differ only here:
+ * where weights come from, whether a projection has an adapter, and what a query may look at.
+ */
+export interface LlamaParts {
+  readonly traits: LlamaTraits;
+  /** A tensor of the policy by its Hugging Face name. */
+  readonly weight: (name: string) => Tensor;
+  /** x [..., in] through the projection of that name → [..., out]. */
+  readonly project: (x: Tensor, name: string) => Tensor;
+  /** Absolute positions of the tokens: [B, T], or [1] for the first of consecutive ones. */
+  readonly positions: Tensor;
+  /** cos and sin of {@link ropeTable}: [positions, headDim / 2]. */
+  readonly cos: Tensor;
+  readonly sin: Tensor;
+  /** q [B, heads, T, hd] and this pass's k, v [B, kvHeads, T, hd], rotated → [B, heads, T, hd]. */
+  readonly attend: (q: Tensor, k: Tensor, v: Tensor, layer: number) => Tensor;
+}
+
+/** x · weightᵀ, the plain {@link LlamaParts.project}. */
+export function linear(x: Tensor, weight: Tensor): Tensor {
+  return matMul(x, weight, { transB: true });
+}
+
+/** cos and sin of position · θ^(−2i/headDim) for positions 0 … length − 1, each [length, headDim / 2]. */
+export function ropeTable(
+  traits: LlamaTraits,
+  length: number,
+): { cos: Float32Array; sin: Float32Array } {
+  const half = traits.headDim / 2;
+  const cos = new Float32Array(length * half);
+  const sin = new Float32Array(length * half);
+  for (let position = 0; position < length; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = position * traits.ropeTheta ** ((-2 * i) / traits.headDim);
+      cos[position * half + i] = Math.cos(angle);
+      sin[position * half + i] = Math.sin(angle);
+    }
+  }
+  return { cos, sin };
+}
+
+/** [B, T, heads·hd] → [B, heads, T, hd]. */
+function splitHeads(x: Tensor, heads: number, width: number): Tensor {
+  const shape = [dimension(x, 0), dimension(x, 1), heads, width];
+  return transpose(reshape(x, [0, 0, heads, width], shape), [0, 2, 1, 3]);
+}
+
+/** [B, heads, T, hd] → [B, T, heads·hd]. */
+function mergeHeads(x: Tensor): Tensor {
+  const width = Number(dimension(x, 1)) * Number(dimension(x, 3));
+  return reshape(
+    transpose(x, [0, 2, 1, 3]),
+    [0, 0, width],
+    [dimension(x, 0), dimension(x, 2), width],
+  );
+}
+
+/** One decoder layer. With `rows`, only these rows of the flattened [B·T] leave it, as [R, hidden]. */
+export function llamaLayer(parts: LlamaParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
+  const { traits, weight, project, positions, cos, sin } = parts;
+  const names = layerNames(layer);
+  const normed = rmsNorm(x, weight(names.inputNorm), traits.rmsEps);
+  const heads = (name: string, count: number): Tensor =>
+    splitHeads(project(normed, name), count, traits.headDim);
+  const q = rotary(heads(names.query, traits.heads), positions, cos, sin);
+  const k = rotary(heads(names.key, traits.kvHeads), positions, cos, sin);
+  const v = heads(names.value, traits.kvHeads);
+  const attended = mergeHeads(parts.attend(q, k, v, layer));
+  const chosen = (whole: Tensor): Tensor =>
+    rows === undefined ? whole : selectRows(flatten(whole), rows);
+  const after = add(chosen(x), project(chosen(attended), names.attentionOutput));
+  const inner = rmsNorm(after, weight(names.postNorm), traits.rmsEps);
+  const gated = mul(silu(project(inner, names.gate)), project(inner, names.up));
+  return add(after, project(gated, names.down));
+}
+
+function flatten(x: Tensor): Tensor {
+  const width = Number(dimension(x, -1));
+  const shape: Dimension[] = [x.shape.slice(0, -1).join('*'), width];
+  return reshape(x, [-1, width], shape);
+}
+
+/**
+ * Token ids [B, T] to hidden states after the last norm: [B, T, hidden], or [R, hidden] at `rows` (indices b·T + t).
+ * Behind its attention, the last layer is computed at `rows` only.
+ */
+export function llamaHidden(parts: LlamaParts, ids: Tensor, rows?: Tensor): Tensor {
+  const { traits, weight } = parts;
+  let x = gather(weight(EMBEDDING), ids);
+  for (let layer = 0; layer < traits.layers; layer++) {
+    x = llamaLayer(parts, x, layer, layer === traits.layers - 1 ? rows : undefined);
+  }
+  return rmsNorm(x, weight(FINAL_NORM), traits.rmsEps);
+}
+
+/** The output layer's weight [vocab, hidden]: the embedding's where tied. */
+export function headWeight(parts: Pick<LlamaParts, 'traits' | 'weight'>): Tensor {
+  return parts.weight(parts.traits.tied ? EMBEDDING : HEAD);
+}
+
+/** Hidden states [..., hidden] to logits [..., vocab]. */
+export function llamaLogits(parts: Pick<LlamaParts, 'traits' | 'weight'>, hidden: Tensor): Tensor {
+  return linear(hidden, headWeight(parts));
+}
