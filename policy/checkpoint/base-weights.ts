@@ -1,0 +1,108 @@
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { WeightTensor } from '../models/initial-weights.ts';
+import { tensorSpecs, type TensorSpec } from '../models/llama-traits.ts';
+import { parseArchitecture, type PolicyArchitecture } from './architecture.ts';
+import { readText, weightFiles, type CheckpointFiles } from './checkpoint-files.ts';
+import { firstNonFinite } from './float-formats.ts';
+import { checkpointError } from './safetensors-header.ts';
+import { openSafetensors, type SafetensorsReader } from './safetensors.ts';
+
+/** Tensors that old checkpoints carry although they can be computed, or that repeat a tied embedding. */
+const REDUNDANT = /(^lm_head\.weight|rotary_emb\.inv_freq)$/;
+
+/** The architecture that a checkpoint's `config.json` states. @throws ToolsampleError `checkpoint` */
+export async function readArchitecture(files: CheckpointFiles): Promise<PolicyArchitecture> {
+  const text = await readText(files, 'config.json');
+  if (text === undefined) {
+    throw new ToolsampleError('checkpoint', 'file is missing', { at: { file: 'config.json' } });
+  }
+  return parseArchitecture(text);
+}
+
+/**
+ * Loads every tensor of a checkpoint as fp32.
+ * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown, of the wrong shape or type, cut off, NaN or infinite
+ */
+export async function loadBaseWeights(
+  files: CheckpointFiles,
+  architecture: PolicyArchitecture,
+): Promise<Map<string, WeightTensor>> {
+  const readers = new Map<string, SafetensorsReader>();
+  const open: SafetensorsReader[] = [];
+  try {
+    for (const name of await weightFiles(files)) {
+      const reader = await openSafetensors(files.paths[name]!, name);
+      open.push(reader);
+      for (const tensor of reader.header.entries.keys()) readers.set(tensor, reader);
+    }
+    const specs = tensorSpecs(architecture.traits);
+    checkShapes(specs, readers, open[0]!.label);
+    const weights = new Map<string, WeightTensor>();
+    for (const { name, dims } of specs) {
+      const reader = readers.get(name)!;
+      const data = finiteNumbers((await reader.read(name)).data, name, reader.label);
+      weights.set(name, { dims, data });
+    }
+    return weights;
+  } finally {
+    for (const reader of open) await reader.close();
+  }
+}
+
+/** The data as fp32. @throws ToolsampleError `checkpoint` when a number is NaN or infinite, or the data are integers */
+export function finiteNumbers(
+  data: Float32Array | Int32Array,
+  name: string,
+  file: string,
+): Float32Array {
+  if (!(data instanceof Float32Array)) {
+    throw checkpointError(file, 'holds integers where weights are expected', name);
+  }
+  const bad = firstNonFinite(data);
+  if (bad >= 0) {
+    throw checkpointError(
+      file,
+      `holds ${data[bad]} at element ${bad}`,
+      name,
+      'the training that made this checkpoint diverged, or the file is damaged',
+    );
+  }
+  return data;
+}
+
+function checkShapes(
+  expected: readonly TensorSpec[],
+  readers: ReadonlyMap<string, SafetensorsReader>,
+  mainFile: string,
+): void {
+  for (const { name, dims: shape } of expected) {
+    const reader = readers.get(name);
+    if (reader === undefined) {
+      throw checkpointError(
+        mainFile,
+        'tensor is missing',
+        name,
+        'config.json says that the policy has it: is the checkpoint complete?',
+      );
+    }
+    const actual = reader.header.entries.get(name)!.shape;
+    if (actual.length !== shape.length || actual.some((size, axis) => size !== shape[axis])) {
+      throw checkpointError(
+        reader.label,
+        `shape is [${actual.join(', ')}], config.json asks for [${shape.join(', ')}]`,
+        name,
+        'config.json and weights must come from the same checkpoint',
+      );
+    }
+  }
+  const known = new Set(expected.map((spec) => spec.name));
+  for (const [name, reader] of readers) {
+    if (known.has(name) || REDUNDANT.test(name)) continue;
+    throw checkpointError(
+      reader.label,
+      'unknown tensor',
+      name,
+      'leaving it out would change what the policy computes; only plain Llama checkpoints are supported',
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { BaseManifest } from '../../contracts/policy.ts';
+
+/** The files of a checkpoint by their names in a HF folder, wherever their bytes lie. Plain data: may cross threads. */
+export interface CheckpointFiles {
+  readonly paths: { readonly [name: string]: string };
+}
+
+/** Files that belong to a policy besides its weights; everything else in a folder is left alone. */
+export const COMPANION_FILES = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+] as const;
+
+export const SINGLE_WEIGHTS = 'model.safetensors';
+export const SHARD_INDEX = 'model.safetensors.index.json';
+const WEIGHT_FILE = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
+
+const MAX_TEXT_BYTES = 128 * 1024 * 1024;
+
+/**
+ * The policy files of a HF folder.
+ * @throws ToolsampleError `not-found` without such a folder, `checkpoint` when a necessary file is missing
+ */
+export async function folderFiles(folder: string): Promise<CheckpointFiles> {
+  const names = await readdir(folder).catch((cause: unknown) => {
+    throw new ToolsampleError('not-found', 'no such folder', {
+      at: { file: folder },
+      hint: 'give the path of a Hugging Face model folder',
+      cause,
+    });
+  });
+  const wanted = names
+    .filter((name) => isCompanion(name) || name === SHARD_INDEX || WEIGHT_FILE.test(name))
+    .sort();
+  const files = { paths: Object.fromEntries(wanted.map((name) => [name, join(folder, name)])) };
+  for (const name of ['config.json', 'tokenizer.json', SINGLE_WEIGHTS]) {
+    const present =
+      wanted.includes(name) || (name === SINGLE_WEIGHTS && wanted.includes(SHARD_INDEX));
+    if (present) continue;
+    throw new ToolsampleError('checkpoint', 'file is missing', {
+      at: { file: join(folder, name) },
+      hint: 'a policy folder has config.json, model.safetensors, tokenizer.json and usually tokenizer_config.json',
+    });
+  }
+  return files;
+}
+
+/**
+ * The files behind a base manifest, verified by the store.
+ * @throws ToolsampleError `not-found` or `corrupt-artifact` from the store
+ */
+export async function manifestFiles(
+  base: ArtifactRef,
+  store: ArtifactStore,
+): Promise<CheckpointFiles> {
+  const text = new TextDecoder().decode(await store.get(base));
+  const manifest = JSON.parse(text) as BaseManifest;
+  const paths: Record<string, string> = {};
+  for (const [name, ref] of Object.entries(manifest.files)) paths[name] = await store.path(ref);
+  return { paths };
+}
+
+/** Whether a file name is one of {@link COMPANION_FILES}. */
+export function isCompanion(name: string): boolean {
+  return COMPANION_FILES.some((known) => known === name);
+}
+
+/**
+ * Reads a text file of a checkpoint; undefined when the checkpoint has none of that name.
+ * @throws ToolsampleError `checkpoint` when unreadable or absurdly large
+ */
+export async function readText(files: CheckpointFiles, name: string): Promise<string | undefined> {
+  const path = files.paths[name];
+  if (path === undefined) return undefined;
+  try {
+    const { size } = await stat(path);
+    if (size <= MAX_TEXT_BYTES) return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ToolsampleError('checkpoint', 'cannot be read', { at: { file: path }, cause });
+  }
+  throw new ToolsampleError('checkpoint', `larger than ${MAX_TEXT_BYTES} bytes`, {
+    at: { file: path },
+  });
+}
+
+/** A JSON object among a checkpoint's files; empty when the file is absent. @throws ToolsampleError `code` when malformed */
+export async function readJsonObject(
+  files: CheckpointFiles,
+  name: string,
+  code: 'checkpoint' | 'tokenizer',
+): Promise<Record<string, unknown>> {
+  const text = await readText(files, name);
+  if (text === undefined) return {};
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new ToolsampleError(code, 'is not valid JSON', { at: { file: name }, cause });
+  }
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
+    return parsed as Record<string, unknown>;
+  }
+  throw new ToolsampleError(code, 'is not a JSON object', { at: { file: name } });
+}
+
+/** The safetensors files of a checkpoint, in the order of their names. @throws ToolsampleError `checkpoint` */
+export async function weightFiles(files: CheckpointFiles): Promise<string[]> {
+  if (files.paths[SINGLE_WEIGHTS] !== undefined) return [SINGLE_WEIGHTS];
+  const { weight_map: map } = await readJsonObject(files, SHARD_INDEX, 'checkpoint');
+  const listed: unknown[] = Object.values(typeof map === 'object' && map !== null ? map : {});
+  const names = [...new Set(listed.map(String))].sort();
+  for (const name of names) {
+    if (!WEIGHT_FILE.test(name) || files.paths[name] === undefined) {
+      throw new ToolsampleError('checkpoint', `names a file that is not there: ${name}`, {
+        at: { file: SHARD_INDEX },
+      });
+    }
+  }
+  if (names.length === 0) {
+    throw new ToolsampleError('checkpoint', 'no weights found', { at: { file: SHARD_INDEX } });
+  }
+  return names;
+}

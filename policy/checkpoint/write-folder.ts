@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { COMPANION_FILES, SINGLE_WEIGHTS, type CheckpointFiles } from './checkpoint-files.ts';
+import { safetensorsChunks, writeSafetensors } from './safetensors.ts';
+
+export type StoredType = 'F32' | 'BF16';
+
+/**
+ * Writes a HF folder: the companions of another checkpoint (config, tokenizer, chat template) and one `model.safetensors`.
+ * Each file appears whole or not at all, the weights last; writing again gives the same bytes.
+ * @returns SHA-256 of `model.safetensors`, lower-case hexadecimal
+ * @throws ToolsampleError `disk-full`
+ */
+export async function writePolicyFolder(
+  folder: string,
+  companions: CheckpointFiles,
+  traits: LlamaTraits,
+  weights: Weights,
+  dtype: StoredType = 'F32',
+): Promise<{ readonly sha256: string }> {
+  const tensors = tensorSpecs(traits).map(({ name, dims }) => {
+    const tensor = weights.get(name);
+    if (tensor === undefined) throw new Error(`no weights for ${name}`);
+    return { name, shape: dims, data: tensor.data, dtype };
+  });
+  await mkdir(folder, { recursive: true });
+  for (const name of COMPANION_FILES) {
+    const source = companions.paths[name];
+    if (source === undefined) await rm(join(folder, name), { force: true });
+    else await appear(join(folder, name), (part) => copyFile(source, part));
+  }
+  const metadata = { format: 'pt' };
+  const path = join(folder, SINGLE_WEIGHTS);
+  await appear(path, (part) => writeSafetensors(part, tensors, metadata));
+  const hash = createHash('sha256');
+  for (const chunk of safetensorsChunks(tensors, metadata)) hash.update(chunk);
+  return { sha256: hash.digest('hex') };
+}
+
+/** Writes under a temporary name, flushes, renames. */
+async function appear(path: string, write: (part: string) => Promise<void>): Promise<void> {
+  const part = `${path}.partial`;
+  try {
+    await write(part);
+    const file = await open(part, 'r');
+    try {
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(part, path);
+  } catch (cause) {
+    await rm(part, { force: true });
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
+    throw new ToolsampleError('disk-full', 'no space left', {
+      at: { file: path },
+      hint: 'free some space and resume',
+      cause,
+    });
+  }
+}
