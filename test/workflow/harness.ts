@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
+import {
+  DefaultLogger,
+  Worker,
+  bundleWorkflowCode,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
+import type { RunPlan } from '../../contracts/activities.ts';
+import { acceleratorQueue } from '../../contracts/temporal.ts';
+import {
+  SMALL_PLAN,
+  standInActivities,
+  type AnyActivities,
+  type RecordedCall,
+} from './stand-in-activities.ts';
+import { startTemporalServer, type TestServer } from './temporal-server.ts';
+
+export const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+
+/** The workflows as a worker loads them, bundled without chatter. */
+export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+  return bundleWorkflowCode({
+    workflowsPath: WORKFLOWS_PATH,
+    logger: new DefaultLogger('ERROR'),
+  });
+}
+
+export interface StandInRun {
+  readonly plan?: RunPlan;
+  readonly overrides?: Partial<AnyActivities>;
+  readonly args?: unknown[];
+  /** What happens while the run is under way. */
+  readonly during?: (handle: WorkflowHandle, calls: readonly RecordedCall[]) => Promise<void>;
+}
+
+export interface Outcome {
+  readonly calls: RecordedCall[];
+  readonly handle: WorkflowHandle;
+  readonly result: PromiseSettledResult<unknown>;
+}
+
+export interface Harness {
+  readonly server: TestServer;
+  /** Runs one workflow to its end, with stand-in activities, on two workers and a task queue of its own. */
+  runToEnd(options?: StandInRun): Promise<Outcome>;
+}
+
+/** A real server and the bundled workflows, shared by the tests of one file. */
+export async function createHarness(): Promise<Harness> {
+  const [server, workflowBundle] = await Promise.all([startTemporalServer(), bundleWorkflows()]);
+  let runs = 0;
+  return {
+    server,
+    async runToEnd(options = {}) {
+      const workflowId = `run-${++runs}`;
+      const taskQueue = `queue-${runs}`;
+      const { activities, calls } = standInActivities(
+        options.plan ?? SMALL_PLAN,
+        options.overrides,
+      );
+      const common = { connection: server.nativeConnection, activities, identity: 'worker' };
+      const light = await Worker.create({ ...common, taskQueue, workflowBundle });
+      const accelerator = await Worker.create({
+        ...common,
+        taskQueue: acceleratorQueue(taskQueue),
+        maxConcurrentActivityTaskExecutions: 1,
+      });
+      return accelerator.runUntil(
+        light.runUntil(async () => {
+          const handle = await server.client.workflow.start('trainingRun', {
+            taskQueue,
+            workflowId,
+            args: options.args ?? [{}],
+          });
+          await options.during?.(handle, calls);
+          const [result] = await Promise.allSettled([handle.result()]);
+          return { calls, handle, result };
+        }),
+      );
+    },
+  };
+}

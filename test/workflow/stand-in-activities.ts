@@ -1,0 +1,87 @@
+import type {
+  AcceleratorActivities,
+  LightActivities,
+  RunPlan,
+} from '../../contracts/activities.ts';
+
+export type AnyActivities = LightActivities & AcceleratorActivities;
+
+/** A call as the workflow made it: the activity's name and its key. */
+export interface RecordedCall {
+  readonly activity: string;
+  readonly input: object;
+}
+
+export const SMALL_PLAN: RunPlan = {
+  name: 'small',
+  policy: 'random',
+  sampler: 'dscl',
+  curriculum: 'tdcl',
+  epochs: 2,
+  stepsPerEpoch: 2,
+  totalSteps: 4,
+  maxBackfillRounds: 2,
+  warmStartSlices: 2,
+  evaluateAt: [2, 4],
+  splits: ['heldout', 'unseen'],
+  committedStep: 0,
+};
+
+/**
+ * Activities without Postgres or policy, to see what the workflows make of them: each call is noted, results are
+ * fixed by the key.
+ */
+export function standInActivities(
+  plan: RunPlan,
+  overrides: Partial<AnyActivities> = {},
+): { activities: AnyActivities; calls: RecordedCall[] } {
+  const calls: RecordedCall[] = [];
+  const base: AnyActivities = {
+    prepareRun: async () => plan,
+    selectBatch: async () => ({ groups: 4, shards: 2, active: true }),
+    rollout: async () => ({ completions: 8, generatedTokens: 100, seconds: 0.1 }),
+    scoreRewards: async () => ({ groups: 4, reward: 1.5, rewardStd: 0.5, exactMatch: 0.25 }),
+    filterGroups: async ({ round }) => ({
+      kept: 2 + round,
+      dropped: 2 - round,
+      backfillShards: round === 0 ? 1 : 0,
+    }),
+    updateCurriculum: async ({ step }) => ({
+      version: step,
+      active: true,
+      mastery: 'format .9',
+      weights: 'format 1',
+    }),
+    gradientStep: async ({ step }) => ({
+      skipped: false,
+      reward: 1 + step / 10,
+      loss: 0.01 * step,
+      gradNorm: 1,
+      keptGroups: 3,
+      groups: 4,
+      generatedTokens: 300,
+      seconds: 0.1,
+    }),
+    warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
+    evaluatePolicy: async ({ step }) => ({
+      n: 10,
+      exactMatch: 0.4 + step / 100,
+      exactMatchLow: 0.2,
+      exactMatchHigh: 0.6,
+      reward: 2,
+    }),
+    exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
+    recordOutcome: async () => undefined,
+    ...overrides,
+  };
+  const activities = Object.fromEntries(
+    Object.entries(base).map(([activity, run]) => [
+      activity,
+      async (input: object) => {
+        calls.push({ activity, input });
+        return (run as (input: object) => Promise<unknown>)(input);
+      },
+    ]),
+  );
+  return { activities: activities as unknown as AnyActivities, calls };
+}
