@@ -1,0 +1,111 @@
+import { readFile, stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { LineCounter, parseDocument, type Document } from 'yaml';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import { checkSettings } from './resolve.ts';
+
+/** A configuration is a page of text; anything larger is another kind of file. */
+const MAX_BYTES = 1_000_000;
+
+/**
+ * Reads a configuration from a YAML or JSON file and checks its names and values; how they fit together is checked when
+ * the configuration is resolved. The text is parsed, never evaluated; YAML aliases are bounded.
+ * @throws ToolsampleError `not-found` or `config`, with file, line and field.
+ */
+export async function loadConfigFile(path: string): Promise<RunConfigInput> {
+  const text = await readText(path);
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const position = lines.linePos(problem.pos[0]);
+    const [what] = problem.message.split(/ at line \d+/);
+    throw new ToolsampleError(
+      'config',
+      `not valid ${extname(path) === '.json' ? 'JSON' : 'YAML'}: ${what ?? problem.message} (column ${position.col})`,
+      { at: { file: path, row: position.line }, hint: 'correct the syntax there' },
+    );
+  }
+  const input = toObject(document, path);
+  try {
+    checkSettings(input);
+  } catch (error) {
+    throw atLine(error, path, document, lines);
+  }
+  return input;
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    const { size } = await stat(path);
+    if (size > MAX_BYTES)
+      throw new ToolsampleError('config', `${size} bytes are too many for a configuration`, {
+        at: { file: path },
+        hint: 'did you mean --data?',
+      });
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof ToolsampleError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    throw new ToolsampleError(
+      code === 'ENOENT' ? 'not-found' : 'config',
+      code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? String(error)})`,
+      { at: { file: path }, hint: 'check the path of --config', cause: error },
+    );
+  }
+}
+
+function toObject(document: Document, path: string): RunConfigInput {
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new ToolsampleError('config', error instanceof Error ? error.message : String(error), {
+      at: { file: path },
+      hint: 'write the values out',
+      cause: error,
+    });
+  }
+  // An empty file, or one with comments only, changes nothing.
+  if (value === null || value === undefined) return {};
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw new ToolsampleError('config', 'holds no settings', {
+      at: { file: path },
+      hint: 'write `key: value`, one a line',
+    });
+  return value as RunConfigInput;
+}
+
+/** Adds file and line to an error about a field. */
+function atLine(error: unknown, file: string, document: Document, lines: LineCounter): unknown {
+  if (!(error instanceof ToolsampleError)) return error;
+  const { field } = error.location;
+  const offset = field === undefined ? undefined : offsetOf(document, field);
+  const problem = error.message
+    .slice(error.message.indexOf(': ') + 2)
+    .replace(` — ${error.hint ?? ''}`, '');
+  return new ToolsampleError(error.code, problem, {
+    at: {
+      file,
+      ...(offset === undefined ? {} : { row: lines.linePos(offset).line }),
+      ...(field === undefined ? {} : { field }),
+    },
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+  });
+}
+
+/** Where the value of `a.b[0].c` starts. */
+function offsetOf(document: Document, field: string): number | undefined {
+  const path = field
+    .split('.')
+    .flatMap((part) => part.split(/[[\]]+/).filter((word) => word !== ''))
+    .map((part) => (/^\d+$/.test(part) ? Number(part) : part));
+  for (let length = path.length; length > 0; length--) {
+    const node: unknown = document.getIn(path.slice(0, length), true);
+    if (typeof node !== 'object' || node === null || !('range' in node)) continue;
+    const range = node.range as readonly number[] | null | undefined;
+    if (range?.[0] !== undefined) return range[0];
+  }
+  return undefined;
+}

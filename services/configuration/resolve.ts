@@ -1,0 +1,205 @@
+import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import { canonicalSettings, mergeInputs, type Settings } from './canonical.ts';
+import { filterDefault, lengthDefaults, phaseDefaults, situationalDefaults } from './defaults.ts';
+import { CONFIG_KEYS } from './keys.ts';
+import { spell, styleOf } from './names.ts';
+import { runConfigSchema } from './schema.ts';
+
+/**
+ * Everything that decides a run, from any part of it in any spelling: names are made canonical, values checked, defaults
+ * filled in. Resolving a resolved configuration changes nothing.
+ * @throws ToolsampleError `config` with the field as it was written and what would be accepted.
+ */
+export function resolveConfig(input: RunConfigInput): RunConfig {
+  // Merging a single input brings fields of a warm-start phase and whole phases together.
+  const merged = mergeInputs(input);
+  const settings = settingsAsWritten(merged, canonicalSettings(input));
+  const config = parse(withDefaults(merged), settings);
+  checkTogether(config, settings);
+  return config;
+}
+
+/** The built-in run. */
+export function defaultConfig(): RunConfig {
+  return resolveConfig({});
+}
+
+/**
+ * Checks names and single values, not how they fit together: a file may be completed by flags.
+ * @throws ToolsampleError `config`.
+ */
+export function checkSettings(input: RunConfigInput): void {
+  const merged = mergeInputs(input);
+  parse(withDefaults(merged), settingsAsWritten(merged, canonicalSettings(input)));
+}
+
+function settingsAsWritten(merged: RunConfigInput, written: Settings): Settings {
+  return new Map(
+    Object.entries(merged).map(([path, value]) => [
+      path,
+      written.get(path) ?? { written: path, value },
+    ]),
+  );
+}
+
+/** A nested object in the schema's shape, situational defaults filled in where the user is silent. */
+function withDefaults(merged: RunConfigInput): RunConfigInput {
+  const builtin: RunConfig = runConfigSchema.parse({});
+  // A value of the wrong type counts as not given here; the schema refuses it afterwards.
+  const text = (path: 'policy' | 'data' | 'trainMode' | 'sampler'): string => {
+    const value = merged[path];
+    return typeof value === 'string' ? value : builtin[path];
+  };
+  const policy = text('policy');
+  const data = text('data');
+  const sampler = text('sampler');
+  const filterGroups = merged['filterGroups'] ?? filterDefault(sampler);
+  const situation = {
+    policy,
+    data,
+    trainMode: text('trainMode'),
+    sampler,
+    filterGroups: filterGroups !== false,
+  };
+  const { warmStart: _none, ...scalars } = builtin;
+  const flat: { [path: string]: unknown } = {
+    ...scalars,
+    ...lengthDefaults(policy, data),
+    ...situationalDefaults(situation),
+    ...merged,
+    filterGroups,
+    ...(situation.filterGroups ? {} : { oversample: 1, maxBackfillRounds: 0 }),
+  };
+  // The default of a budget that one sequence exceeds grows; a budget that the user chose is checked instead.
+  const longest = Number(flat['maxPromptLength']) + Number(flat['maxCompletionLength']);
+  if (merged['microBatchTokens'] === undefined && longest > Number(flat['microBatchTokens']))
+    flat['microBatchTokens'] = longest;
+  return nestWithPhases(flat, situation);
+}
+
+function nestWithPhases(
+  flat: RunConfigInput,
+  situation: Parameters<typeof phaseDefaults>[0],
+): RunConfigInput {
+  const nested = unflatten(flat);
+  const phases = nested['warmStart'] ?? [];
+  const list = Array.isArray(phases) ? (phases as unknown[]) : [phases];
+  return {
+    ...nested,
+    warmStart: list.map((phase) =>
+      isObject(phase) ? { ...phaseDefaults(situation, phase), ...unflatten(phase) } : phase,
+    ),
+  };
+}
+
+/** `{'a.b': 1}` → `{a: {b: 1}}`. */
+function unflatten(flat: RunConfigInput): { [key: string]: unknown } {
+  const nested: { [key: string]: unknown } = {};
+  for (const [path, value] of Object.entries(flat)) {
+    const parts = path.split('.');
+    const last = parts.pop() ?? path;
+    let target = nested;
+    for (const part of parts) {
+      target[part] ??= {};
+      target = target[part] as { [key: string]: unknown };
+    }
+    target[last] = value;
+  }
+  return nested;
+}
+
+/** Validates against the schema; the first problem becomes the error. */
+function parse(nested: RunConfigInput, settings: Settings): RunConfig {
+  const result = runConfigSchema.safeParse(nested);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const path = issue?.path ?? [];
+  const names = path.filter((part) => typeof part === 'string');
+  const key = CONFIG_KEYS.find(
+    (candidate) =>
+      candidate.path === names.join('.') ||
+      // A phase or an item that is of the wrong kind as a whole.
+      candidate.path.startsWith(`${names.join('.')}.`),
+  );
+  const value = path.reduce<unknown>(
+    (inside, part) => (inside as { [part: PropertyKey]: unknown } | undefined)?.[part],
+    nested,
+  );
+  const whole = key === undefined || key.path === names.join('.');
+  const expected = whole ? (key?.range ?? 'another value') : 'an object of settings';
+  throw new ToolsampleError(
+    'config',
+    value === undefined
+      ? `is missing, it must be ${expected}`
+      : `must be ${expected}, not ${shown(value)}`,
+    {
+      at: { field: writtenPath(path, settings) },
+      ...(whole && key !== undefined ? { hint: key.description } : {}),
+    },
+  );
+}
+
+/** The field as the user wrote it, with indices: `warm_start[0].steps`. */
+function writtenPath(path: readonly PropertyKey[], settings: Settings): string {
+  const exact = settings.get(path.filter((part) => typeof part === 'string').join('.'));
+  if (exact !== undefined) {
+    const item = path.at(-1);
+    return typeof item === 'number' ? `${exact.written}[${item}]` : exact.written;
+  }
+  const indexed = path
+    .map(String)
+    .join('.')
+    .replaceAll(/\.(\d+)/g, '[$1]');
+  return spell(indexed, styleOf(settings.get(String(path[0]))?.written ?? ''));
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+/** What single ranges cannot say. */
+function checkTogether(config: RunConfig, settings: Settings): void {
+  const refuse = (path: string, problem: string, hint: string): never => {
+    throw new ToolsampleError('config', problem, {
+      at: { field: settings.get(path)?.written ?? spell(path, 'snake') },
+      hint,
+    });
+  };
+  const { heads, hiddenSize, keyValueHeads } = config.randomPolicy;
+  if (hiddenSize % (2 * heads) !== 0)
+    refuse(
+      'randomPolicy.hiddenSize',
+      `${hiddenSize} does not divide into ${heads} heads of even width`,
+      `use a multiple of ${2 * heads}`,
+    );
+  if (heads % keyValueHeads !== 0)
+    refuse(
+      'randomPolicy.keyValueHeads',
+      `${heads} heads cannot share ${keyValueHeads} key/value heads evenly`,
+      'use a divisor of the number of heads',
+    );
+  if (config.levelMix.every((share) => share === 0))
+    refuse('levelMix', 'all shares are 0', 'give at least one level a share');
+  if (config.maxSteps === 0) refuse('maxSteps', 'there would be no step', 'use -1 for no limit');
+  if (config.data === 'builtin' && config.corpusSize < config.trainBatchSize)
+    refuse(
+      'corpusSize',
+      `${config.corpusSize} samples cannot fill a batch of ${config.trainBatchSize}`,
+      'raise corpus_size or lower train_batch_size',
+    );
+  const longest = config.maxPromptLength + config.maxCompletionLength;
+  if (config.microBatchTokens < longest)
+    refuse(
+      'microBatchTokens',
+      `${config.microBatchTokens} tokens do not hold one sequence (max_prompt_length ${config.maxPromptLength} + max_completion_length ${config.maxCompletionLength})`,
+      `use at least ${longest}`,
+    );
+  if (config.warmStart.length > 0 && config.warmStart.some(({ levels }) => levels.length === 0))
+    refuse('warmStart', 'a phase has no level', 'name at least one level');
+}
+
+function isObject(value: unknown): value is RunConfigInput {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
