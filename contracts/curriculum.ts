@@ -1,6 +1,6 @@
 import type { PerSubTask } from './reward.ts';
 
-/** One version of the curriculum; version n is the one that scores step n's rollouts. */
+/** One version of the curriculum; version n is what step n left behind, and weights the rewards of step n + 1. */
 export interface CurriculumState {
   readonly version: number;
   /** Exponential moving average of conditional success rates; null before the first evidence. */

@@ -1,0 +1,14 @@
+import type { ArtifactRef, ArtifactStore } from '../contracts/artifacts.ts';
+import type { PolicyEngine, PolicyText } from '../contracts/policy.ts';
+import type { Database } from '../db/connection.ts';
+
+/** What activities work with; made once by the worker and handed to each of them. */
+export interface ActivityDependencies {
+  readonly db: Database;
+  readonly artifacts: ArtifactStore;
+  readonly engine: PolicyEngine;
+  /** The text side of a base checkpoint (its manifest's reference); kept for the next call. */
+  policyText(base: ArtifactRef): Promise<PolicyText>;
+  /** Folder of the exported policies, artifacts and services. */
+  readonly dataFolder: string;
+}

@@ -1,0 +1,183 @@
+import { and, asc, desc, eq, inArray, max, sql } from 'drizzle-orm';
+import type { RunKey } from '../contracts/activities.ts';
+import type { ArtifactRef } from '../contracts/artifacts.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyRef } from '../contracts/policy.ts';
+import type { Database } from './connection.ts';
+import { checkpoints } from './schema/policies.ts';
+
+/** The policy after a step, or (step 0) after a slice of the warm start; slice 0 is the policy as it came. */
+export interface CheckpointKey extends RunKey {
+  readonly step: number;
+  readonly slice: number;
+}
+
+export interface Checkpoint {
+  readonly policy: PolicyRef;
+  /** Optimiser steps since the checkpoint before. */
+  readonly optimizerSteps: number;
+  /** Null when there were none. */
+  readonly loss: number | null;
+  /** Tokens computed in those steps. */
+  readonly trainedTokens: number;
+  readonly seconds: number;
+}
+
+/** The checkpoint of that key; null before it is committed. */
+export async function findCheckpoint(db: Database, key: CheckpointKey): Promise<Checkpoint | null> {
+  const [row] = await db.select().from(checkpoints).where(at(key));
+  return row === undefined ? null : toCheckpoint(row);
+}
+
+/** Commits a checkpoint; the first one wins. Returns what is stored. */
+export async function commitCheckpoint(
+  db: Database,
+  key: CheckpointKey,
+  checkpoint: Checkpoint,
+): Promise<Checkpoint> {
+  const { base, weights, optimizer } = checkpoint.policy;
+  await db
+    .insert(checkpoints)
+    .values({
+      run: key.run,
+      step: key.step,
+      slice: key.slice,
+      baseSha256: base.sha256,
+      baseBytes: base.bytes,
+      weightsSha256: weights?.sha256 ?? null,
+      weightsBytes: weights?.bytes ?? null,
+      optimizerSha256: optimizer?.sha256 ?? null,
+      optimizerBytes: optimizer?.bytes ?? null,
+      optimizerSteps: checkpoint.optimizerSteps,
+      loss: checkpoint.loss,
+      trainedTokens: checkpoint.trainedTokens,
+      trainingSeconds: checkpoint.seconds,
+    })
+    .onConflictDoNothing();
+  const stored = await findCheckpoint(db, key);
+  if (stored === null) throw new Error('a checkpoint that was just written could not be read');
+  return stored;
+}
+
+/**
+ * The policy that holds after a step: for step 0 the one after the last slice of the warm start.
+ *
+ * @throws ToolsampleError `not-found` when that step is not committed yet
+ */
+export async function policyAfter(db: Database, run: string, step: number): Promise<PolicyRef> {
+  const [row] = await db
+    .select()
+    .from(checkpoints)
+    .where(and(eq(checkpoints.run, run), eq(checkpoints.step, step)))
+    .orderBy(desc(checkpoints.slice))
+    .limit(1);
+  if (row === undefined) {
+    throw new ToolsampleError('not-found', `run "${run}" has no policy after step ${step}`, {
+      hint: 'resume the run first',
+    });
+  }
+  return toCheckpoint(row).policy;
+}
+
+/** The last step whose policy is committed; 0 before the first. */
+export async function committedStep(db: Database, run: string): Promise<number> {
+  const [row] = await db
+    .select({ step: max(checkpoints.step) })
+    .from(checkpoints)
+    .where(eq(checkpoints.run, run));
+  return row?.step ?? 0;
+}
+
+/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint uses. */
+export interface PrunableCheckpoint extends CheckpointKey {
+  readonly artifacts: readonly string[];
+}
+
+/**
+ * Checkpoints whose artifacts may be deleted: all but the start, the ends of epochs, and the newest `keep` of the
+ * rest (at least one, from which the run goes on). Delete the artifacts first, then call {@link markPruned}: after a
+ * crash in between the same list comes again.
+ *
+ * @param keep `saveTotalLimit`
+ * @param stepsPerEpoch checkpoints at multiples of it stay
+ */
+export async function prunableCheckpoints(
+  db: Database,
+  run: string,
+  keep: number,
+  stepsPerEpoch: number,
+): Promise<PrunableCheckpoint[]> {
+  const rows = await db
+    .select()
+    .from(checkpoints)
+    .where(and(eq(checkpoints.run, run), eq(checkpoints.pruned, false)))
+    .orderBy(asc(checkpoints.step), asc(checkpoints.slice));
+  const lastSlice = rows.filter((row) => row.step === 0).at(-1)?.slice ?? 0;
+  const spare = rows.filter((row) =>
+    row.step === 0
+      ? row.slice !== 0 && row.slice !== lastSlice
+      : row.step % stepsPerEpoch !== 0 && row !== rows.at(-1),
+  );
+  const drop = spare.slice(0, Math.max(0, spare.length - Math.max(0, keep - 1)));
+  if (drop.length === 0) return [];
+  const dropped = new Set(drop);
+  const candidates = drop.flatMap(artifactsOf);
+  const users = await db
+    .select()
+    .from(checkpoints)
+    .where(
+      and(
+        eq(checkpoints.pruned, false),
+        sql`(${inArray(checkpoints.weightsSha256, candidates)} or ${inArray(checkpoints.optimizerSha256, candidates)})`,
+      ),
+    );
+  const dropKeys = new Set([...dropped].map((row) => `${row.step}/${row.slice}`));
+  const needed = new Set(
+    users
+      .filter((row) => row.run !== run || !dropKeys.has(`${row.step}/${row.slice}`))
+      .flatMap(artifactsOf),
+  );
+  return drop.map((row) => ({
+    run,
+    step: row.step,
+    slice: row.slice,
+    artifacts: artifactsOf(row).filter((sha256) => !needed.has(sha256)),
+  }));
+}
+
+/** Records that the artifacts of a checkpoint are gone. */
+export async function markPruned(db: Database, key: CheckpointKey): Promise<void> {
+  await db.update(checkpoints).set({ pruned: true }).where(at(key));
+}
+
+type CheckpointRow = typeof checkpoints.$inferSelect;
+
+function at(key: CheckpointKey) {
+  return and(
+    eq(checkpoints.run, key.run),
+    eq(checkpoints.step, key.step),
+    eq(checkpoints.slice, key.slice),
+  );
+}
+
+function artifactsOf(row: CheckpointRow): string[] {
+  return [row.weightsSha256, row.optimizerSha256].filter((sha256) => sha256 !== null);
+}
+
+function toCheckpoint(row: CheckpointRow): Checkpoint {
+  return {
+    policy: {
+      base: { sha256: row.baseSha256, bytes: row.baseBytes },
+      weights: reference(row.weightsSha256, row.weightsBytes),
+      optimizer: reference(row.optimizerSha256, row.optimizerBytes),
+    },
+    optimizerSteps: row.optimizerSteps,
+    loss: row.loss,
+    trainedTokens: row.trainedTokens,
+    seconds: row.trainingSeconds,
+  };
+}
+
+function reference(sha256: string | null, bytes: number | null): ArtifactRef | null {
+  return sha256 === null || bytes === null ? null : { sha256, bytes };
+}

@@ -1,0 +1,35 @@
+import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
+import type { PgDatabase } from 'drizzle-orm/pg-core';
+import { Pool } from 'pg';
+import { ToolsampleError } from '../contracts/errors.ts';
+
+/** What repository functions work on: the database itself, or a transaction of it. */
+export type Database = PgDatabase<NodePgQueryResultHKT>;
+
+export interface Connection {
+  readonly db: Database;
+  readonly pool: Pool;
+  /** Waits for queries under way, then closes the pool. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a pool of connections; nothing is sent before the first query.
+ *
+ * @param url `postgres://user:password@host:port/database`
+ * @param options.connections connections at most
+ * @throws ToolsampleError `config` when the URL cannot be read
+ */
+export function connect(url: string, options: { readonly connections?: number } = {}): Connection {
+  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new ToolsampleError('config', 'the database address is not a postgres:// URL', {
+      at: { field: 'DATABASE_URL' },
+      hint: 'write postgres://user:password@host:port/database',
+    });
+  }
+  const pool = new Pool({ connectionString: url, max: options.connections ?? 10 });
+  // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  return { db: drizzle(pool), pool, close: () => pool.end() };
+}

@@ -1,0 +1,68 @@
+import { and, asc, eq, gte, inArray, lt } from 'drizzle-orm';
+import type { Sample } from '../contracts/sample.ts';
+import type { Database } from './connection.ts';
+import { samples } from './schema/corpora.ts';
+import { runSplits } from './schema/runs.ts';
+
+type SampleRow = typeof samples.$inferSelect;
+
+/** A stored row as the sample it came from. */
+export function toSample(row: SampleRow): Sample {
+  const sample: Sample = {
+    id: row.sampleId,
+    messages: row.messages,
+    groundTruth: row.groundTruth,
+    shape: row.shape,
+    calls: row.calls,
+    level: row.level,
+    provenance: { format: row.sourceFormat, source: row.sourceName, row: row.sourceRow },
+  };
+  return row.allowedValues === null ? sample : { ...sample, allowedValues: row.allowedValues };
+}
+
+/** Samples by id. */
+export async function samplesById(
+  db: Database,
+  corpus: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Sample>> {
+  const rows = await db
+    .select()
+    .from(samples)
+    .where(and(eq(samples.corpus, corpus), inArray(samples.sampleId, [...ids])));
+  return new Map(rows.map((row) => [row.sampleId, toSample(row)]));
+}
+
+/** Samples of a corpus in its order, from the place `from` (0-based) on. */
+export async function samplesInOrder(
+  db: Database,
+  corpus: string,
+  from: number,
+  limit: number,
+): Promise<Sample[]> {
+  const rows = await db
+    .select()
+    .from(samples)
+    .where(
+      and(
+        eq(samples.corpus, corpus),
+        gte(samples.ordinal, from),
+        lt(samples.ordinal, from + limit),
+      ),
+    )
+    .orderBy(asc(samples.ordinal));
+  return rows.map(toSample);
+}
+
+/** The corpus behind a held-out split of a run; null when the run has no such split. */
+export async function splitCorpus(
+  db: Database,
+  run: string,
+  split: string,
+): Promise<string | null> {
+  const [row] = await db
+    .select({ corpus: runSplits.corpus })
+    .from(runSplits)
+    .where(and(eq(runSplits.run, run), eq(runSplits.split, split)));
+  return row?.corpus ?? null;
+}

@@ -1,0 +1,78 @@
+import { and, asc, eq } from 'drizzle-orm';
+import type { EvaluationKey } from '../contracts/activities.ts';
+import { insertRows } from './bulk-insert.ts';
+import type { Database } from './connection.ts';
+import { evaluations, evaluationSamples } from './schema/policies.ts';
+
+export type EvaluationRow = typeof evaluations.$inferSelect;
+export type EvaluationSampleRow = typeof evaluationSamples.$inferSelect;
+/** One held-out completion, without its key. */
+export type NewEvaluationSample = Omit<EvaluationSampleRow, 'run' | 'step' | 'split'>;
+/** The numbers of a finished evaluation, without its key. */
+export type NewEvaluation = Omit<EvaluationRow, 'run' | 'step' | 'split' | 'epoch' | 'evaluatedAt'>;
+
+/** The finished evaluation of that key; null before. */
+export async function findEvaluation(
+  db: Database,
+  key: EvaluationKey,
+): Promise<EvaluationRow | null> {
+  const [row] = await db
+    .select()
+    .from(evaluations)
+    .where(
+      and(
+        eq(evaluations.run, key.run),
+        eq(evaluations.step, key.step),
+        eq(evaluations.split, key.split),
+      ),
+    );
+  return row ?? null;
+}
+
+/** Commits some completions of an evaluation under way; those that are stored already stay. */
+export async function commitEvaluationChunk(
+  db: Database,
+  key: EvaluationKey,
+  chunk: readonly NewEvaluationSample[],
+): Promise<void> {
+  const { run, step, split } = key;
+  await insertRows(
+    db,
+    evaluationSamples,
+    chunk.map((each) => ({ run, step, split, ...each })),
+  );
+}
+
+/** The completions of an evaluation that are committed so far, by sample id. */
+export async function evaluatedSamples(
+  db: Database,
+  key: EvaluationKey,
+): Promise<EvaluationSampleRow[]> {
+  return db
+    .select()
+    .from(evaluationSamples)
+    .where(
+      and(
+        eq(evaluationSamples.run, key.run),
+        eq(evaluationSamples.step, key.step),
+        eq(evaluationSamples.split, key.split),
+      ),
+    )
+    .orderBy(asc(evaluationSamples.sampleId));
+}
+
+/** Commits a finished evaluation; the first one wins. Returns what is stored. */
+export async function commitEvaluation(
+  db: Database,
+  key: EvaluationKey,
+  evaluation: NewEvaluation,
+): Promise<EvaluationRow> {
+  const { run, step, split, epoch } = key;
+  await db
+    .insert(evaluations)
+    .values({ run, step, split, epoch, ...evaluation })
+    .onConflictDoNothing();
+  const stored = await findEvaluation(db, key);
+  if (stored === null) throw new Error('an evaluation that was just written could not be read');
+  return stored;
+}

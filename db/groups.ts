@@ -1,0 +1,80 @@
+import { and, asc, eq, inArray } from 'drizzle-orm';
+import type { RoundKey, ShardKey, StepKey } from '../contracts/activities.ts';
+import type { Sample } from '../contracts/sample.ts';
+import type { Database } from './connection.ts';
+import { toSample } from './corpora.ts';
+import { samples } from './schema/corpora.ts';
+import { groups } from './schema/rollouts.ts';
+
+export type GroupRow = typeof groups.$inferSelect;
+
+/** A prompt to roll out. */
+export interface ShardGroup {
+  /** Order of the draw; names the group within its step. */
+  readonly rank: number;
+  readonly sample: Sample;
+}
+
+/** The prompts of one rollout activity, in the order of the draw. */
+export async function groupsOfShard(db: Database, key: ShardKey): Promise<ShardGroup[]> {
+  const rows = await db
+    .select({ rank: groups.rank, sample: samples })
+    .from(groups)
+    .innerJoin(
+      samples,
+      and(eq(samples.corpus, groups.corpus), eq(samples.sampleId, groups.sampleId)),
+    )
+    .where(
+      and(
+        eq(groups.run, key.run),
+        eq(groups.step, key.step),
+        eq(groups.round, key.round),
+        eq(groups.shard, key.shard),
+      ),
+    )
+    .orderBy(asc(groups.rank));
+  return rows.map((row) => ({ rank: row.rank, sample: toSample(row.sample) }));
+}
+
+/** The groups of one round, in the order of the draw. */
+export async function groupsOfRound(db: Database, key: RoundKey): Promise<GroupRow[]> {
+  return db
+    .select()
+    .from(groups)
+    .where(and(eq(groups.run, key.run), eq(groups.step, key.step), eq(groups.round, key.round)))
+    .orderBy(asc(groups.rank));
+}
+
+/** All groups of a step, candidates for backfill included, in the order of the draw. */
+export async function groupsOfStep(db: Database, key: StepKey): Promise<GroupRow[]> {
+  return db
+    .select()
+    .from(groups)
+    .where(and(eq(groups.run, key.run), eq(groups.step, key.step)))
+    .orderBy(asc(groups.rank));
+}
+
+/** Gives groups to shards of a round: consecutive ranks, `shardSize` at most each. Returns the number of shards. */
+export async function assignToShards(
+  db: Database,
+  key: RoundKey,
+  ranks: readonly number[],
+  shardSize: number,
+): Promise<number> {
+  const shards = Math.ceil(ranks.length / shardSize);
+  for (let shard = 0; shard < shards; shard++) {
+    const members = ranks.slice(shard * shardSize, (shard + 1) * shardSize);
+    await db
+      .update(groups)
+      .set({ round: key.round, shard, state: 'drawn' })
+      .where(
+        and(
+          eq(groups.run, key.run),
+          eq(groups.step, key.step),
+          inArray(groups.rank, members),
+          eq(groups.state, 'reserved'),
+        ),
+      );
+  }
+  return shards;
+}

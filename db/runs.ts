@@ -1,0 +1,93 @@
+import { and, asc, eq, inArray } from 'drizzle-orm';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { RunState } from '../contracts/run-status.ts';
+import type { Database } from './connection.ts';
+import { recordEvent } from './events.ts';
+import { runs, runSplits } from './schema/runs.ts';
+
+export type RunRow = typeof runs.$inferSelect;
+
+/** A run, or null when there is none of that id. */
+export async function findRun(db: Database, run: string): Promise<RunRow | null> {
+  const [row] = await db.select().from(runs).where(eq(runs.run, run));
+  return row ?? null;
+}
+
+/** @throws ToolsampleError `not-found` */
+export async function readRun(db: Database, run: string): Promise<RunRow> {
+  const row = await findRun(db, run);
+  if (row === null) {
+    throw new ToolsampleError('not-found', `there is no run "${run}"`, {
+      hint: '`toolsample runs` lists them',
+    });
+  }
+  return row;
+}
+
+/** Names of the held-out splits, in order. */
+export async function splitsOf(db: Database, run: string): Promise<string[]> {
+  const rows = await db
+    .select({ split: runSplits.split })
+    .from(runSplits)
+    .where(eq(runSplits.run, run))
+    .orderBy(asc(runSplits.ordinal));
+  return rows.map((row) => row.split);
+}
+
+/** Sets what a run is doing. A completed run stays completed. */
+export async function setRunState(
+  db: Database,
+  run: string,
+  state: Exclude<RunState, 'completed'>,
+  reason: string | null,
+): Promise<void> {
+  const ended = state === 'failed' || state === 'stopped';
+  await db
+    .update(runs)
+    .set({ state, reason, finishedAt: ended ? new Date() : null })
+    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])));
+}
+
+export interface ExportedPolicy {
+  /** SHA-256 of `model.safetensors`. */
+  readonly sha256: string;
+  readonly folder: string;
+}
+
+/** The exported policy of a completed run; null before. */
+export async function readExport(db: Database, run: string): Promise<ExportedPolicy | null> {
+  const { policySha256, policyFolder } = await readRun(db, run);
+  return policySha256 === null || policyFolder === null
+    ? null
+    : { sha256: policySha256, folder: policyFolder };
+}
+
+/** Records the exported policy and completes the run. Done again, it keeps what is stored. */
+export async function commitExport(
+  db: Database,
+  run: string,
+  exported: ExportedPolicy,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const changed = await tx
+      .update(runs)
+      .set({
+        state: 'completed',
+        reason: null,
+        policySha256: exported.sha256,
+        policyFolder: exported.folder,
+        finishedAt: new Date(),
+      })
+      .where(
+        and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])),
+      )
+      .returning({ run: runs.run });
+    if (changed.length === 0) return;
+    await recordEvent(tx, run, {
+      event: 'completed',
+      kind: 'completed',
+      message: `completed; the policy lies in ${exported.folder}`,
+      details: { policySha256: exported.sha256 },
+    });
+  });
+}

@@ -1,0 +1,31 @@
+import type { Comments } from '../comments.ts';
+import { corporaComments, samplesComments } from './corpora.ts';
+import { curriculumVersionsComments, sampleStatisticsComments } from './learning.ts';
+import { checkpointsComments, evaluationsComments, evaluationSamplesComments } from './policies.ts';
+import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
+import { eventsComments, runsComments, runSplitsComments } from './runs.ts';
+import { epochsComments, roundsComments, stepsComments } from './steps.ts';
+import { learningCurveComments, sampleLifecycleComments, subtaskMasteryComments } from './views.ts';
+
+/** The comments of every table and view. */
+export const ALL_COMMENTS: readonly Comments[] = [
+  corporaComments,
+  samplesComments,
+  runsComments,
+  runSplitsComments,
+  eventsComments,
+  epochsComments,
+  stepsComments,
+  roundsComments,
+  groupsComments,
+  rolloutShardsComments,
+  rolloutsComments,
+  sampleStatisticsComments,
+  curriculumVersionsComments,
+  checkpointsComments,
+  evaluationsComments,
+  evaluationSamplesComments,
+  learningCurveComments,
+  sampleLifecycleComments,
+  subtaskMasteryComments,
+];
