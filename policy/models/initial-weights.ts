@@ -12,18 +12,9 @@ const EMBEDDING_DEVIATION = 0.03;
 /** Small: at the start each block adds little to the residual stream. */
 const RESIDUAL_DEVIATION = 0.005;
 
-function deviation(spec: TensorSpec): number {
-  switch (spec.role) {
-    case 'embedding':
-    case 'head':
-      return EMBEDDING_DEVIATION;
-    case 'residual-projection':
-      return RESIDUAL_DEVIATION;
-    case 'projection':
-      return 1 / Math.sqrt(spec.dims[1] ?? 1);
-    case 'norm':
-      return 0;
-  }
+function deviation({ role, dims }: TensorSpec): number {
+  if (role === 'projection') return 1 / Math.sqrt(dims[1] ?? 1);
+  return role === 'residual-projection' ? RESIDUAL_DEVIATION : EMBEDDING_DEVIATION;
 }
 
 /** Fills `target` with independent normal numbers (Box and Muller), a function of the seed alone. */

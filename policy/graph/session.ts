@@ -1,0 +1,49 @@
+import { InferenceSession, Tensor as Value } from 'onnxruntime-node';
+
+export type Feeds = { readonly [name: string]: Value };
+
+/** A loaded graph. `run` blocks the thread although it returns a promise. */
+export interface Session {
+  readonly run: (feeds: Feeds, fetches: readonly string[] | Feeds) => Promise<Feeds>;
+  readonly release: () => Promise<void>;
+}
+
+/**
+ * Loads a graph from bytes, or from a file when initializers lie in files next to it.
+ * Without memory patterns (they nearly double the peak for training graphs) and sequential (parallel execution is slower).
+ */
+export async function openSession(model: Uint8Array | string, threads: number): Promise<Session> {
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+  };
+  const session =
+    typeof model === 'string'
+      ? await InferenceSession.create(model, options)
+      : await InferenceSession.create(model, options);
+  return {
+    run: (feeds, fetches) => session.run(feeds, fetches),
+    release: () => session.release(),
+  };
+}
+
+/** Wraps an array, without a copy. */
+export function floats(data: Float32Array, dims: readonly number[]): Value {
+  return new Value('float32', data, dims);
+}
+
+/** A number as a feed of shape []. */
+export function floatScalar(value: number): Value {
+  return new Value('float32', Float32Array.of(value), []);
+}
+
+/** A fetched scalar or the float array of a fetched tensor. */
+export function floatData(results: Feeds, name: string): Float32Array {
+  const data = results[name]?.data;
+  if (!(data instanceof Float32Array)) throw new Error(`the graph returned no floats as ${name}`);
+  return data;
+}

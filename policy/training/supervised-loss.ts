@@ -1,0 +1,15 @@
+import { output, serialize } from '../graph/graph.ts';
+import { mul, neg, sumAll } from '../graph/operations.ts';
+import { addGradients, buildPolicyGraph, type TrainingModel } from './training-graph.ts';
+
+/**
+ * Supervised loss and its gradient: −Σ weight·log p(token). Feeds of {@link buildPolicyGraph} and `weight` [R]
+ * (1 / tokens of the batch makes it the mean). Fetches `loss` [] and the gradients.
+ */
+export function buildSupervisedGraph(model: TrainingModel): Uint8Array {
+  const policy = buildPolicyGraph(model);
+  const loss = neg(sumAll(mul(policy.perToken('weight'), policy.logprobs)));
+  output(loss, 'loss');
+  addGradients(policy, loss);
+  return serialize(policy.graph);
+}

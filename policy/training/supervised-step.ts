@@ -1,0 +1,59 @@
+import type { AdamWOptions, Demonstration } from '../../contracts/policy.ts';
+import { floats, floatScalar } from '../graph/session.ts';
+import { planMicroBatches } from './micro-batches.ts';
+import { buildSupervisedGraph } from './supervised-loss.ts';
+import {
+  addMicroBatch,
+  applyGradients,
+  fetchedNumber,
+  requireFinite,
+  sessionFor,
+  tokenCounter,
+  type TrainingCall,
+  type TrainingState,
+} from './training-state.ts';
+
+export interface SupervisedBatch {
+  readonly demonstrations: readonly Demonstration[];
+  readonly optimizer: AdamWOptions;
+  readonly microBatchTokens: number;
+}
+
+export interface SupervisedOutcome {
+  /** Mean of −log p over the batch's completion tokens, before the update. */
+  readonly loss: number;
+  readonly gradNorm: number;
+  /** Tokens computed, prompts included, padding excluded. */
+  readonly tokens: number;
+}
+
+/** One supervised optimiser step. @throws ToolsampleError `non-finite`. */
+export async function superviseStep(
+  state: TrainingState,
+  batch: SupervisedBatch,
+  call: TrainingCall,
+): Promise<SupervisedOutcome> {
+  const session = await sessionFor(state, 'supervised', () => buildSupervisedGraph(state.model));
+  const batches = planMicroBatches(batch.demonstrations, batch.microBatchTokens);
+  const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
+  const count = tokenCounter(call, batches, 1);
+  state.gradients.data.fill(0);
+  let loss = 0;
+  for (const micro of batches) {
+    call.checkAbort?.();
+    const size = micro.targets.length;
+    const weight = floats(new Float32Array(size).fill(1 / predicted), [size]);
+    const results = await addMicroBatch(
+      state,
+      session,
+      micro,
+      1,
+      { weight },
+      { loss: floatScalar(0) },
+    );
+    loss += requireFinite(fetchedNumber(results, 'loss'), 'loss');
+    count(micro);
+  }
+  const gradNorm = await applyGradients(state, batch.optimizer);
+  return { loss, gradNorm, tokens: batches.reduce((sum, { tokens }) => sum + tokens, 0) };
+}

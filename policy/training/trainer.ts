@@ -1,0 +1,42 @@
+import type { Weights } from '../models/initial-weights.ts';
+import { gradientStep, type GradientBatch, type GradientOutcome } from './grpo-step.ts';
+import { loadOptimizerState, optimizerState } from './optimizer.ts';
+import { superviseStep, type SupervisedBatch, type SupervisedOutcome } from './supervised-step.ts';
+import { createTrainingState, type TrainerOptions, type TrainingCall } from './training-state.ts';
+
+/**
+ * A policy's parameters, gradients and optimiser in memory, and the graphs that train them. One call at a time.
+ * Calls block their thread while a micro-batch is computed.
+ */
+export interface Trainer {
+  /**
+   * One batch of GRPO: `numIterations` optimiser steps.
+   * @throws ToolsampleError `non-finite` when a loss or gradient is; the parameters are those of the last good step.
+   */
+  readonly gradientStep: (batch: GradientBatch, call?: TrainingCall) => Promise<GradientOutcome>;
+  /** One supervised optimiser step. @throws ToolsampleError `non-finite`, before any parameter changes. */
+  readonly supervise: (batch: SupervisedBatch, call?: TrainingCall) => Promise<SupervisedOutcome>;
+  /** What trains, by name, as views into the live parameters: copy or write them before the next step. */
+  readonly trainedTensors: () => Weights;
+  /** `m.<tensor>`, `v.<tensor>` and `step` ([1]); views, as above. */
+  readonly optimizerState: () => Weights;
+  /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
+  readonly loadOptimizerState: (saved: Weights) => void;
+  readonly close: () => Promise<void>;
+}
+
+/** Takes up weights and a fresh optimiser; graphs are built when first needed. @throws ToolsampleError `checkpoint` on a wrong tensor. */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const state = await createTrainingState(options);
+  return {
+    gradientStep: (batch, call = {}) => gradientStep(state, batch, call),
+    supervise: (batch, call = {}) => superviseStep(state, batch, call),
+    trainedTensors: () => state.parameters.views,
+    optimizerState: () => optimizerState(state.optimizer),
+    loadOptimizerState: (saved) => loadOptimizerState(state.optimizer, saved),
+    close: async () => {
+      for (const session of state.sessions.values()) await (await session).release();
+      await state.optimizer.session.release();
+    },
+  };
+}

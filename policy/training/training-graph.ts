@@ -1,0 +1,115 @@
+import {
+  createGraph,
+  input,
+  integers,
+  output,
+  serialize,
+  type Graph,
+  type Tensor,
+} from '../graph/graph.ts';
+import { gradients } from '../autodiff/gradients.ts';
+import { foldMask, groupedAttention } from '../models/attention.ts';
+import { headWeight, linear, llamaHidden, type LlamaParts } from '../models/llama.ts';
+import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { adaptedLinear, loraNames, loraSpecs } from '../models/lora.ts';
+import { tokenLogprobs, type TokenLogprobs } from './token-logprobs.ts';
+
+/** What a policy's training graphs are built for. */
+export interface TrainingModel {
+  readonly traits: LlamaTraits;
+  /** Null: all weights train. Else only the adapters do. */
+  readonly lora: { readonly rank: number; readonly alpha: number } | null;
+}
+
+/** The tensors that train, in a fixed order. */
+export function trainableSpecs(
+  model: TrainingModel,
+): { readonly name: string; readonly dims: readonly number[] }[] {
+  return model.lora === null ? tensorSpecs(model.traits) : loraSpecs(model.traits, model.lora.rank);
+}
+
+/** Name of the feed with the gradient summed so far, and of the fetch with the new sum. */
+export const accumulatorName = (tensor: string): string => `sum:${tensor}`;
+export const gradientName = (tensor: string): string => `grad:${tensor}`;
+
+/** A graph from token ids to the log-probabilities of target tokens; a loss is built on top. */
+export interface PolicyGraph extends TokenLogprobs {
+  readonly graph: Graph;
+  readonly trained: readonly Tensor[];
+  /** A further feed with one number per predicted token, [R]. */
+  readonly perToken: (name: string) => Tensor;
+  /** A further feed with one number. */
+  readonly number: (name: string) => Tensor;
+}
+
+/**
+ * Feeds: every weight by its name (adapters too), `ids` int32 [B, T] padded on the right, `rows` int64 [R] (flattened positions
+ * that predict), `targets` int32 [R], `inverse_temperature` [], `cos` and `sin` [≥ T, headDim / 2], `mask` [T, T].
+ * One graph serves every B, T and R. Padding needs no mask of its own: it lies behind everything that looks.
+ */
+export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
+  const graph = createGraph();
+  const weights = new Map<string, Tensor>();
+  const declare = (spec: { name: string; dims: readonly number[] }): Tensor => {
+    const tensor = input(graph, spec.name, 'float32', spec.dims);
+    weights.set(spec.name, tensor);
+    return tensor;
+  };
+  const base = tensorSpecs(traits).map(declare);
+  const adapters = lora === null ? [] : loraSpecs(traits, lora.rank).map(declare);
+  const weight = (name: string): Tensor => {
+    const tensor = weights.get(name);
+    if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
+    return tensor;
+  };
+
+  const ids = input(graph, 'ids', 'int32', ['B', 'T']);
+  const rows = input(graph, 'rows', 'int64', ['R']);
+  const targets = input(graph, 'targets', 'int32', ['R']);
+  const half = traits.headDim / 2;
+  const mask = input(graph, 'mask', 'float32', ['T', 'T']);
+  const folded = foldMask(mask, traits.heads / traits.kvHeads);
+  const parts: LlamaParts = {
+    traits,
+    weight,
+    project: (x, name) => {
+      if (lora === null) return linear(x, weight(name));
+      const { a, b } = loraNames(name);
+      return adaptedLinear(x, weight(name), weight(a), weight(b), lora.alpha / lora.rank);
+    },
+    positions: integers(graph, [0]),
+    cos: input(graph, 'cos', 'float32', ['positions', half]),
+    sin: input(graph, 'sin', 'float32', ['positions', half]),
+    attend: (q, k, v) => groupedAttention(q, k, v, folded),
+  };
+  const number = (name: string): Tensor => input(graph, name, 'float32', []);
+  const hidden = llamaHidden(parts, ids, rows);
+  const result = tokenLogprobs(hidden, headWeight(parts), targets, number('inverse_temperature'));
+  return {
+    ...result,
+    graph,
+    trained: lora === null ? base : adapters,
+    perToken: (name) => input(graph, name, 'float32', ['R']),
+    number,
+  };
+}
+
+/** Adds the backward pass: per trained tensor a feed `sum:<name>` and a fetch `grad:<name>` = sum + d loss. */
+export function addGradients(policy: PolicyGraph, loss: Tensor): void {
+  const sums = new Map(
+    policy.trained.map((tensor) => [
+      tensor.name,
+      input(policy.graph, accumulatorName(tensor.name), 'float32', tensor.shape),
+    ]),
+  );
+  gradients(loss, policy.trained, sums).forEach((gradient, i) => {
+    output(gradient, gradientName(policy.trained[i]?.name ?? ''));
+  });
+}
+
+/** Forward only: fetches `logprobs` [R]. */
+export function buildLogprobGraph(model: TrainingModel): Uint8Array {
+  const policy = buildPolicyGraph(model);
+  output(policy.logprobs, 'logprobs');
+  return serialize(policy.graph);
+}

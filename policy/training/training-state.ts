@@ -1,0 +1,169 @@
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { AdamWOptions, TrainableOptions } from '../../contracts/policy.ts';
+import { floatData, floats, openSession, type Feeds, type Session } from '../graph/session.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { initialAdapters } from '../models/lora.ts';
+import { allocateFlat, fillFlat, type FlatTensors } from './flat-tensors.ts';
+import { createLengthFeeds, microBatchFeeds, type LengthFeeds } from './micro-batch-feeds.ts';
+import type { MicroBatch } from './micro-batches.ts';
+import { createOptimizer, globalNorm, updateParameters, type Optimizer } from './optimizer.ts';
+import {
+  accumulatorName,
+  gradientName,
+  trainableSpecs,
+  type TrainingModel,
+} from './training-graph.ts';
+
+export interface TrainerOptions {
+  readonly traits: LlamaTraits;
+  /** The base policy, all tensors. With LoRA they are fed as they are and must not change while the trainer lives. */
+  readonly weights: Weights;
+  readonly trainable: TrainableOptions;
+  /** What training has changed so far: all tensors, or the adapters. Left out: the base itself, or fresh adapters. */
+  readonly trained?: Weights;
+  readonly threads: number;
+}
+
+/** Lets a long call be watched and stopped. */
+export interface TrainingCall {
+  /** After each micro-batch: tokens computed and to compute in this call, padding excluded. */
+  readonly onTokens?: (done: number, total: number) => void;
+  /** Called before each micro-batch; throws to stop. The parameters are then those of the last finished optimiser step. */
+  readonly checkAbort?: () => void;
+}
+
+/** What a trainer holds in memory. */
+export interface TrainingState {
+  readonly model: TrainingModel;
+  readonly base: Weights;
+  readonly parameters: FlatTensors;
+  readonly gradients: FlatTensors;
+  readonly optimizer: Optimizer;
+  readonly lengthFeeds: LengthFeeds;
+  /** Every weight, adapters included. */
+  readonly weightFeeds: Feeds;
+  /** The gradient sums, as feeds and as fetches: the same buffers, so a run adds to them in place. */
+  readonly gradientFeeds: Feeds;
+  readonly gradientFetches: Feeds;
+  readonly threads: number;
+  readonly sessions: Map<string, Promise<Session>>;
+}
+
+/** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
+export async function createTrainingState(options: TrainerOptions): Promise<TrainingState> {
+  const { traits, weights, trainable, threads } = options;
+  const lora =
+    trainable.mode === 'lora' ? { rank: trainable.loraRank, alpha: trainable.loraAlpha } : null;
+  const model = { traits, lora };
+  const specs = trainableSpecs(model);
+  const parameters = allocateFlat(specs);
+  const gradients = allocateFlat(specs);
+  const fresh =
+    lora === null ? weights : initialAdapters(traits, { ...lora, seed: trainable.seed });
+  fillFlat(parameters, options.trained ?? fresh);
+  const renamed = (rename: (name: string) => string): Feeds =>
+    Object.fromEntries([...gradients.values].map(([name, value]) => [rename(name), value]));
+  return {
+    model,
+    base: weights,
+    parameters,
+    gradients,
+    optimizer: await createOptimizer(specs, threads),
+    lengthFeeds: createLengthFeeds(traits),
+    weightFeeds: {
+      ...(lora === null ? {} : policyFeeds(traits, weights)),
+      ...Object.fromEntries(parameters.values),
+    },
+    gradientFeeds: renamed(accumulatorName),
+    gradientFetches: renamed(gradientName),
+    threads,
+    sessions: new Map(),
+  };
+}
+
+/** All tensors of a policy as feeds, without copies. @throws ToolsampleError `checkpoint` as above. */
+export function policyFeeds(traits: LlamaTraits, weights: Weights): Feeds {
+  return Object.fromEntries(
+    tensorSpecs(traits).map(({ name, dims }) => {
+      const given = weights.get(name);
+      if (given === undefined || given.dims.join() !== dims.join()) {
+        throw new ToolsampleError('checkpoint', 'the tensor is missing or has another shape', {
+          at: { field: name },
+        });
+      }
+      return [name, floats(given.data, dims)];
+    }),
+  );
+}
+
+/** The session of a graph, built when first asked for. */
+export function sessionFor(
+  state: TrainingState,
+  kind: 'supervised' | 'grpo' | 'reference',
+  build: () => Uint8Array,
+): Promise<Session> {
+  const known = state.sessions.get(kind);
+  if (known !== undefined) return known;
+  const opened = openSession(build(), state.threads);
+  state.sessions.set(kind, opened);
+  return opened;
+}
+
+/** Adds a micro-batch's gradient to the sums and fetches `names` besides. */
+export async function addMicroBatch(
+  state: TrainingState,
+  session: Session,
+  batch: MicroBatch,
+  temperature: number,
+  feeds: Feeds,
+  fetches: Feeds,
+): Promise<Feeds> {
+  return session.run(
+    {
+      ...state.weightFeeds,
+      ...state.gradientFeeds,
+      ...microBatchFeeds(state.lengthFeeds, batch, temperature),
+      ...feeds,
+    },
+    { ...state.gradientFetches, ...fetches },
+  );
+}
+
+/**
+ * One optimiser step on the gradient sums.
+ * @returns the gradient's norm before clipping.
+ * @throws ToolsampleError `non-finite`, before any parameter changes.
+ */
+export async function applyGradients(state: TrainingState, options: AdamWOptions): Promise<number> {
+  const norm = requireFinite(globalNorm(state.gradients), 'gradient');
+  await updateParameters(state.optimizer, state.parameters, state.gradients, norm, options);
+  return norm;
+}
+
+/** @throws ToolsampleError `non-finite`. */
+export function requireFinite(value: number, what: 'loss' | 'gradient'): number {
+  if (Number.isFinite(value)) return value;
+  throw new ToolsampleError('non-finite', `the ${what} is ${value}`, {
+    hint: 'lower learningRate or maxGradNorm; the parameters were not changed',
+  });
+}
+
+/** A fetched number. */
+export function fetchedNumber(results: Feeds, name: string): number {
+  return floatData(results, name)[0] ?? Number.NaN;
+}
+
+/** Reports tokens after each micro-batch of `passes` passes over them. */
+export function tokenCounter(
+  call: TrainingCall,
+  batches: readonly MicroBatch[],
+  passes: number,
+): (batch: MicroBatch) => void {
+  const total = passes * batches.reduce((sum, batch) => sum + batch.tokens, 0);
+  let done = 0;
+  return (batch) => {
+    done += batch.tokens;
+    call.onTokens?.(done, total);
+  };
+}
