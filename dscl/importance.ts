@@ -1,0 +1,74 @@
+import type { SampleStatistics, SamplingOptions } from '../contracts/sampling.ts';
+import { CATEGORY_FACTORS, categorize } from './category.ts';
+import { signals } from './signals.ts';
+import type { RewardRange, Signals } from './signals.ts';
+
+/** Importance of a sample that was never visited. */
+const NEW_IMPORTANCE = 1;
+
+export type ImportanceOptions = Pick<
+  SamplingOptions,
+  'sampler' | 'ablate' | 'hardThreshold' | 'varianceThreshold'
+>;
+
+/**
+ * What a sample is worth to the sampler right after its last visit, in [0, 1]:
+ * `dscl` κ·(0.3·(1 − u) + 0.5·v + 0.2·e); `vcrl` v; `difficulty` 4u(1 − u). Never visited: 1. [ours]
+ *
+ * Ablated terms drop out and the other weights are scaled to sum to 1; without `categories`, κ = 1. Samplers that don't use
+ * importance record DSCL's.
+ */
+export function importance(
+  statistics: SampleStatistics | null,
+  range: RewardRange,
+  options: ImportanceOptions,
+): number {
+  if (statistics === null) return NEW_IMPORTANCE;
+  const measured = signals(statistics, range);
+  if (options.sampler === 'vcrl') return measured.within;
+  if (options.sampler === 'difficulty') return 4 * measured.solved * (1 - measured.solved);
+  const factor = options.ablate.includes('categories')
+    ? 1
+    : CATEGORY_FACTORS[categorize(statistics, range, options)];
+  return factor * stillToGain(measured, options.ablate);
+}
+
+function stillToGain(measured: Signals, ablate: SamplingOptions['ablate']): number {
+  const terms = [
+    { part: 'mean', weight: 0.3, term: 1 - measured.solved },
+    { part: 'variance', weight: 0.5, term: measured.within },
+    { part: 'epoch-variance', weight: 0.2, term: measured.across },
+  ] as const;
+  const kept = terms.filter(({ part }) => !ablate.includes(part));
+  if (kept.length === 0) return 1;
+  const sum = kept.reduce((total, { weight, term }) => total + weight * term, 0);
+  // Without ablation the weights sum to 1 already; dividing by their rounded sum would only add noise.
+  return kept.length === terms.length
+    ? sum
+    : sum / kept.reduce((total, { weight }) => total + weight, 0);
+}
+
+/** Half-life of an importance in steps: `halfLifeEpochs` times the steps that see as many groups as the corpus has samples. */
+export function halfLifeSteps(
+  halfLifeEpochs: number,
+  corpusSamples: number,
+  trainBatchSize: number,
+): number {
+  return (halfLifeEpochs * corpusSamples) / trainBatchSize;
+}
+
+/**
+ * Ĩ = ρ^k·I + (1 − ρ^k)·Ī: what was known k steps ago fades into the average. [ours]
+ *
+ * @param average mean importance over the whole corpus, samples never visited counted as 1 (these don't fade).
+ * @param halfLife in steps; Infinity (ablation `staleness`) keeps I as it was.
+ */
+export function staleImportance(
+  fresh: number,
+  stepsSince: number,
+  average: number,
+  halfLife: number,
+): number {
+  const kept = 0.5 ** (stepsSince / halfLife);
+  return kept * fresh + (1 - kept) * average;
+}
