@@ -1,0 +1,260 @@
+import {
+  createGraph,
+  emit,
+  emitOne,
+  input,
+  integers,
+  output,
+  serialize,
+  type Graph,
+  type Tensor,
+} from '../graph/graph.ts';
+import type { Dimension } from '../graph/onnx-format.ts';
+import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
+import { foldMask, groupedAttention } from '../models/attention.ts';
+import { linear, llamaHidden, llamaLogits, type LlamaParts } from '../models/llama.ts';
+import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+
+/**
+ * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
+ * `best` (int64 [rows]) and `best_probability` [rows], which spares copying the vocabulary.
+ */
+export type Choice = 'sampled' | 'greedy';
+
+/** Name of the fetch with a layer's new keys or values. */
+export const newKeys = (layer: number): string => `new_k.${layer}`;
+export const newValues = (layer: number): string => `new_v.${layer}`;
+/** Names of the feeds with the keys and values of the prompts and of the tokens generated so far. */
+export const promptKeys = (layer: number): string => `prompt_k.${layer}`;
+export const promptValues = (layer: number): string => `prompt_v.${layer}`;
+export const ownKeys = (layer: number): string => `own_k.${layer}`;
+export const ownValues = (layer: number): string => `own_v.${layer}`;
+
+/** What to fetch from a graph built for `choice`. */
+export function fetchNames(traits: LlamaTraits, choice: Choice): string[] {
+  const chosen = choice === 'greedy' ? ['best', 'best_probability'] : ['probabilities'];
+  const layers = Array.from({ length: traits.layers }, (_, i) => [newKeys(i), newValues(i)]);
+  return [...chosen, ...layers.flat()];
+}
+
+/**
+ * Prompts in, padded on the right: the next token's distribution, and all keys and values.
+ *
+ * Feeds: every weight by name, `ids` int32 [B, T], `rows` int64 [B] (flattened positions of the last prompt tokens),
+ * `mask` [T, T] (causal), `cos`, `sin` [≥ T, headDim / 2], `inverse_temperature` []. Fetches: {@link fetchNames};
+ * keys and values as [B, kvHeads, T, headDim].
+ */
+export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
+  const graph = createGraph();
+  const folded = foldMask(
+    input(graph, 'mask', 'float32', ['T', 'T']),
+    traits.heads / traits.kvHeads,
+  );
+  const parts: LlamaParts = {
+    ...commonParts(graph, traits),
+    positions: integers(graph, [0]),
+    attend: (q, k, v, layer) => {
+      output(k, newKeys(layer));
+      output(v, newValues(layer));
+      return groupedAttention(q, k, v, folded);
+    },
+  };
+  const ids = input(graph, 'ids', 'int32', ['B', 'T']);
+  const rows = input(graph, 'rows', 'int64', ['R']);
+  choose(parts, llamaHidden(parts, ids, rows), choice);
+  return serialize(graph);
+}
+
+/**
+ * One more token for each row of a grid of P prompts × G completions (row p·G + g).
+ *
+ * Feeds: every weight by name, `ids` int32 [P·G, 1], `positions` int64 [P·G, 1], prompt keys and values
+ * [P, kvHeads, Tp, headDim] (shared by a prompt's rows), own keys and values [P, kvHeads, G, To, headDim],
+ * `mask` [P, 1, 1, 1, Tp + To + 1] added to the scores of prompt, own past and the token itself, `cos`, `sin`,
+ * `inverse_temperature`, and three targets of Reshape that tell G: `grid` [−1, G, kvHeads, −, headDim] as in
+ * {@link gridFeeds}. Fetches: {@link fetchNames}; new keys and values as [P, kvHeads, G, 1, headDim].
+ *
+ * The past is only read: what is new leaves the graph, and the host appends it. Scores are put together, not keys:
+ * joining keys would copy the whole past at every token.
+ */
+export function buildDecodeGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
+  const graph = createGraph();
+  const { kvHeads, headDim } = traits;
+  const targets = {
+    queries: input(graph, 'grid_queries', 'int64', [5]),
+    keys: input(graph, 'grid_keys', 'int64', [5]),
+    folded: input(graph, 'grid_folded', 'int64', [4]),
+    unfolded: input(graph, 'grid_unfolded', 'int64', [5]),
+    sections: input(graph, 'sections', 'int64', [3]),
+  };
+  const mask = input(graph, 'mask', 'float32', ['P', 1, 1, 1, 'Ts']);
+  const prompt = ['P', kvHeads, 'Tp', headDim];
+  const own = ['P', kvHeads, 'G', 'To', headDim];
+  const parts: LlamaParts = {
+    ...commonParts(graph, traits),
+    positions: input(graph, 'positions', 'int64', ['N', 1]),
+    attend: (q, k, v, layer) => {
+      const past = {
+        promptK: input(graph, promptKeys(layer), 'float32', prompt),
+        promptV: input(graph, promptValues(layer), 'float32', prompt),
+        ownK: input(graph, ownKeys(layer), 'float32', own),
+        ownV: input(graph, ownValues(layer), 'float32', own),
+      };
+      const grid = toGrid(q, k, v, targets, traits);
+      output(grid.k, newKeys(layer));
+      output(grid.v, newValues(layer));
+      return attendPast(grid, past, mask, targets, traits, q.shape);
+    },
+  };
+  const ids = input(graph, 'ids', 'int32', ['N', 1]);
+  const hidden = llamaHidden(parts, ids);
+  choose(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
+  return serialize(graph);
+}
+
+interface GridTargets {
+  readonly queries: Tensor;
+  readonly keys: Tensor;
+  readonly folded: Tensor;
+  readonly unfolded: Tensor;
+  readonly sections: Tensor;
+}
+
+/** The int64 feeds that tell the decode graph its grid. */
+export function gridFeeds(
+  traits: LlamaTraits,
+  completions: number,
+  promptLength: number,
+  ownLength: number,
+): { readonly [name: string]: readonly number[] } {
+  const { heads, kvHeads, headDim } = traits;
+  const repeats = heads / kvHeads;
+  return {
+    grid_queries: [-1, completions, kvHeads, repeats, headDim],
+    grid_keys: [-1, completions, kvHeads, 1, headDim],
+    grid_folded: [0, 0, completions * repeats, -1],
+    grid_unfolded: [0, 0, completions, repeats, -1],
+    sections: [promptLength, ownLength, 1],
+  };
+}
+
+interface GridTensors {
+  /** [P, kvHeads, G, repeats, headDim] */
+  readonly q: Tensor;
+  /** [P, kvHeads, G, 1, headDim] */
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** From rows [N, heads, 1, headDim] to the grid: the group behind the key heads, so that a prompt's rows lie together. */
+function toGrid(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  targets: GridTargets,
+  { heads, kvHeads, headDim }: LlamaTraits,
+): GridTensors {
+  const spread = (x: Tensor, target: Tensor, repeats: number): Tensor => {
+    const rows = reshapeTo(x, target, ['P', 'G', kvHeads, repeats, headDim]);
+    return transpose(rows, [0, 2, 1, 3, 4]);
+  };
+  return {
+    q: spread(q, targets.queries, heads / kvHeads),
+    k: spread(k, targets.keys, 1),
+    v: spread(v, targets.keys, 1),
+  };
+}
+
+function attendPast(
+  { q, k, v }: GridTensors,
+  past: {
+    readonly promptK: Tensor;
+    readonly promptV: Tensor;
+    readonly ownK: Tensor;
+    readonly ownV: Tensor;
+  },
+  mask: Tensor,
+  targets: GridTargets,
+  { heads, kvHeads, headDim }: LlamaTraits,
+  result: readonly Dimension[],
+): Tensor {
+  const repeats = heads / kvHeads;
+  const alpha = 1 / Math.sqrt(headDim);
+  const scoresOf = (a: Tensor, b: Tensor): Tensor => matMul(a, b, { transB: true, alpha });
+  const foldedQ = reshapeTo(q, targets.folded, ['P', kvHeads, 'GR', headDim]);
+  const promptScores = reshapeTo(scoresOf(foldedQ, past.promptK), targets.unfolded, [
+    'P',
+    kvHeads,
+    'G',
+    repeats,
+    'Tp',
+  ]);
+  const scores = concat([promptScores, scoresOf(q, past.ownK), scoresOf(q, k)], 4, 'Ts');
+  const [onPrompt, onOwn, onSelf] = split(softmax(add(scores, mask)), targets.sections, [
+    'Tp',
+    'To',
+    1,
+  ]);
+  const foldedWeights = reshapeTo(onPrompt, targets.folded, ['P', kvHeads, 'GR', 'Tp']);
+  const fromPrompt = reshapeTo(matMul(foldedWeights, past.promptV), targets.unfolded, q.shape);
+  const attended = add(add(fromPrompt, matMul(onOwn, past.ownV)), mul(onSelf, v));
+  return reshape(transpose(attended, [0, 2, 1, 3, 4]), [-1, heads, 1, headDim], result);
+}
+
+/** Everything of a pass except positions and attention. */
+function commonParts(graph: Graph, traits: LlamaTraits): Omit<LlamaParts, 'positions' | 'attend'> {
+  const weights = new Map(
+    tensorSpecs(traits).map(({ name, dims }) => [name, input(graph, name, 'float32', dims)]),
+  );
+  const weight = (name: string): Tensor => {
+    const tensor = weights.get(name);
+    if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
+    return tensor;
+  };
+  const half = traits.headDim / 2;
+  return {
+    traits,
+    weight,
+    project: (x, name) => linear(x, weight(name)),
+    cos: input(graph, 'cos', 'float32', ['positions', half]),
+    sin: input(graph, 'sin', 'float32', ['positions', half]),
+  };
+}
+
+/** Hidden states [R, hidden] to the outputs of {@link Choice}. */
+function choose(parts: LlamaParts, hidden: Tensor, choice: Choice): void {
+  const { graph } = hidden;
+  const logits = llamaLogits(parts, hidden);
+  const probabilities = softmax(mul(logits, input(graph, 'inverse_temperature', 'float32', [])));
+  if (choice === 'sampled') {
+    output(probabilities, 'probabilities');
+    return;
+  }
+  const rows = hidden.shape.slice(0, 1);
+  const axis = { axis: 1n, keepdims: 0n };
+  output(emitOne(graph, 'ArgMax', [logits], { type: 'int64', shape: rows }, axis), 'best');
+  const top = emitOne(
+    graph,
+    'ReduceMax',
+    [probabilities, integers(graph, [1])],
+    { type: 'float32', shape: rows },
+    { keepdims: 0n },
+  );
+  output(top, 'best_probability');
+}
+
+/** Reshape to a target that is fed. */
+function reshapeTo(x: Tensor, target: Tensor, shape: readonly Dimension[]): Tensor {
+  return emitOne(x.graph, 'Reshape', [x, target], { type: x.type, shape });
+}
+
+/** Three sections of the last axis, of sizes that are fed. */
+function split(
+  x: Tensor,
+  sizes: Tensor,
+  sections: readonly [Dimension, Dimension, Dimension],
+): [Tensor, Tensor, Tensor] {
+  const shapes = sections.map((size) => ({ type: x.type, shape: x.shape.with(-1, size) }));
+  const made = emit(x.graph, 'Split', [x, sizes], shapes, { axis: -1n });
+  return made as [Tensor, Tensor, Tensor];
+}

@@ -1,0 +1,230 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashSeed } from '../../contracts/hash.ts';
+import type { GeneratedCompletion, GenerationPrompt } from '../../contracts/policy.ts';
+import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
+import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
+import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
+import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
+import { readPolicyText } from '../../policy/text/policy-text.ts';
+import { referenceLogits, referenceLogprob } from './support/reference-llama.ts';
+import { TINY } from './support/tiny-policy.ts';
+
+const SMOLLM2 = process.env['TOOLSAMPLE_SMOLLM2'];
+const traits = { ...TINY.traits, vocab: 60 };
+const EOS = 7;
+
+/** Random weights large enough that distributions are neither flat nor one-hot. */
+function sharpWeights(shape = traits): Weights {
+  const weights = initialWeights(shape, 3);
+  for (const [name, { data }] of weights) {
+    const scale = name.endsWith('embed_tokens.weight')
+      ? 10
+      : /o_proj|down_proj/.test(name)
+        ? 60
+        : 1;
+    for (let i = 0; i < data.length; i++) data[i]! *= scale;
+  }
+  return weights;
+}
+
+const promptIds = (length: number, salt: number): number[] =>
+  Array.from({ length }, (_, i) => 8 + (hashSeed(salt, i) % 52));
+
+const weights = sharpWeights();
+let generator: Generator;
+beforeAll(() => {
+  generator = createGenerator({ traits, contextLength: 64, eosIds: [EOS, 5], threads: 1 });
+});
+afterAll(async () => {
+  await generator.close();
+});
+
+const prompts: GenerationPrompt[] = [
+  { ids: promptIds(9, 1), seeds: [11, 12, 13] },
+  { ids: promptIds(3, 2), seeds: [21] },
+  { ids: promptIds(20, 3), seeds: [31, 32] },
+  { ids: promptIds(3, 4), seeds: [41, 42, 43, 44] },
+];
+const sampling = { temperature: 0.9, topP: 1, maxNewTokens: 40 };
+const whole = (c: GeneratedCompletion, from = prompts): number[] => [
+  ...from[c.prompt]!.ids,
+  ...c.ids,
+];
+
+describe('generation', () => {
+  it('computes, token by token, the log-probabilities of a plain forward pass', async () => {
+    const completions = await generator.generate(weights, prompts, sampling);
+    expect(completions.map((c) => [c.prompt, c.index])).toEqual(
+      prompts.flatMap(({ seeds }, p) => seeds.map((_, i) => [p, i])),
+    );
+    let worst = 0;
+    for (const completion of completions) {
+      const start = prompts[completion.prompt]!.ids.length;
+      const logits = referenceLogits(traits, weights, whole(completion));
+      completion.ids.forEach((id, t) => {
+        const expected = referenceLogprob(logits[start + t - 1]!, id, sampling.temperature);
+        worst = Math.max(worst, Math.abs(expected - completion.logprobs[t]!));
+      });
+    }
+    expect(worst).toBeLessThan(1e-4);
+    // Lengths differ, so that rows left the batch while others went on; some passed the cache's first capacity.
+    const lengths = completions.map((c) => c.ids.length);
+    expect(new Set(lengths).size).toBeGreaterThan(3);
+    expect(Math.max(...lengths)).toBeGreaterThan(34);
+  });
+
+  it('takes the likeliest token when greedy, with untied embeddings too', async () => {
+    const untied = { ...traits, tied: false, heads: 4, kvHeads: 4 };
+    const other = sharpWeights(untied);
+    const second = createGenerator({
+      traits: untied,
+      contextLength: 64,
+      eosIds: [EOS],
+      threads: 1,
+    });
+    for (const [engine, shape, tensors] of [
+      [generator, traits, weights],
+      [second, untied, other],
+    ] as const) {
+      const greedy = { temperature: 0, topP: 1, maxNewTokens: 12 };
+      for (const completion of await engine.generate(tensors, prompts, greedy)) {
+        const start = prompts[completion.prompt]!.ids.length;
+        const logits = referenceLogits(shape, tensors, whole(completion));
+        completion.ids.forEach((id, t) => {
+          const row = logits[start + t - 1]!;
+          expect(id).toBe(row.indexOf(Math.max(...row)));
+          expect(completion.logprobs[t]).toBeCloseTo(referenceLogprob(row, id), 4);
+        });
+      }
+    }
+    await second.close();
+  });
+
+  it('gives the same bytes for the same request, other tokens for other seeds', async () => {
+    const first = await generator.generate(weights, prompts, sampling);
+    expect(await generator.generate(weights, prompts, sampling)).toEqual(first);
+    const reseeded = prompts.map(({ ids, seeds }) => ({ ids, seeds: seeds.map((s) => s + 1000) }));
+    const others = await generator.generate(weights, reseeded, sampling);
+    const same = others.filter((c, i) => c.ids.join() === first[i]!.ids.join());
+    expect(same.length).toBeLessThan(3);
+  });
+
+  it('draws the same tokens in any company', async () => {
+    const together = await generator.generate(weights, prompts, sampling);
+    for (const completion of together) {
+      const { ids, seeds } = prompts[completion.prompt]!;
+      const [alone] = await generator.generate(
+        weights,
+        [{ ids, seeds: [seeds[completion.index]!] }],
+        sampling,
+      );
+      expect(alone!.ids).toEqual(completion.ids);
+      alone!.logprobs.forEach((p, t) => expect(p).toBeCloseTo(completion.logprobs[t]!, 4));
+    }
+  });
+
+  it('stops at any EOS, which it keeps, or at a limit', async () => {
+    const completions = await generator.generate(weights, prompts, sampling);
+    for (const { ids, finishReason } of completions) {
+      expect(ids.slice(0, -1).some((id) => id === EOS || id === 5)).toBe(false);
+      expect(finishReason).toBe([EOS, 5].includes(ids.at(-1)!) ? 'stop' : 'length');
+      if (finishReason === 'length') expect(ids.length).toBe(40);
+    }
+    const reasons = new Set(completions.map((c) => c.finishReason));
+    expect(reasons.size).toBe(2);
+  });
+
+  it('never exceeds the context', async () => {
+    const long = [{ ids: promptIds(60, 5), seeds: [1, 2, 3] }];
+    const completions = await generator.generate(weights, long, { ...sampling, maxNewTokens: 50 });
+    expect(Math.max(...completions.map((c) => c.ids.length))).toBe(4);
+    await expect(
+      generator.generate(weights, [{ ids: promptIds(64, 5), seeds: [1] }], sampling),
+    ).rejects.toThrow(/prompt 1 has 64 tokens, the policy's context 64/);
+    await expect(
+      generator.generate(weights, [{ ids: [60], seeds: [1] }], sampling),
+    ).rejects.toThrow(/token id 60/);
+  });
+
+  it('draws tokens as often as their probabilities say, within the nucleus', async () => {
+    const ids = promptIds(6, 9);
+    const seeds = Array.from({ length: 3000 }, (_, i) => i);
+    const logits = referenceLogits(traits, weights, ids).at(-1)!;
+    const ranked = logits
+      .map((_, id) => ({ id, p: Math.exp(referenceLogprob(logits, id, 0.9)) }))
+      .sort((a, b) => b.p - a.p);
+    for (const topP of [1, 0.7]) {
+      const drawn = await generator.generate(weights, [{ ids, seeds }], {
+        temperature: 0.9,
+        topP,
+        maxNewTokens: 1,
+      });
+      const counts = new Map<number, number>();
+      for (const {
+        ids: [id],
+      } of drawn)
+        counts.set(id!, (counts.get(id!) ?? 0) + 1);
+      let mass = 0;
+      const nucleus = ranked.filter(({ p }) => {
+        const inside = mass < topP;
+        mass += inside ? p : 0;
+        return inside;
+      });
+      if (topP < 1) {
+        expect(nucleus.length).toBeLessThan(traits.vocab);
+        expect([...counts.keys()].every((id) => nucleus.some((n) => n.id === id))).toBe(true);
+      }
+      for (const { id, p } of nucleus) {
+        const expected = p / mass;
+        const error = Math.abs((counts.get(id) ?? 0) / seeds.length - expected);
+        expect(error).toBeLessThan(
+          5 * Math.sqrt((expected * (1 - expected)) / seeds.length) + 1e-3,
+        );
+      }
+      // Log-probabilities are those before the nucleus was cut out.
+      const {
+        ids: [id],
+        logprobs: [logprob],
+      } = drawn[0]!;
+      expect(logprob).toBeCloseTo(referenceLogprob(logits, id!, 0.9), 4);
+    }
+  });
+
+  it('reports progress and stops when asked to', async () => {
+    const seen: [number, number][] = [];
+    await generator.generate(weights, prompts, sampling, {
+      onTokens: (done, total) => seen.push([done, total]),
+    });
+    expect(seen[0]![0]).toBe(10);
+    expect(seen.at(-1)![0]).toBe(seen.at(-1)![1]);
+    for (let i = 1; i < seen.length; i++) expect(seen[i]![0]).toBeGreaterThan(seen[i - 1]![0]);
+    let checks = 0;
+    const call = {
+      checkAbort: () => {
+        if (++checks > 3) throw new Error('enough');
+      },
+    };
+    await expect(generator.generate(weights, prompts, sampling, call)).rejects.toThrow('enough');
+    expect(checks).toBe(4);
+  });
+
+  it.skipIf(SMOLLM2 === undefined)(
+    'lets SmolLM2 answer',
+    async () => {
+      const files = await folderFiles(SMOLLM2!);
+      const architecture = await readArchitecture(files);
+      const text = await readPolicyText(files);
+      const real = createGenerator({ ...architecture, eosIds: text.eosIds, threads: 0 });
+      const question = { role: 'user', content: 'What is the capital of France?' } as const;
+      const [answer] = await real.generate(
+        await loadBaseWeights(files, architecture),
+        [{ ids: text.encodePrompt([question]), seeds: [1] }],
+        { temperature: 0, topP: 1, maxNewTokens: 30 },
+      );
+      expect(text.decode(answer!.ids)).toBe('The capital of France is Paris.');
+      expect(answer!.finishReason).toBe('stop');
+      await real.close();
+    },
+    120_000,
+  );
+});
