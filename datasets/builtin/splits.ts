@@ -78,14 +78,16 @@ export function unseenVocabulary(): ReadonlySet<string> {
 }
 
 /** Words with a meaning in requests, listings or JSON; never used as made-up names or values. */
-const GRAMMAR =
-  'a an the to for at in on of by with and then also my me from about under after called named please times str int time date name parameters think tool call ok i no is am pm noon half past hour hours dozen couple minutes people degrees';
+const GRAMMAR = `
+  a an the to for at in on of by with and then also my me from about under after called named times some please i no is am
+  pm noon half past hour hours dozen couple minutes people degrees str int time date name parameters think tool call ok
+  wake let go more have new cannot make how fill empty must there any turn want hear where need done use`;
 
 let pool: readonly string[] | undefined;
 
 /** The thousands of words from which demonstrations draw names, keys and values. */
 export function diversePool(): readonly string[] {
-  pool ??= diverseWords(new Set([...unseenVocabulary(), ...GRAMMAR.split(' ')]));
+  pool ??= diverseWords(new Set([...unseenVocabulary(), ...GRAMMAR.trim().split(/\s+/u)]));
   return pool;
 }
 

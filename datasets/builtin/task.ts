@@ -69,14 +69,33 @@ const CHOICES_OF_LEVEL: { readonly [level in Level]: readonly Choice[] } = {
 const PLAIN_DEMONSTRATIONS = 0.45;
 const DIVERSITY = 0.6;
 
+/** How many slots a tool has: a number up to the level's most, or for levels 3 and 4 exactly `wide` ? 2 : 1. */
+function numberOfSlots(level: Level, wide: boolean, draw: Draw): number {
+  if (level === 0) return 1;
+  if (level >= 3) return wide ? 2 : 1;
+  return 1 + draw.below(level + 1);
+}
+
+/** Levels 3 and 4: how often one of the calls, and each distractor, has two slots. */
+const WIDE_CALLS = 0.7;
+const WIDE_DISTRACTORS = 0.4;
+
 /** Which slots of an operation a tool has, in the request's order. */
-function drawSlots(operation: Operation, level: Level, draw: Draw): readonly SlotUse[] {
+function drawSlots(
+  operation: Operation,
+  level: Level,
+  wide: boolean,
+  draw: Draw,
+): readonly SlotUse[] {
   const { slots } = operation;
-  if (level === 0) return [draw.pick(slots.filter(({ slot }) => isWordSlot(slot)))];
-  const most = level === 2 ? 3 : level === 1 ? 2 : draw.chance(0.4) ? 2 : 1;
-  const wanted = new Set<SlotUse>();
-  if (level === 2) wanted.add(draw.pick(slots.filter(({ slot }) => !isWordSlot(slot))));
-  const size = level >= 3 ? most : 1 + draw.below(most);
+  const size = numberOfSlots(level, wide, draw);
+  const first =
+    level === 0
+      ? slots.filter(({ slot }) => isWordSlot(slot))
+      : level === 2
+        ? slots.filter(({ slot }) => !isWordSlot(slot))
+        : slots;
+  const wanted = new Set([draw.pick(first)]);
   for (const slot of draw.shuffle(slots)) if (wanted.size < size) wanted.add(slot);
   return slots.filter((slot) => wanted.has(slot));
 }
@@ -116,10 +135,15 @@ interface NamedTool extends Tool, Choice {
   readonly slots: readonly SlotUse[];
 }
 
-/** A tool of this operation; `like` gives its noun or its verb, to make two tools hard to tell apart. */
+/**
+ * A tool of this operation.
+ * @param wide it has two slots where the level fixes their number (3 and 4) and the operation has as many
+ * @param like gives its noun or its verb, to make two tools hard to tell apart
+ */
 function drawTool(
   choice: Choice,
   setting: Setting,
+  wide: boolean,
   like: { readonly noun?: string; readonly verb?: string } = {},
 ): NamedTool {
   const { split, diversity, draw } = setting;
@@ -130,7 +154,7 @@ function drawTool(
   const verb =
     like.verb ??
     (draw.chance(diversity) ? draw.pick(diversePool()) : draw.pick(verbsOf(noun, kind, split)));
-  const slots = drawSlots(choice.operation, setting.level, draw);
+  const slots = drawSlots(choice.operation, setting.level, wide, draw);
   return {
     ...choice,
     noun,
@@ -148,11 +172,17 @@ function drawSibling(tool: NamedTool, setting: Setting): NamedTool {
   const others = CHOICES_OF_LEVEL[level].filter(
     (choice) => choice.family === family && choice.operation !== operation,
   );
-  if (others.length > 0 && draw.chance(0.6)) return drawTool(draw.pick(others), setting, { noun });
+  if (others.length > 0 && draw.chance(0.6))
+    return drawTool(draw.pick(others), setting, false, { noun });
   const nouns = nounsOf(family, split).filter((other) => other !== noun);
   const other = draw.pick(nouns);
   const shared = verbsOf(other, operation.kind, split).includes(verb);
-  return drawTool({ family, operation }, setting, shared ? { noun: other, verb } : { noun: other });
+  return drawTool(
+    { family, operation },
+    setting,
+    false,
+    shared ? { noun: other, verb } : { noun: other },
+  );
 }
 
 function numberOfTools(level: Level, draw: Draw): number {
@@ -200,15 +230,17 @@ export function drawTask(
   const tools: NamedTool[] = [];
   const families = new Set<Family>();
   const names = new Set<string>();
-  const addFrom = (choices: readonly Choice[]): void => {
-    const fresh = choices.filter(({ family }) => !families.has(family));
-    const tool = drawTool(draw.pick(fresh), setting);
+  const add = (wide: boolean): void => {
+    const fresh = CHOICES_OF_LEVEL[level].filter(({ family }) => !families.has(family));
+    const tool = drawTool(draw.pick(fresh), setting, wide);
     if (names.has(tool.name)) return;
     names.add(tool.name);
     families.add(tool.family);
     tools.push(tool);
   };
-  while (tools.length < calls) addFrom(CHOICES_OF_LEVEL[level]);
+  // Of several calls one at most is wide, so that completions stay short.
+  const wideCall = draw.chance(WIDE_CALLS) ? draw.below(calls) : -1;
+  while (tools.length < calls) add(tools.length === wideCall);
   const called = [...tools];
 
   const size = numberOfTools(level, draw);
@@ -217,7 +249,7 @@ export function drawTask(
     if (!names.has(sibling.name)) tools.push(sibling);
     names.add(sibling.name);
   }
-  while (tools.length < size) addFrom(CHOICES_OF_LEVEL[level]);
+  while (tools.length < size) add(draw.chance(WIDE_DISTRACTORS));
 
   const joins = draw.pick([' and ', ', then ', ' and also ', ' and then ']);
   const body = called.map((tool) => phrase(tool, setting)).join(joins);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { JsonObject } from '../../contracts/json.ts';
 import { BYTE_CHARACTERS, byteLevel, learnMerges } from './byte-pairs.ts';
 import { generateSample } from './generator.ts';
+import type { BuiltinSplit } from './splits.ts';
 import { LEVELS } from './task.ts';
 
 /** Tokens of the shipped policy's vocabulary. */
@@ -52,8 +53,14 @@ export const PRE_TOKENS = [
   '[^a-z0-9_]+',
 ].join('|');
 
-/** Demonstrations that the merges are learnt from. */
-const TRAINING_SAMPLES = 6000;
+/** Samples that the merges are learnt from, evenly of these splits: the warm start shows the words of all of them. */
+const TRAINING_SAMPLES = 8000;
+const SHOWN_SPLITS: readonly BuiltinSplit[] = [
+  'demonstration',
+  'demonstration',
+  'train',
+  'heldout',
+];
 
 function countPreTokens(seed: number): ReadonlyMap<string, number> {
   const tags = new RegExp(TAG_TOKENS.join('|'), 'u');
@@ -61,7 +68,8 @@ function countPreTokens(seed: number): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (let index = 0; index < TRAINING_SAMPLES; index++) {
     const level = LEVELS[index % LEVELS.length] ?? 0;
-    const sample = generateSample({ seed, index, level, split: 'demonstration' });
+    const split = SHOWN_SPLITS[index % SHOWN_SPLITS.length] ?? 'train';
+    const sample = generateSample({ seed, index, level, split });
     const texts = [...sample.messages.map(({ content }) => content), sample.groundTruth];
     for (const piece of texts.flatMap((text) => text.split(tags))) {
       for (const [preToken] of piece.matchAll(pattern)) {
@@ -74,7 +82,7 @@ function countPreTokens(seed: number): ReadonlyMap<string, number> {
 }
 
 /**
- * Learns the shipped policy's tokeniser from the generator's demonstrations and describes it as a HF folder does.
+ * Learns the shipped policy's tokeniser from the generator's own tasks and describes it as a HF folder does.
  * The same seed gives the same bytes. Nothing of the `unseen` split is looked at.
  *
  * @returns the files' texts by name: `tokenizer.json`, `tokenizer_config.json`

@@ -100,7 +100,7 @@ describe('tokenizerFiles', () => {
       [0, 30, 25],
       [1, 44, 34],
       [2, 58, 40],
-      [3, 72, 56],
+      [3, 66, 50],
     ] as const) {
       for (let index = 0; index < 300; index++) {
         const sample = generateSample({ seed: 6, index, level, split: 'heldout' });
