@@ -7,10 +7,10 @@ import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
 import { errorMessage } from '../process.ts';
 
 /** What a Temporal client (`Connection`) or worker (`NativeConnection`) connects with. May hold an API key. */
-export type TemporalConnectionOptions = Pick<
-  ConnectionOptions,
-  'address' | 'apiKey' | 'metadata' | 'tls'
-> & { readonly address: string };
+export type TemporalConnectionOptions = Pick<ConnectionOptions, 'metadata' | 'tls'> & {
+  readonly address: string;
+  readonly apiKey?: string;
+};
 
 /** The standard variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS…`) and profile file. */
 export interface TemporalSettings {
