@@ -82,13 +82,13 @@ export const runConfigSchema = z.strictObject({
     .int()
     .min(8)
     .max(1_000_000)
-    .default(80)
+    .default(72)
     .meta(about('Data', 'samples with a longer prompt (tokens) are rejected and counted')),
   maxCompletionLength: z
     .int()
     .min(8)
     .max(1_000_000)
-    .default(48)
+    .default(56)
     .meta(about('Data', 'completions are cut off after so many tokens')),
 
   warmStart: z

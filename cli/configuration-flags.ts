@@ -1,0 +1,41 @@
+import { Option, type Command } from 'commander';
+import type { RunConfigInput } from '../contracts/config.ts';
+import {
+  canonicalFlags,
+  flagsFromSchema,
+  type ConfigFlag,
+} from '../services/configuration/flags.ts';
+
+/**
+ * Declares a flag for every key of the configuration.
+ * @returns the arguments with known flags in their canonical spelling.
+ */
+export function addConfigurationFlags(command: Command, argv: readonly string[]): string[] {
+  const reserved = new Set(command.options.map((option) => option.long?.slice(2) ?? ''));
+  for (const flag of flagsFromSchema()) {
+    command.addOption(optionOf(flag));
+    if (flag.argument === null)
+      command.addOption(
+        new Option(flag.flag.replace('--', '--no-'), `not: ${flag.description}`).hideHelp(),
+      );
+  }
+  return canonicalFlags(argv, reserved);
+}
+
+/** The configuration that the flags of a parsed command line ask for, by canonical path. */
+export function flagInput(command: Command): RunConfigInput {
+  const input: { [path: string]: unknown } = {};
+  for (const flag of flagsFromSchema()) {
+    const name = optionOf(flag).attributeName();
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const value: unknown = command.getOptionValue(name);
+    input[flag.path] = typeof value === 'string' ? flag.parse(value) : value;
+  }
+  return input;
+}
+
+function optionOf(flag: ConfigFlag): Option {
+  const usage = flag.argument === null ? `${flag.flag} [bool]` : `${flag.flag} <${flag.argument}>`;
+  const preset = flag.defaultText === '' ? '' : ` (default: ${flag.defaultText})`;
+  return new Option(usage, `${flag.description}${preset}`).helpGroup(`${flag.group}:`);
+}

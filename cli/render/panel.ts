@@ -1,0 +1,129 @@
+import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
+import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import { bar, count, duration, fit, padEnd, percent, type Paint } from './text.ts';
+
+/** All that the live panel shows. */
+export interface PanelState {
+  readonly status: RunStatus;
+  /** Steps seen so far, oldest first; the pace is taken from the last of them. */
+  readonly steps: readonly StepStatus[];
+  readonly epochs: number;
+  /** What goes on outside of steps (`warm start: slice 2 of 5`); null when unknown. */
+  readonly phase: string | null;
+  /** Seconds since this command began. */
+  readonly elapsed: number;
+  readonly workflowUrl: string | null;
+  /** What the user should know now, e.g. that the run is stopping. */
+  readonly notice: string | null;
+}
+
+/** How many of the last steps the pace is averaged over. */
+const PACE_STEPS = 8;
+
+/** The live panel, line by line, none wider than `width`. */
+export function renderPanel(state: PanelState, width: number, paint: Paint): string[] {
+  const { status } = state;
+  const lines = [
+    [
+      paint.bold(status.run),
+      stateText(status.state, paint),
+      paint.dim(duration(state.elapsed)),
+    ].join('  '),
+    progressLine(state, width, paint),
+    ...(status.lastStep === null
+      ? []
+      : [
+          ...stepLines(state, status.lastStep, paint),
+          ...masteryLines(status.lastStep, width, paint),
+        ]),
+    ...evaluationLine(status.evaluations, paint),
+    ...(state.workflowUrl === null ? [] : [paint.dim(`Temporal  ${state.workflowUrl}`)]),
+    state.notice === null ? paint.dim('Ctrl-C stops cleanly') : paint.yellow(state.notice),
+  ];
+  return lines.map((line) => fit(line, width));
+}
+
+/** Seconds until the last step at the present pace; null before the first step. */
+export function timeLeft(steps: readonly StepStatus[], totalSteps: number): number | null {
+  const recent = steps.slice(-PACE_STEPS);
+  const last = recent.at(-1);
+  if (last === undefined) return null;
+  const seconds = recent.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0) / recent.length;
+  return Math.max(0, totalSteps - last.step) * seconds;
+}
+
+/** Generated tokens per second of rollout over the last steps; null before the first. */
+export function tokenRate(steps: readonly StepStatus[]): number | null {
+  const recent = steps.slice(-PACE_STEPS);
+  const seconds = recent.reduce((sum, { rolloutSeconds }) => sum + rolloutSeconds, 0);
+  if (seconds <= 0) return null;
+  return recent.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0) / seconds;
+}
+
+function stateText(state: RunStatus['state'], paint: Paint): string {
+  if (state === 'running' || state === 'completed') return paint.green(state);
+  return state === 'failed' ? paint.red(state) : paint.yellow(state);
+}
+
+function progressLine(state: PanelState, width: number, paint: Paint): string {
+  const { status } = state;
+  const left = timeLeft(state.steps, status.totalSteps);
+  const share = status.totalSteps === 0 ? 0 : status.step / status.totalSteps;
+  const words = [
+    `epoch ${status.epoch}/${state.epochs}`,
+    `step ${status.step}/${status.totalSteps}`,
+    paint.cyan(bar(share, width < 80 ? 10 : 24)),
+    left === null ? '' : `${duration(left)} left`,
+    state.phase === null ? '' : paint.dim(state.phase),
+  ];
+  return words.filter((word) => word !== '').join('  ');
+}
+
+function stepLines(state: PanelState, last: StepStatus, paint: Paint): string[] {
+  const rate = tokenRate(state.steps);
+  const dropped = last.groups - last.keptGroups;
+  return [
+    [
+      `reward ${paint.bold(last.reward.toFixed(2))} ± ${last.rewardStd.toFixed(2)}`,
+      rate === null ? '' : `${count(rate)} tokens/s`,
+      `${count(state.status.generatedTokens)} tokens`,
+      `groups ${last.groups}, dropped ${dropped}`,
+    ]
+      .filter((word) => word !== '')
+      .join('   '),
+  ];
+}
+
+function masteryLines(last: StepStatus, width: number, paint: Paint): string[] {
+  const cells = SUB_TASKS.map((task) => {
+    const mastery = last.mastery[task];
+    const value = mastery === null ? ' – ' : mastery.toFixed(2);
+    return padEnd(
+      `${task} ${paint.green(bar(mastery, 8))} ${value} ${paint.dim(`×${last.weights[task].toFixed(2)}`)}`,
+      27,
+    );
+  });
+  if (width >= 4 * 27 + 8) return [`mastery ${cells.join('')}`.trimEnd()];
+  return [
+    `mastery ${cells.slice(0, 2).join('')}`.trimEnd(),
+    `        ${cells.slice(2).join('')}`.trimEnd(),
+  ];
+}
+
+/** The first split's exact match over the steps. */
+function evaluationLine(evaluations: readonly EvaluationStatus[], paint: Paint): string[] {
+  const split = evaluations[0]?.split;
+  if (split === undefined) return [];
+  const curve = evaluations
+    .filter((evaluation) => evaluation.split === split)
+    .map(({ step, exactMatch }) => `${paint.dim(`${step}:`)} ${percent(exactMatch)}`);
+  return [`exact match (${split})  ${curve.join('  ')}`];
+}
+
+/** `format .99 · name .91 · key – · value –`. */
+export function masteryText(mastery: PerSubTask<number | null>): string {
+  return SUB_TASKS.map((task) => {
+    const value = mastery[task];
+    return `${task} ${value === null ? '–' : value.toFixed(2)}`;
+  }).join(' · ');
+}

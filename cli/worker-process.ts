@@ -1,0 +1,102 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openLog } from '../services/log-file.ts';
+
+const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
+
+export interface WorkerProcessOptions {
+  readonly home: string;
+  /** Folder of `worker.log`. */
+  readonly logs: string;
+  /** Told when the worker had to be started anew, or is given up. */
+  readonly onRestart: (message: string) => void;
+  /** Arguments instead of the real worker's; for tests. */
+  readonly command?: readonly string[];
+}
+
+export interface WorkerProcess {
+  readonly log: string;
+  /** Resolves with a reason when the worker ended for good without having been asked; never rejects. */
+  readonly lost: Promise<string>;
+  /** Asks the worker to finish what it is doing, and ends it by force after the limit. */
+  readonly stop: (milliseconds: number) => Promise<void>;
+  /** Ends it at once. */
+  readonly kill: () => void;
+}
+
+/** Restarts before a worker that keeps dying is given up. */
+const MAX_RESTARTS = 5;
+/** After this long without a death the count starts over. */
+const STEADY_MILLISECONDS = 10 * 60_000;
+
+/**
+ * Runs `toolsample worker` as a child: in its own process group, so that Ctrl-C reaches only us; with a channel whose end
+ * tells it that we are gone; with its output in `worker.log`. A worker that dies is started again, a bounded number of times.
+ */
+export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess {
+  const log = join(options.logs, 'worker.log');
+  const command = options.command ?? [PROGRAM, 'worker', '--home', options.home];
+  let child: ChildProcess | null = null;
+  const halt = new AbortController();
+  const lost = supervise();
+
+  async function supervise(): Promise<string> {
+    for (let deaths = 0; ;) {
+      const begin = Date.now();
+      const end = await runOnce();
+      if (halt.signal.aborted) return 'stopped';
+      if (Date.now() - begin > STEADY_MILLISECONDS) deaths = 0;
+      // Exit code 2 is the user's to mend: another try would end the same way.
+      if (end === 'code 2' || deaths >= MAX_RESTARTS)
+        return `the worker ended with ${end}; see ${log}`;
+      deaths += 1;
+      options.onRestart(
+        `the worker ended with ${end} and is started again (${deaths} of ${MAX_RESTARTS}); see ${log}`,
+      );
+      await sleep(Math.min(10_000, 250 * 2 ** deaths), undefined, { signal: halt.signal }).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  async function runOnce(): Promise<string> {
+    const { file } = await openLog(log);
+    try {
+      if (halt.signal.aborted) return 'stopped';
+      child = spawn(process.execPath, command, {
+        detached: true,
+        stdio: ['ignore', file.fd, file.fd, 'ipc'],
+      });
+      const started = child;
+      return await new Promise((resolve) => {
+        started.once('error', (error) => resolve(error.message));
+        started.once('exit', (code, signal) => resolve(signal ?? `code ${code ?? 'unknown'}`));
+      });
+    } finally {
+      await file.close();
+    }
+  }
+
+  const kill = (): void => {
+    halt.abort();
+    child?.kill('SIGKILL');
+  };
+  return {
+    log,
+    lost,
+    kill,
+    stop: async (milliseconds) => {
+      halt.abort();
+      child?.kill('SIGTERM');
+      const patience = new AbortController();
+      await Promise.race([
+        lost,
+        sleep(milliseconds, undefined, { signal: patience.signal }).then(kill, () => undefined),
+      ]);
+      patience.abort();
+      await lost;
+    },
+  };
+}

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
+import { exampleLines, beforeAndAfter, resultTable } from '../../cli/render/outcome.ts';
+import { renderPanel, timeLeft, tokenRate, type PanelState } from '../../cli/render/panel.ts';
+import {
+  bar,
+  duration,
+  fit,
+  painter,
+  printable,
+  table,
+  visibleWidth,
+} from '../../cli/render/text.ts';
+
+const plain = painter(false);
+const coloured = painter(true);
+
+function step(number: number, part: Partial<StepStatus> = {}): StepStatus {
+  return {
+    step: number,
+    reward: 2.5,
+    rewardStd: 1.25,
+    fracRewardZeroStd: 0.25,
+    groups: 20,
+    keptGroups: 15,
+    mastery: { format: 1, name: 0.75, key: 0.5, value: null },
+    weights: { format: 0.5, name: 0.9, key: 1.1, value: 1.5 },
+    generatedTokens: 4000,
+    loss: 0.1,
+    rolloutSeconds: 2,
+    gradientSeconds: 1,
+    wallSeconds: 4,
+    ...part,
+  };
+}
+
+function evaluation(number: number, exactMatch: number, split = 'heldout'): EvaluationStatus {
+  return {
+    epoch: number === 0 ? 0 : 1,
+    step: number,
+    split,
+    n: 300,
+    exactMatch,
+    exactMatchLow: exactMatch - 0.05,
+    exactMatchHigh: exactMatch + 0.05,
+    reward: 4 * exactMatch,
+    scores: { format: 1, name: 0.9, key: 0.8, value: 0.7 },
+  };
+}
+
+function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): PanelState {
+  const steps = [step(1), step(2)];
+  return {
+    status: {
+      run: 'dscl-1',
+      state: 'running',
+      epoch: 1,
+      step: 2,
+      totalSteps: 48,
+      policySha256: null,
+      policyFolder: null,
+      generatedTokens: 8000,
+      evaluations: [evaluation(0, 0.42)],
+      lastStep: steps[1] ?? null,
+      startedAt: '2026-01-01T00:00:00Z',
+      finishedAt: null,
+      reason: null,
+      ...part,
+    },
+    steps,
+    epochs: 3,
+    phase: null,
+    elapsed: 65,
+    workflowUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/dscl-1',
+    notice: null,
+    ...rest,
+  };
+}
+
+describe('panel', () => {
+  it('shows what a glance should find', () => {
+    const text = renderPanel(state(), 120, plain).join('\n');
+    for (const part of [
+      'dscl-1',
+      'running',
+      'epoch 1/3',
+      'step 2/48',
+      '3:04 left', // 46 steps of 4 s
+      'reward 2.50 ± 1.25',
+      '2,000 tokens/s',
+      'groups 20, dropped 5',
+      'format ████████ 1.00 ×0.50',
+      'key ████░░░░ 0.50',
+      'value ········  – ',
+      'exact match (heldout)  0: 42.0%',
+      'http://127.0.0.1:8233',
+      'Ctrl-C',
+    ])
+      expect(text).toContain(part);
+  });
+
+  it('never grows wider than it may, coloured or not', () => {
+    for (const width of [20, 40, 79, 80, 120, 200]) {
+      for (const paint of [plain, coloured]) {
+        for (const line of renderPanel(state({}, { notice: 'x'.repeat(300) }), width, paint))
+          expect(visibleWidth(line)).toBeLessThanOrEqual(width);
+      }
+    }
+  });
+
+  it('draws a run that has not begun', () => {
+    const empty = state(
+      { step: 0, totalSteps: 0, lastStep: null, evaluations: [] },
+      { steps: [], phase: 'warm start: slice 1 of 4' },
+    );
+    const text = renderPanel(empty, 100, plain).join('\n');
+    expect(text).toContain('warm start: slice 1 of 4');
+    expect(text).not.toMatch(/NaN|undefined|null/);
+  });
+
+  it('takes the pace from the last steps', () => {
+    const slowStart = [
+      step(1, { wallSeconds: 1000 }),
+      ...[2, 3, 4, 5, 6, 7, 8, 9].map((n) => step(n)),
+    ];
+    expect(timeLeft(slowStart, 19)).toBe(40);
+    expect(timeLeft([], 10)).toBeNull();
+    expect(tokenRate([step(1, { rolloutSeconds: 0 })])).toBeNull();
+    expect(tokenRate([step(1), step(2, { generatedTokens: 8000 })])).toBe(3000);
+  });
+});
+
+describe('log lines', () => {
+  it('tells a step in one line', () => {
+    expect(stepLine([step(1), step(2)], 48)).toBe(
+      'step  2/48  reward 2.50 ± 1.25  groups 20, dropped 5  2,000 tokens/s  mastery format 1.00 · name 0.75 · key 0.50 · value –  3:04 left',
+    );
+  });
+  it('tells an evaluation with its interval', () => {
+    expect(evaluationLine(evaluation(6, 0.6))).toBe(
+      'evaluation after step 6, heldout (n = 300): exact match 60.0% [55.0%, 65.0%], reward 2.40',
+    );
+  });
+});
+
+describe('result', () => {
+  const evaluations = [
+    evaluation(0, 0.42),
+    evaluation(0, 0.3, 'unseen'),
+    evaluation(6, 0.6),
+    evaluation(48, 0.76),
+    evaluation(48, 0.25, 'unseen'),
+  ];
+  it('compares the first evaluation with the last, for each split', () => {
+    expect(beforeAndAfter(evaluations).map(({ split, after }) => [split, after.step])).toEqual([
+      ['heldout', 48],
+      ['unseen', 48],
+    ]);
+    const text = resultTable(evaluations, plain).join('\n');
+    expect(text).toMatch(
+      /exact match +42\.0% \[37\.0%, 47\.0%\] +76\.0% \[71\.0%, 81\.0%\] +\+34\.0 points/,
+    );
+    expect(text).toMatch(/exact match .* −5\.0 points/);
+    for (const row of ['reward', 'format', 'names', 'keys', 'values'])
+      expect(text).toMatch(new RegExp(`^${row} `, 'm'));
+  });
+  it('says nothing when nothing can be compared', () => {
+    expect(resultTable([evaluation(0, 0.4)], plain)).toEqual([]);
+  });
+  it('prints hostile model output harmlessly', () => {
+    const answer = { completion: 'a\u001b[2Jb\u0007\nc', exactMatch: false, reward: -2 };
+    const text = exampleLines(
+      {
+        sampleId: 's',
+        split: 'heldout',
+        request: 'r',
+        expected: 'e',
+        before: answer,
+        after: answer,
+      },
+      plain,
+    ).join('\n');
+    expect(text).not.toContain('\u001b');
+    expect(text).toContain('a\\x1b[2Jb\\x07');
+  });
+});
+
+describe('text', () => {
+  it('cuts by columns, not by bytes of colour', () => {
+    expect(fit('abcdef', 6)).toBe('abcdef');
+    expect(fit('abcdef', 4)).toBe('abc…');
+    const cut = fit(`${coloured.red('abc')}${coloured.green('def')}`, 5);
+    expect(visibleWidth(cut)).toBe(5);
+    expect(cut.endsWith('\u001b[39m')).toBe(true);
+  });
+  it('fills bars by share', () => {
+    expect(bar(0.5, 4)).toBe('██░░');
+    expect(bar(7, 3)).toBe('███');
+    expect(bar(null, 3)).toBe('···');
+  });
+  it('writes durations', () => {
+    expect([duration(7), duration(754), duration(3723), duration(-1)]).toEqual([
+      '0:07',
+      '12:34',
+      '1:02:03',
+      '0:00',
+    ]);
+  });
+  it('aligns columns', () => {
+    expect(
+      table(
+        ['a', 'n'],
+        [
+          ['xyz', '1'],
+          ['y', '22'],
+        ],
+        { paint: plain },
+      ),
+    ).toEqual(['a     n', '───  ──', 'xyz   1', 'y    22']);
+  });
+  it('keeps line breaks and tabs only', () => {
+    expect(printable('a\n\tb\rc\u009bd')).toBe('a\n\tb\\x0dc\\x9bd');
+  });
+});
