@@ -1,19 +1,14 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
 import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
-}
+import { openDataFolder } from '../../services/data-folder.ts';
+import { freePort } from '../../services/ports.ts';
+import { cliCaches, findCli } from '../../services/temporal/cli.ts';
+import { fetchCli } from '../../services/temporal/fetch-cli.ts';
 
 export interface TestServer {
   readonly address: string;
@@ -27,13 +22,17 @@ export async function startTemporalServer(
   extraArguments: readonly string[] = [],
 ): Promise<TestServer> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const port = await freePort();
+  const folder = await openDataFolder(await mkdtemp(join(tmpdir(), 'toolsample-temporal-')));
+  const cli =
+    (await findCli(folder, process.env)) ??
+    (await fetchCli(cliCaches(folder, process.env), () => undefined));
+  const port = await freePort(folder.id, new Set());
   const attributes = Object.values(SEARCH_ATTRIBUTES).flatMap(({ name, type }) => [
     '--search-attribute',
     `${name}=${type[0]}${type.slice(1).toLowerCase()}`,
   ]);
   const server = spawn(
-    '/tmp/wf/temporal/bin/temporal',
+    cli.path,
     [
       'server',
       'start-dev',
@@ -67,6 +66,7 @@ export async function startTemporalServer(
       await nativeConnection.close();
       await opened.close();
       server.kill('SIGKILL');
+      await rm(folder.home, { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,24 @@
+import type { RunConfig } from '../contracts/config.ts';
+import type { AdamWOptions, TrainableOptions } from '../contracts/policy.ts';
+
+/** What of the policy trains, from the run's configuration. */
+export function trainableOptions(config: RunConfig): TrainableOptions {
+  return {
+    mode: config.trainMode,
+    loraRank: config.loraRank,
+    loraAlpha: config.loraAlpha,
+    seed: config.seed,
+  };
+}
+
+/** The optimiser at one learning rate, from the run's configuration. */
+export function adamW(config: RunConfig, learningRate: number): AdamWOptions {
+  return {
+    learningRate,
+    beta1: config.adamBeta1,
+    beta2: config.adamBeta2,
+    epsilon: config.adamEpsilon,
+    weightDecay: config.weightDecay,
+    maxGradNorm: config.maxGradNorm,
+  };
+}

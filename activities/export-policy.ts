@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { ExportSummary, StepKey } from '../contracts/activities.ts';
+import { policyAfter } from '../db/checkpoints.ts';
+import { commitExport, readExport, readRun } from '../db/runs.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { trainableOptions } from './engine-options.ts';
+import { engineCall } from './heartbeat.ts';
+
+/**
+ * Writes the trained policy as a Hugging Face folder, `<home>/runs/<run>/policy`, and completes the run. The folder appears
+ * whole or not at all.
+ */
+export async function exportPolicy(
+  deps: ActivityDependencies,
+  key: StepKey,
+): Promise<ExportSummary> {
+  const { db, engine } = deps;
+  const committed = await readExport(db, key.run);
+  if (committed !== null) {
+    return { policySha256: committed.sha256, folder: committed.folder };
+  }
+  const { config } = await readRun(db, key.run);
+  const policy = await policyAfter(db, key.run, key.step);
+
+  const folder = join(deps.dataFolder, 'runs', folderName(key.run), 'policy');
+  const unfinished = `${folder}.partial`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(dirname(folder), { recursive: true });
+  const { sha256 } = await engineCall(() =>
+    engine.export(policy, trainableOptions(config), unfinished),
+  );
+  // A folder that stands there already was written by an attempt that died before its commit: the same bytes.
+  await rm(folder, { recursive: true, force: true });
+  await rename(unfinished, folder);
+  await commitExport(db, key.run, { sha256, folder });
+  return { policySha256: sha256, folder };
+}
+
+/** A run's id is anyone's choice; as the name of a folder it must not lead out of ours. */
+export function folderName(run: string): string {
+  if (/^[A-Za-z0-9][\w.-]{0,99}$/.test(run)) return run;
+  const readable = run.replaceAll(/[^\w-]+/g, '-').slice(0, 60);
+  return `${readable}~${createHash('sha256').update(run).digest('hex').slice(0, 12)}`;
+}

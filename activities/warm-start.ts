@@ -1,0 +1,105 @@
+import { setImmediate } from 'node:timers/promises';
+import type { WarmStartKey, WarmStartSummary } from '../contracts/activities.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { Demonstration } from '../contracts/policy.ts';
+import { commitCheckpoint, findCheckpoint, type Checkpoint } from '../db/checkpoints.ts';
+import { readRun } from '../db/runs.ts';
+import { linearDecay } from '../policy/training/learning-rate.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { BLOCK_STEPS, demonstrationBlock } from './demonstration-batches.ts';
+import { builtinDemonstrations, phaseSeed, type DemonstrationAt } from './demonstrations.ts';
+import { adamW, trainableOptions } from './engine-options.ts';
+import { engineCall } from './heartbeat.ts';
+import { pruneCheckpoints } from './prune-checkpoints.ts';
+import { warmStartSlices, type WarmStartSlice } from './warm-start-slices.ts';
+
+/**
+ * One slice of the supervised cold start: so many optimiser steps on demonstrations, from the checkpoint of the slice before,
+ * committed as the checkpoint of this one. What a slice trains on depends on the configuration alone.
+ */
+export async function warmStart(
+  deps: ActivityDependencies,
+  key: WarmStartKey,
+): Promise<WarmStartSummary> {
+  const { db, engine } = deps;
+  const committed = await findCheckpoint(db, { ...key, step: 0 });
+  if (committed !== null) return summary(key, committed);
+
+  const run = await readRun(db, key.run);
+  const slice = warmStartSlices(run.config.warmStart)[key.slice - 1];
+  const phase = run.config.warmStart[slice?.phase ?? -1];
+  const before = await findCheckpoint(db, { run: key.run, step: 0, slice: key.slice - 1 });
+  if (slice === undefined || phase === undefined || before === null) {
+    throw new ToolsampleError('not-found', `run "${key.run}" has no warm-start slice ${key.slice}`);
+  }
+
+  const seed = phaseSeed(run.config.seed, slice.phase);
+  const text = await deps.policyText(before.policy.base);
+  const demonstrationAt = builtinDemonstrations(phase, seed, text, run.config);
+  const batches = await batchesOf(slice, seed, phase.batchTokens, demonstrationAt);
+  const result = await engineCall((options) =>
+    engine.supervise(
+      {
+        policy: before.policy,
+        trainable: trainableOptions(run.config),
+        batches: batches.map((demonstrations, i) => ({
+          demonstrations,
+          optimizer: adamW(
+            run.config,
+            linearDecay(
+              phase.learningRate,
+              phase.finalLearningRate,
+              slice.firstStep + i,
+              phase.steps,
+            ),
+          ),
+        })),
+        microBatchTokens: run.config.microBatchTokens,
+      },
+      options,
+    ),
+  );
+  if (!Number.isFinite(result.meanLoss)) {
+    throw new ToolsampleError('non-finite', `warm start: the loss is ${result.meanLoss}`, {
+      hint: "start a new run with a smaller learningRate in the phase's warmStart entry",
+    });
+  }
+  const stored = await commitCheckpoint(
+    db,
+    { ...key, step: 0 },
+    {
+      policy: result.policy,
+      optimizerSteps: batches.length,
+      loss: result.meanLoss,
+      trainedTokens: result.tokens,
+      seconds: result.seconds,
+    },
+  );
+  await pruneCheckpoints(deps, key.run);
+  return summary(key, stored);
+}
+
+/** The batches of a slice, one per optimiser step. */
+async function batchesOf(
+  slice: WarmStartSlice,
+  seed: number,
+  batchTokens: number,
+  demonstrationAt: DemonstrationAt,
+): Promise<Demonstration[][]> {
+  const batches: Demonstration[][] = [];
+  for (let block = slice.firstStep / BLOCK_STEPS; batches.length < slice.steps; block++) {
+    batches.push(...demonstrationBlock({ seed, block, batchTokens, demonstrationAt }));
+    // Tokenising holds the main thread: heartbeats get their turn between blocks.
+    await setImmediate();
+  }
+  return batches.slice(0, slice.steps);
+}
+
+function summary(key: WarmStartKey, checkpoint: Checkpoint): WarmStartSummary {
+  return {
+    slice: key.slice,
+    steps: checkpoint.optimizerSteps,
+    loss: checkpoint.loss ?? 0,
+    tokens: checkpoint.trainedTokens,
+  };
+}
