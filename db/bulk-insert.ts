@@ -1,5 +1,4 @@
-import { sql } from 'drizzle-orm';
-import { getTableColumns, getTableName } from 'drizzle-orm';
+import { getTableColumns, getTableName, sql, type SQL } from 'drizzle-orm';
 import type { PgTable } from 'drizzle-orm/pg-core';
 import type { Database } from './connection.ts';
 
@@ -15,10 +14,19 @@ export async function insertRows<T extends PgTable>(
   rows: readonly T['$inferInsert'][],
   into: string = getTableName(table),
 ): Promise<void> {
-  const first = rows[0];
-  if (first === undefined) return;
-  const columns = Object.entries(getTableColumns(table)).filter(([key]) => key in first);
-  const names = columns.map(([, column]) => sql.identifier(column.name));
+  if (rows.length === 0) return;
+  const { names, arrays } = columnArrays(table, rows);
+  await db.execute(sql`
+    insert into ${sql.identifier(into)} (${names}) select * from unnest(${arrays})
+    on conflict do nothing`);
+}
+
+/** The columns that the first row has: their names, and their values as one array parameter each. */
+export function columnArrays<T extends PgTable>(
+  table: T,
+  rows: readonly T['$inferInsert'][],
+): { readonly names: SQL; readonly arrays: SQL } {
+  const columns = Object.entries(getTableColumns(table)).filter(([key]) => key in (rows[0] ?? {}));
   const arrays = columns.map(([key, column]) => {
     const values = rows.map((row) => {
       const value: unknown = (row as { readonly [key: string]: unknown })[key];
@@ -26,8 +34,11 @@ export async function insertRows<T extends PgTable>(
     });
     return sql`${sql.param(values)}::${sql.raw(column.getSQLType())}[]`;
   });
-  await db.execute(sql`
-    insert into ${sql.identifier(into)} (${sql.join(names, sql`, `)})
-    select * from unnest(${sql.join(arrays, sql`, `)})
-    on conflict do nothing`);
+  return {
+    names: sql.join(
+      columns.map(([, column]) => sql.identifier(column.name)),
+      sql`, `,
+    ),
+    arrays: sql.join(arrays, sql`, `),
+  };
 }

@@ -4,7 +4,7 @@ import type { Sample } from '../contracts/sample.ts';
 import type { Database } from './connection.ts';
 import { toSample } from './corpora.ts';
 import { samples } from './schema/corpora.ts';
-import { groups } from './schema/rollouts.ts';
+import { groups, type DropReason } from './schema/rollouts.ts';
 
 export type GroupRow = typeof groups.$inferSelect;
 
@@ -77,4 +77,28 @@ export async function assignToShards(
       );
   }
   return shards;
+}
+
+/** Decides groups of a step: kept for the update, or dropped and why. */
+export async function setGroupsDecided(
+  db: Database,
+  key: StepKey,
+  state: 'kept' | 'dropped',
+  dropReason: DropReason | null,
+  ranks: readonly number[],
+): Promise<void> {
+  if (ranks.length === 0) return;
+  await db
+    .update(groups)
+    .set({ state, dropReason })
+    .where(
+      and(eq(groups.run, key.run), eq(groups.step, key.step), inArray(groups.rank, [...ranks])),
+    );
+}
+
+/** Forgets the candidates for backfill that a finished step did not need. */
+export async function deleteReserved(db: Database, key: StepKey): Promise<void> {
+  await db
+    .delete(groups)
+    .where(and(eq(groups.run, key.run), eq(groups.step, key.step), eq(groups.state, 'reserved')));
 }

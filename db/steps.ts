@@ -1,9 +1,7 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, asc, eq } from 'drizzle-orm';
 import type { RoundKey, StepKey } from '../contracts/activities.ts';
-import type { PolicyRef } from '../contracts/policy.ts';
-import { commitCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
-import { rounds, steps } from './schema/steps.ts';
+import { epochs, rounds, steps } from './schema/steps.ts';
 
 export type StepRow = typeof steps.$inferSelect;
 export type RoundRow = typeof rounds.$inferSelect;
@@ -13,131 +11,119 @@ export async function findStep(
   db: Database,
   key: Pick<StepKey, 'run' | 'step'>,
 ): Promise<StepRow | null> {
-  const [row] = await db
-    .select()
-    .from(steps)
-    .where(and(eq(steps.run, key.run), eq(steps.step, key.step)));
+  const [row] = await db.select().from(steps).where(atStep(key));
   return row ?? null;
 }
 
 /** The row of a round; null before it is planned. */
 export async function findRound(db: Database, key: RoundKey): Promise<RoundRow | null> {
-  const [row] = await db
-    .select()
-    .from(rounds)
-    .where(and(eq(rounds.run, key.run), eq(rounds.step, key.step), eq(rounds.round, key.round)));
+  const [row] = await db.select().from(rounds).where(atRound(key));
   return row ?? null;
 }
 
-/** What an update of the policy leaves behind. */
-export interface GradientCommit {
-  /** The policy after the step; the one before it when the step was skipped. */
-  readonly policy: PolicyRef;
-  /** Null: no group was kept, the policy stays as it was. */
-  readonly update: {
-    readonly loss: number;
-    readonly gradNorm: number;
-    readonly learningRate: number;
-    readonly entropy: number;
-    readonly kl: number | null;
-    readonly clipRatioLow: number;
-    readonly clipRatioHigh: number;
-    readonly trainedTokens: number;
-    readonly optimizerSteps: number;
-    readonly seconds: number;
-    /** Advantages of the rollouts trained on. */
-    readonly advantages: readonly {
-      readonly rank: number;
-      readonly index: number;
-      readonly advantage: number;
-    }[];
-  } | null;
-}
-
-/**
- * Commits a step: the policy's checkpoint, the update's numbers, the advantages and, after an epoch's last step, the
- * epoch, all in one transaction; the first one wins. Returns the stored row of the step.
- */
-export async function commitGradientStep(
-  db: Database,
-  key: StepKey,
-  commit: GradientCommit,
-): Promise<StepRow> {
-  const { run, step, epoch } = key;
-  const { policy, update } = commit;
-  return db.transaction(async (tx) => {
-    const before = await lockedStep(tx, key);
-    if (before.state === 'committed' || before.state === 'skipped') return before;
-    await commitCheckpoint(
-      tx,
-      { run, step, slice: 0 },
-      {
-        policy,
-        optimizerSteps: update?.optimizerSteps ?? 0,
-        loss: update?.loss ?? null,
-        trainedTokens: update?.trainedTokens ?? 0,
-        seconds: update?.seconds ?? 0,
-      },
-    );
-    if (update !== null) await writeAdvantages(tx, key, update.advantages);
-    const [stored] = await tx
-      .update(steps)
-      .set({
-        state: update === null ? 'skipped' : 'committed',
-        committedAt: new Date(),
-        gradientSeconds: update?.seconds ?? 0,
-        ...(update === null
-          ? {}
-          : {
-              loss: update.loss,
-              gradNorm: update.gradNorm,
-              learningRate: update.learningRate,
-              entropy: update.entropy,
-              kl: update.kl,
-              clipRatioLow: update.clipRatioLow,
-              clipRatioHigh: update.clipRatioHigh,
-              trainedTokens: update.trainedTokens,
-            }),
-      })
-      .where(and(eq(steps.run, run), eq(steps.step, step)))
-      .returning();
-    if (stored === undefined) throw new Error('a locked step could not be updated');
-    await tx.execute(sql`
-      update epochs set
-        state = 'completed', completed_at = now(), reward = t.reward, exact_match = t.exact_match,
-        frac_reward_zero_std = t.frac_reward_zero_std, generated_tokens = t.generated_tokens
-      from (
-        select avg(reward) as reward, avg(exact_match) as exact_match,
-          avg(frac_reward_zero_std) as frac_reward_zero_std, sum(generated_tokens) as generated_tokens
-        from (select * from steps where run = ${run} and epoch = ${epoch} order by step) in_order
-      ) t
-      where epochs.run = ${run} and epochs.epoch = ${epoch} and epochs.last_step = ${step}`);
-    return stored;
-  });
-}
-
-async function lockedStep(tx: Database, key: StepKey): Promise<StepRow> {
-  const [row] = await tx
-    .select()
-    .from(steps)
-    .where(and(eq(steps.run, key.run), eq(steps.step, key.step)))
-    .for('update');
+/** Reads the row of a step and holds it until the transaction ends: one attempt after the other. */
+export async function lockStep(tx: Database, key: StepKey): Promise<StepRow> {
+  const [row] = await tx.select().from(steps).where(atStep(key)).for('update');
   if (row === undefined) throw new Error(`step ${key.step} of run "${key.run}" was not selected`);
   return row;
 }
 
-async function writeAdvantages(
+/** Reads the row of a round and holds it until the transaction ends. */
+export async function lockRound(tx: Database, key: RoundKey): Promise<RoundRow> {
+  const [row] = await tx.select().from(rounds).where(atRound(key)).for('update');
+  if (row === undefined) {
+    throw new Error(`round ${key.round} of step ${key.step} of run "${key.run}" was not planned`);
+  }
+  return row;
+}
+
+/** Starts a step and, with its first step, the epoch. False when another attempt has done so already. */
+export async function insertStep(
+  tx: Database,
+  step: Pick<StepRow, 'run' | 'epoch' | 'step' | 'active' | 'curriculumVersion' | 'groups'>,
+  epoch: { readonly firstStep: number; readonly lastStep: number },
+): Promise<boolean> {
+  await tx
+    .insert(epochs)
+    .values({ run: step.run, epoch: step.epoch, state: 'running', ...epoch })
+    .onConflictDoNothing();
+  const inserted = await tx
+    .insert(steps)
+    .values({ ...step, state: 'selected' })
+    .onConflictDoNothing()
+    .returning({ step: steps.step });
+  return inserted.length > 0;
+}
+
+/** Plans a round of rollout. */
+export async function insertRound(
+  tx: Database,
+  { run, step, round }: RoundKey,
+  planned: { readonly groups: number; readonly shards: number },
+): Promise<void> {
+  await tx.insert(rounds).values({ run, step, round, ...planned });
+}
+
+/** Records which groups were kept so far, and the shards of the next round. */
+export async function setRoundFiltered(
+  tx: Database,
+  key: RoundKey,
+  outcome: Pick<RoundRow, 'kept' | 'dropped' | 'backfillShards'>,
+): Promise<void> {
+  await tx
+    .update(rounds)
+    .set({ ...outcome, filteredAt: new Date() })
+    .where(atRound(key));
+}
+
+/** What a step's rollouts amount to. */
+export type StepMetrics = Pick<
+  StepRow,
+  | 'groups'
+  | 'keptGroups'
+  | 'rounds'
+  | 'completions'
+  | 'reward'
+  | 'rewardStd'
+  | 'fracRewardZeroStd'
+  | 'rewardsFormatMean'
+  | 'rewardsNameMean'
+  | 'rewardsKeyMean'
+  | 'rewardsValueMean'
+  | 'weightedReward'
+  | 'exactMatch'
+  | 'completionsMeanLength'
+  | 'completionsClippedRatio'
+  | 'generatedTokens'
+  | 'rolloutSeconds'
+>;
+
+/** Marks a step as learned, with its metrics. */
+export async function setStepLearned(
   tx: Database,
   key: StepKey,
-  advantages: readonly { rank: number; index: number; advantage: number }[],
+  metrics: StepMetrics,
 ): Promise<void> {
-  await tx.execute(sql`
-    update rollouts set advantage = t.advantage
-    from unnest(
-      ${sql.param(advantages.map((each) => each.rank))}::int[],
-      ${sql.param(advantages.map((each) => each.index))}::int[],
-      ${sql.param(advantages.map((each) => each.advantage))}::float8[]
-    ) t (rank, index, advantage)
-    where run = ${key.run} and step = ${key.step}
-      and rollouts.rank = t.rank and rollouts.index = t.index`);
+  await tx
+    .update(steps)
+    .set({ ...metrics, state: 'learned', learnedAt: new Date() })
+    .where(atStep(key));
+}
+
+/** The rounds of a step. */
+export async function roundsOfStep(db: Database, key: StepKey): Promise<RoundRow[]> {
+  return db
+    .select()
+    .from(rounds)
+    .where(and(eq(rounds.run, key.run), eq(rounds.step, key.step)))
+    .orderBy(asc(rounds.round));
+}
+
+function atStep({ run, step }: Pick<StepKey, 'run' | 'step'>) {
+  return and(eq(steps.run, run), eq(steps.step, step));
+}
+
+/** One round, for a WHERE. */
+export function atRound({ run, step, round }: RoundKey) {
+  return and(eq(rounds.run, run), eq(rounds.step, step), eq(rounds.round, round));
 }

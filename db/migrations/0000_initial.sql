@@ -134,7 +134,7 @@ CREATE TABLE "groups" (
 	CONSTRAINT "groups_run_step_rank_pk" PRIMARY KEY("run","step","rank"),
 	CONSTRAINT "groups_one_per_sample" UNIQUE("run","step","sample_id"),
 	CONSTRAINT "groups_state" CHECK ("groups"."state" in ('reserved', 'drawn', 'kept', 'dropped')),
-	CONSTRAINT "groups_drop_reason" CHECK ("groups"."drop_reason" in ('zero-variance', 'surplus')),
+	CONSTRAINT "groups_drop_reason" CHECK ("groups"."drop_reason" in ('zero-variance')),
 	CONSTRAINT "groups_drawn_category" CHECK ("groups"."drawn_category" in ('new', 'easy', 'hard-live', 'hard-dead', 'plateau', 'active'))
 );
 --> statement-breakpoint

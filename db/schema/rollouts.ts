@@ -18,7 +18,7 @@ import { rounds, steps } from './steps.ts';
 
 export const GROUP_STATES = ['reserved', 'drawn', 'kept', 'dropped'] as const;
 export type GroupState = (typeof GROUP_STATES)[number];
-export const DROP_REASONS = ['zero-variance', 'surplus'] as const;
+export const DROP_REASONS = ['zero-variance'] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 export const groups = pgTable(
@@ -68,8 +68,7 @@ export const groupsComments = commentsOnTable(
     round: 'Round of rollout it was used in; null while it is only a candidate for backfill.',
     shard: 'Rollout activity that completed it.',
     state: 'reserved (candidate for backfill), drawn, kept, or dropped.',
-    dropReason:
-      'zero-variance: its weighted rewards are all equal; surplus: enough groups came before it.',
+    dropReason: 'zero-variance: its weighted rewards are all equal, so it carries no gradient.',
     drawnCategory: 'Category of the sample when it was drawn.',
     drawnImportance: 'Importance of the sample when it was drawn, staleness included.',
     reward: 'Mean unweighted reward of its completions.',

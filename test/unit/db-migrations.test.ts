@@ -22,10 +22,10 @@ afterAll(async () => {
 });
 
 test('migrating again changes nothing', async () => {
-  const applied = () => connection.pool.query('select * from drizzle.__drizzle_migrations');
-  const before = (await applied()).rows;
+  const applied = 'select * from drizzle.__drizzle_migrations';
+  const before = (await connection.pool.query(applied)).rows;
   await migrateDatabase(url);
-  expect((await applied()).rows).toEqual(before);
+  expect((await connection.pool.query(applied)).rows).toEqual(before);
 });
 
 test('every table, view and column has a comment', async () => {
@@ -62,11 +62,11 @@ test('comments are written again when those of the code have changed', async () 
 test('a database of a newer version is refused with what to do', async () => {
   const other = await server.database();
   await migrateDatabase(other);
-  const { pool, close } = connect(other);
-  await pool.query(
+  const newer = connect(other);
+  await newer.pool.query(
     `insert into drizzle.__drizzle_migrations (hash, created_at) values ('f00', 9999999999999)`,
   );
-  await close();
+  await newer.close();
   await expect(migrateDatabase(other)).rejects.toThrow(
     /newer toolsample made it.*update toolsample/,
   );

@@ -1,0 +1,84 @@
+import type { SelectedBatch, StepKey } from '../contracts/activities.ts';
+import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
+import type { Database } from '../db/connection.ts';
+import { learningStateBefore } from '../db/curriculum.ts';
+import { assignToShards } from '../db/groups.ts';
+import { readRun, type RunRow } from '../db/runs.ts';
+import { findRound, findStep, insertRound, insertStep } from '../db/steps.ts';
+import { picksDynamically } from '../dscl/activation.ts';
+import { firstRoundGroups } from '../dscl/filter.ts';
+import { halfLifeSteps } from '../dscl/importance.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+
+/**
+ * Picks the prompts of a step in Postgres: by importance once dynamic sampling is on, else from the epoch's seeded shuffle.
+ * Candidates for every backfill round are reserved in the same draw, in its order.
+ */
+export async function selectBatch(
+  { db }: Pick<ActivityDependencies, 'db'>,
+  key: StepKey,
+): Promise<SelectedBatch> {
+  const committed = await findSelected(db, key);
+  if (committed !== null) return committed;
+
+  const run = await readRun(db, key.run);
+  const { curriculum, activation } = await learningStateBefore(db, key.run, key.step);
+  const { config } = run;
+  const active = picksDynamically(activation, { ...config.sampling, sampler: config.sampler });
+  const first = firstRoundGroups(config.trainBatchSize, config.oversample, run.corpusSamples);
+  await db.transaction(async (tx) => {
+    const isFirst = await insertStep(
+      tx,
+      {
+        run: key.run,
+        epoch: key.epoch,
+        step: key.step,
+        active,
+        curriculumVersion: curriculum.version,
+        groups: first,
+      },
+      {
+        firstStep: (key.epoch - 1) * run.stepsPerEpoch + 1,
+        lastStep: Math.min(key.epoch * run.stepsPerEpoch, run.totalSteps),
+      },
+    );
+    if (!isFirst) return;
+    await reserve(tx, key, run, active, first * (1 + config.maxBackfillRounds));
+    const round = { ...key, round: 0 };
+    const ranks = Array.from({ length: first }, (_, rank) => rank);
+    const shards = await assignToShards(tx, round, ranks, config.rolloutShardSize);
+    await insertRound(tx, round, { groups: first, shards });
+  });
+  const stored = await findSelected(db, key);
+  if (stored === null) throw new Error('a step that was just selected could not be read');
+  return stored;
+}
+
+async function reserve(
+  tx: Database,
+  key: StepKey,
+  run: RunRow,
+  active: boolean,
+  groups: number,
+): Promise<void> {
+  const { config, corpus, corpusSamples } = run;
+  const selection = { ...key, corpus, corpusSamples, seed: config.seed, groups };
+  if (!active) return reserveShuffled(tx, selection);
+  const { ablate, halfLifeEpochs, uniformShare, temperature } = config.sampling;
+  return reserveByImportance(tx, {
+    ...selection,
+    uniformShare,
+    temperature,
+    halfLifeSteps: ablate.includes('staleness')
+      ? null
+      : halfLifeSteps(halfLifeEpochs, corpusSamples, config.trainBatchSize),
+  });
+}
+
+async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch | null> {
+  const step = await findStep(db, key);
+  const round = await findRound(db, { ...key, round: 0 });
+  return step === null || round === null
+    ? null
+    : { groups: round.groups, shards: round.shards, active: step.active };
+}

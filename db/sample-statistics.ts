@@ -1,0 +1,83 @@
+import { and, count, eq, getTableColumns, inArray, lte, sql } from 'drizzle-orm';
+import type { Category, SampleStatistics } from '../contracts/sampling.ts';
+import { columnArrays } from './bulk-insert.ts';
+import type { Database } from './connection.ts';
+import { samples } from './schema/corpora.ts';
+import { sampleStatistics } from './schema/learning.ts';
+
+/** Statistics with what follows from them. */
+export interface AssessedStatistics extends SampleStatistics {
+  readonly category: Category;
+  readonly importance: number;
+}
+
+/** The statistics of those of the samples that were visited before. */
+export async function statisticsOf(
+  db: Database,
+  run: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, SampleStatistics>> {
+  const rows = await db
+    .select()
+    .from(sampleStatistics)
+    .where(and(eq(sampleStatistics.run, run), inArray(sampleStatistics.sampleId, [...ids])));
+  return new Map(
+    rows.map(
+      ({
+        run: _run,
+        corpus: _corpus,
+        sampleId,
+        category: _category,
+        importance: _importance,
+        ...statistics
+      }) => [sampleId, statistics],
+    ),
+  );
+}
+
+/** Writes the statistics of samples after a visit. */
+export async function writeStatistics(
+  db: Database,
+  run: string,
+  corpus: string,
+  rows: readonly (AssessedStatistics & { readonly sampleId: string })[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const { names, arrays } = columnArrays(
+    sampleStatistics,
+    rows.map((row) => ({ run, corpus, ...row })),
+  );
+  const columns = Object.values(getTableColumns(sampleStatistics)).map(({ name }) => name);
+  const updates = columns
+    .filter((name) => !['run', 'sample_id', 'corpus'].includes(name))
+    .map((name) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`);
+  await db.execute(sql`
+    insert into sample_statistics (${names}) select * from unnest(${arrays})
+    on conflict (run, sample_id) do update set ${sql.join(updates, sql`, `)}`);
+}
+
+/** Whether no sample of a corpus has any importance left: all were visited, and none has something to gain. */
+export async function nothingLeft(
+  db: Database,
+  run: string,
+  corpusSamples: number,
+): Promise<boolean> {
+  const [row] = await db
+    .select({ done: count() })
+    .from(sampleStatistics)
+    .where(and(eq(sampleStatistics.run, run), lte(sampleStatistics.importance, 0)));
+  return row?.done === corpusSamples;
+}
+
+/** The range of the reward of each sample. */
+export async function rewardRanges(
+  db: Database,
+  corpus: string,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, { readonly min: number; readonly max: number }>> {
+  const rows = await db
+    .select({ id: samples.sampleId, min: samples.rewardMin, max: samples.rewardMax })
+    .from(samples)
+    .where(and(eq(samples.corpus, corpus), inArray(samples.sampleId, [...ids])));
+  return new Map(rows.map(({ id, min, max }) => [id, { min, max }]));
+}
