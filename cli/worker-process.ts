@@ -14,6 +14,8 @@ export interface WorkerProcessOptions {
   readonly onRestart: (message: string) => void;
   /** Arguments instead of the real worker's; for tests. */
   readonly command?: readonly string[];
+  /** Wait before the first restart; doubles with each. Default 500. */
+  readonly backoffMilliseconds?: number;
 }
 
 export interface WorkerProcess {
@@ -38,6 +40,7 @@ const STEADY_MILLISECONDS = 10 * 60_000;
 export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess {
   const log = join(options.logs, 'worker.log');
   const command = options.command ?? [PROGRAM, 'worker', '--home', options.home];
+  const backoff = options.backoffMilliseconds ?? 500;
   let child: ChildProcess | null = null;
   const halt = new AbortController();
   const lost = supervise();
@@ -55,9 +58,9 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
       options.onRestart(
         `the worker ended with ${end} and is started again (${deaths} of ${MAX_RESTARTS}); see ${log}`,
       );
-      await sleep(Math.min(10_000, 250 * 2 ** deaths), undefined, { signal: halt.signal }).catch(
-        () => undefined,
-      );
+      await sleep(Math.min(10_000, backoff * 2 ** (deaths - 1)), undefined, {
+        signal: halt.signal,
+      }).catch(() => undefined);
     }
   }
 
