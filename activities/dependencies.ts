@@ -6,7 +6,8 @@ import type { Database } from '../db/connection.ts';
 export interface ActivityDependencies {
   readonly db: Database;
   readonly artifacts: ArtifactStore;
-  readonly engine: PolicyEngine;
+  /** The policy engine with so many threads of ONNX Runtime (0: all cores); kept for the next call. */
+  engine(threads: number): Promise<PolicyEngine>;
   /** The text side of a base checkpoint (its manifest's reference); kept for the next call. */
   policyText(base: ArtifactRef): Promise<PolicyText>;
   /** Folder of the exported policies, artifacts and services. */

@@ -64,12 +64,13 @@ async function evaluateChunk(
   key: EvaluationKey,
   chunk: readonly Sample[],
 ): Promise<Judged[]> {
-  const { db, engine } = deps;
+  const { db } = deps;
   const { config } = await readRun(db, key.run);
   const policy = await policyAfter(db, key.run, key.step);
   const text = await deps.policyText(policy.base);
   const prompts = chunk.map(({ messages }) => ({ ids: text.encodePrompt(messages), seeds: [0] }));
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  const engine = await deps.engine(config.threads);
   const generated = await engineCall((options) =>
     engine.generate(
       {

@@ -16,7 +16,7 @@ export async function exportPolicy(
   deps: ActivityDependencies,
   key: StepKey,
 ): Promise<ExportSummary> {
-  const { db, engine } = deps;
+  const { db } = deps;
   const committed = await readExport(db, key.run);
   if (committed !== null) {
     return { policySha256: committed.sha256, folder: committed.folder };
@@ -28,6 +28,7 @@ export async function exportPolicy(
   const unfinished = `${folder}.partial`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(dirname(folder), { recursive: true });
+  const engine = await deps.engine(config.threads);
   const { sha256 } = await engineCall(() =>
     engine.export(policy, trainableOptions(config), unfinished),
   );

@@ -26,7 +26,7 @@ export async function gradientStep(
   deps: ActivityDependencies,
   key: StepKey,
 ): Promise<GradientSummary> {
-  const { db, engine } = deps;
+  const { db } = deps;
   const committed = await findStep(db, key);
   if (committed !== null && (committed.state === 'committed' || committed.state === 'skipped')) {
     await pruneCheckpoints(deps, key.run);
@@ -42,6 +42,7 @@ export async function gradientStep(
   const values = groupAdvantages(kept, config);
   const tokens = await tokensOfStep(deps, key);
   const learningRate = warmedUp(config.learningRate, key.step - 1, config.warmupSteps);
+  const engine = await deps.engine(config.threads);
   const result = await engineCall((options) =>
     engine.gradientStep(
       {

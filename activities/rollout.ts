@@ -16,7 +16,7 @@ import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
  * A completion's seed is hash(run seed, step, sample, index): the same for every attempt and every split into shards.
  */
 export async function rollout(deps: ActivityDependencies, key: ShardKey): Promise<RolloutSummary> {
-  const { db, artifacts, engine } = deps;
+  const { db, artifacts } = deps;
   const committed = await findShard(db, key);
   if (committed !== null) return summary(committed);
 
@@ -33,6 +33,7 @@ export async function rollout(deps: ActivityDependencies, key: ShardKey): Promis
   const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
 
   const started = performance.now();
+  const engine = await deps.engine(config.threads);
   const generated = await engineCall((options) =>
     engine.generate(
       {

@@ -21,7 +21,7 @@ export async function warmStart(
   deps: ActivityDependencies,
   key: WarmStartKey,
 ): Promise<WarmStartSummary> {
-  const { db, engine } = deps;
+  const { db } = deps;
   const committed = await findCheckpoint(db, { ...key, step: 0 });
   if (committed !== null) return summary(key, committed);
 
@@ -37,6 +37,7 @@ export async function warmStart(
   const text = await deps.policyText(before.policy.base);
   const demonstrationAt = builtinDemonstrations(phase, seed, text, run.config);
   const batches = await batchesOf(slice, seed, phase.batchTokens, demonstrationAt);
+  const engine = await deps.engine(run.config.threads);
   const result = await engineCall((options) =>
     engine.supervise(
       {
