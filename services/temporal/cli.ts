@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -47,7 +45,6 @@ export async function findCli(folder: DataFolder, env: Environment): Promise<Tem
 /** Asks a file for its version; null unless it is a Temporal CLI. */
 export async function tryCli(path: string): Promise<TemporalCli | null> {
   try {
-    await access(path, constants.X_OK);
     const { stdout } = await run(path, ['--version'], { timeout: 10_000 });
     const version = /^temporal version (\d+\.\d+\.\d+\S*)/m.exec(stdout)?.[1];
     return version === undefined ? null : { path, version };

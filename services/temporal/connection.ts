@@ -97,19 +97,25 @@ export interface CheckedNamespace {
 export async function checkNamespace(
   options: TemporalConnectionOptions,
   namespace: string,
+  milliseconds = 10_000,
 ): Promise<CheckedNamespace> {
   try {
-    return await withTemporal(options, async (connection) => {
-      const { workflowService } = connection;
-      const [info] = await Promise.all([
-        workflowService.getSystemInfo({}),
-        workflowService.describeNamespace({ namespace }),
-      ]);
-      return {
-        serverVersion: info.serverVersion,
-        searchAttributes: await registerSearchAttributes(connection, namespace).catch(() => false),
-      };
-    });
+    return await withTemporal(
+      options,
+      async (connection) => {
+        const { workflowService } = connection;
+        // One after the other: a call that the SDK retries after the connection was closed ends the process.
+        const info = await workflowService.getSystemInfo({});
+        await workflowService.describeNamespace({ namespace });
+        return {
+          serverVersion: info.serverVersion,
+          searchAttributes: await registerSearchAttributes(connection, namespace).catch(
+            () => false,
+          ),
+        };
+      },
+      milliseconds,
+    );
   } catch (error) {
     throw namespaceError(error, options.address, namespace);
   }

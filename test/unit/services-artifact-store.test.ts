@@ -153,25 +153,25 @@ describe('the artifact store', () => {
   });
 });
 
-describe('a full disk', () => {
-  /** A file system of 2 MB, where we may mount one. */
-  async function withSmallDisk(work: (folder: string) => Promise<void>): Promise<boolean> {
-    const folder = await mkdtemp(join(tmpdir(), 'toolsample-small-'));
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
-    } catch {
-      await rm(folder, { recursive: true });
-      return false;
-    }
-    try {
-      await work(folder);
-    } finally {
-      execFileSync('umount', [folder]);
-      await rm(folder, { recursive: true });
-    }
-    return true;
+/** A file system of 2 MB, where we may mount one. */
+async function withSmallDisk(work: (folder: string) => Promise<void>): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), 'toolsample-small-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
+  } catch {
+    await rm(folder, { recursive: true });
+    return false;
   }
+  try {
+    await work(folder);
+  } finally {
+    execFileSync('umount', [folder]);
+    await rm(folder, { recursive: true });
+  }
+  return true;
+}
 
+describe('a full disk', () => {
   it('is reported as such, leaves nothing half-written, and the store goes on', async (context) => {
     const mounted = await withSmallDisk(async (folder) => {
       const temporary = join(folder, 'tmp');

@@ -1,0 +1,386 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+
+import { findDataFolder, readServiceState } from '../../services/data-folder.ts';
+import { isAlive, readPidFile } from '../../services/process.ts';
+import { withClient } from '../../services/postgres/connection.ts';
+import {
+  ensureDatabaseOnly,
+  ensureServices,
+  inspectServices,
+  stopServices,
+  type Services,
+} from '../../services/services.ts';
+import { checkNamespace } from '../../services/temporal/connection.ts';
+import { findCli } from '../../services/temporal/cli.ts';
+import type { TemporalService } from '../../services/temporal/ensure-temporal.ts';
+
+const run = promisify(execFile);
+const isRoot = process.getuid?.() === 0;
+
+/** The environment without servers of the developer's own. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(TEMPORAL_|DATABASE_URL|TOOLSAMPLE_)/.test(name),
+  ),
+);
+
+let root: string;
+const homes = new Set<string>();
+
+beforeAll(async () => {
+  root = await realpath(await mkdtemp(join(tmpdir(), 'toolsample-services-')));
+  await chmod(root, 0o755);
+});
+afterAll(async () => {
+  await Promise.all([...homes].map(remove));
+  await rm(root, { recursive: true, force: true });
+});
+
+function scratch(name: string): string {
+  const home = join(root, name);
+  homes.add(home);
+  return home;
+}
+
+async function remove(home: string): Promise<void> {
+  await stopServices(home);
+  const elsewhere = readServiceState(home)?.postgres?.root ?? null;
+  if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
+  await rm(home, { recursive: true, force: true });
+}
+
+async function up(home: string): Promise<Services> {
+  return ensureServices({ home, env, localTemporalPort: null });
+}
+
+async function names(url: string): Promise<unknown[]> {
+  return withClient(url, async (client) => {
+    await client.query('create table if not exists policies (name text primary key)');
+    const { rows } = await client.query<{ name: string }>('select name from policies order by 1');
+    return rows.map(({ name }) => name);
+  });
+}
+
+async function addName(url: string, name: string): Promise<void> {
+  await withClient(url, async (client) => {
+    await client.query('create table if not exists policies (name text primary key)');
+    await client.query('insert into policies values ($1)', [name]);
+  });
+}
+
+async function withWorkflows<T>(
+  temporal: Pick<TemporalService, 'connection' | 'namespace'>,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const connection = await Connection.connect(temporal.connection);
+  try {
+    return await work(new Client({ connection, namespace: temporal.namespace }));
+  } finally {
+    await connection.close();
+  }
+}
+
+async function pids(home: string): Promise<{ postgres: number; temporal: number }> {
+  const { postgres, temporal } = await inspectServices({ home, env, localTemporalPort: null });
+  if (postgres.pid === null || temporal.pid === null) throw new Error('not running');
+  return { postgres: postgres.pid, temporal: temporal.pid };
+}
+
+/** A process in its own right that calls `ensureServices`. */
+async function upInProcess(home: string, prefix: readonly string[] = [], extra = env) {
+  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href;
+  const script = fileURLToPath(new URL('../fixtures/ensure-services.ts', import.meta.url));
+  const [program, ...args] = [...prefix, process.execPath, '--import', loader, script, home];
+  const { stdout } = await run(program, args, { env: extra, cwd: '/' });
+  return JSON.parse(stdout) as { uid: number; postgres: string; temporal: string; url: string };
+}
+
+describe('two data folders side by side, one of them half-initialised', () => {
+  let a: Services;
+  let b: Services;
+  beforeAll(async () => {
+    // The first start of this one was interrupted within initdb.
+    const postgres = join(scratch('b'), 'postgres');
+    await mkdir(join(postgres, 'data.new', 'base'), { recursive: true });
+    await writeFile(join(postgres, 'data.new', 'PG_VERSION'), '18\n');
+    await mkdir(join(postgres, 'data'));
+    const [one, again, inProcess, other] = await Promise.all([
+      up(scratch('a')),
+      up(scratch('a')),
+      upInProcess(scratch('a')),
+      up(scratch('b')),
+    ]);
+    a = one;
+    b = other;
+    // Started once, whoever came first.
+    for (const service of ['postgres', 'temporal'] as const) {
+      const how = [one[service].how, again[service].how, inProcess[service]].sort();
+      expect(how).toEqual(['adopted', 'adopted', 'started']);
+    }
+    expect([again.databaseUrl, inProcess.url]).toEqual([one.databaseUrl, one.databaseUrl]);
+  });
+
+  it('have servers of their own', async () => {
+    const addresses = [a, b].flatMap(({ databaseUrl, temporal }) => [
+      new URL(databaseUrl).port,
+      temporal.address.split(':')[1],
+      new URL(temporal.uiUrl ?? '').port,
+    ]);
+    expect(new Set(addresses).size).toBe(6);
+    expect(a.temporal.taskQueue).not.toBe(b.temporal.taskQueue);
+    await addName(a.databaseUrl, 'only in a');
+    expect(await names(a.databaseUrl)).toContain('only in a');
+    expect(await names(b.databaseUrl)).toEqual([]);
+    // The password is needed, also from this machine.
+    const guessed = a.databaseUrl.replace(/:[0-9a-f]+@/, ':guess@');
+    await expect(names(guessed)).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('are durable, and ordered alike on every machine', async () => {
+    const settings = await withClient(a.databaseUrl, async (client) => {
+      const { rows } = await client.query<Record<string, string>>(
+        `select current_setting('fsync') as fsync, current_setting('synchronous_commit') as commit,
+                current_setting('listen_addresses') as listen, 'Z' < 'a' as bytewise,
+                upper('é') as upper`,
+      );
+      return rows[0];
+    });
+    expect(settings).toEqual({
+      fsync: 'on',
+      commit: 'on',
+      listen: '127.0.0.1',
+      bytewise: true,
+      upper: 'É',
+    });
+  });
+
+  it('know the search attributes, keep history, and show the UI', async () => {
+    expect(a.temporal.searchAttributes).toBe(true);
+    const retention = await withWorkflows(a.temporal, async ({ connection }) => {
+      const found = await connection.workflowService.describeNamespace({ namespace: 'default' });
+      return Number(found.config?.workflowExecutionRetentionTtl?.seconds);
+    });
+    expect(retention).toBeGreaterThan(365 * 86_400);
+    expect((await fetch(a.temporal.uiUrl ?? '')).status).toBe(200);
+  });
+
+  it('can serve another folder by address, without being its own', async () => {
+    const home = scratch('guest');
+    const byAddress = {
+      ...env,
+      DATABASE_URL: a.databaseUrl,
+      TEMPORAL_ADDRESS: a.temporal.address,
+      TOOLSAMPLE_TASK_QUEUE: 'theirs',
+    };
+    const guest = await ensureServices({ home, env: byAddress });
+    expect([guest.postgres.how, guest.temporal.how]).toEqual(['external', 'external']);
+    expect(guest.databaseUrl).toBe(a.databaseUrl);
+    expect(guest.temporal).toMatchObject({ taskQueue: 'theirs', searchAttributes: true });
+    expect(await stopServices(home)).toEqual({ postgres: false, temporal: false });
+    expect(await names(a.databaseUrl)).toContain('only in a');
+
+    await expect(
+      ensureServices({ home, env: { ...byAddress, TEMPORAL_NAMESPACE: 'nowhere' } }),
+    ).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('"nowhere"') });
+
+    // A server that happens to run where Temporal's usually do.
+    const port = Number(a.temporal.address.split(':')[1]);
+    const found = await inspectServices({ home, env, localTemporalPort: port });
+    expect(found.temporal).toMatchObject({ source: 'external', address: a.temporal.address });
+    expect(found.postgres.state).toBe('absent');
+  });
+
+  it('go on after kill -9 with everything that was committed', async () => {
+    const { home } = a.folder;
+    await addName(a.databaseUrl, 'before the kill');
+    await withWorkflows(a.temporal, async (client) => {
+      await client.workflow.start('trainingRun', { workflowId: 'killed', taskQueue: 'none' });
+    });
+    const before = await pids(home);
+    process.kill(before.temporal, 'SIGKILL');
+    process.kill(before.postgres, 'SIGKILL');
+
+    const again = await up(home);
+    expect([again.postgres.how, again.temporal.how]).toEqual(['started', 'started']);
+    expect(again.databaseUrl).toBe(a.databaseUrl);
+    expect(again.temporal.address).toBe(a.temporal.address);
+    expect(again.temporal.uiUrl).toBe(a.temporal.uiUrl);
+    expect(await names(again.databaseUrl)).toEqual(['before the kill', 'only in a']);
+    const status = await withWorkflows(again.temporal, async (client) =>
+      client.workflow.getHandle('killed').describe(),
+    );
+    expect(status.status.name).toBe('RUNNING');
+    expect(await pids(home)).not.toEqual(before);
+  });
+
+  it('are stopped by another process than the one that started them, and start again', async () => {
+    const { home } = b.folder;
+    await addName(b.databaseUrl, 'kept');
+    const before = await pids(home);
+    expect(await stopServices(home)).toEqual({ postgres: true, temporal: true });
+    expect(await stopServices(home)).toEqual({ postgres: false, temporal: false });
+    const state = await inspectServices({ home, env, localTemporalPort: null });
+    expect([state.postgres.state, state.temporal.state]).toEqual(['stopped', 'stopped']);
+    expect([isAlive(before.postgres), isAlive(before.temporal)]).toEqual([false, false]);
+
+    // Meanwhile, its ports went to others.
+    const known = readServiceState(home);
+    const ports = [known?.postgres?.port, known?.temporal?.port, known?.temporal?.uiPort];
+    for (const port of ports) {
+      const squatter = createServer().listen(port, '127.0.0.1');
+      await once(squatter, 'listening');
+      onTestFinished(() => {
+        squatter.close();
+      });
+    }
+    const again = await up(home);
+    expect(await names(again.databaseUrl)).toEqual(['kept']);
+    expect(ports).not.toContain(Number(new URL(again.databaseUrl).port));
+    expect(await up(home)).toMatchObject({
+      databaseUrl: again.databaseUrl,
+      postgres: { how: 'adopted' },
+      temporal: { how: 'adopted', address: again.temporal.address, uiUrl: again.temporal.uiUrl },
+    });
+  });
+
+  it('are not fooled by pid files whose ids were reused, as after a reboot', async () => {
+    const { home, temporal } = b.folder;
+    await stopServices(home);
+    const state = await inspectServices({ home, env, localTemporalPort: null });
+    // Of Postgres's own user: Postgres itself would refuse to start.
+    const account = readServiceState(home)?.postgres?.account ?? null;
+    const uid = account === null ? undefined : Number((await run('id', ['-u', account])).stdout);
+    const innocent = spawn('sleep', ['60'], uid === undefined ? {} : { uid });
+    onTestFinished(() => {
+      innocent.kill();
+    });
+    const port = String(state.postgres.port);
+    const lines = [
+      innocent.pid,
+      state.postgres.folder,
+      1,
+      port,
+      '',
+      '127.0.0.1',
+      '1 1',
+      'ready',
+      '',
+    ];
+    await writeFile(join(state.postgres.folder ?? '', 'postmaster.pid'), lines.join('\n'));
+    await writeFile(join(temporal, 'server.pid'), `${process.pid}\n`);
+
+    expect(await stopServices(home)).toEqual({ postgres: false, temporal: false });
+    const again = await up(home);
+    expect([again.postgres.how, again.temporal.how]).toEqual(['started', 'started']);
+    expect(await names(again.databaseUrl)).toEqual(['kept']);
+    expect(innocent.exitCode).toBeNull();
+    expect(await readPidFile(join(temporal, 'server.pid'))).not.toBe(process.pid);
+  });
+});
+
+describe('a cluster that lacks files', () => {
+  it('is explained', async () => {
+    const home = scratch('incomplete');
+    await mkdir(join(home, 'postgres', 'data'), { recursive: true });
+    await writeFile(join(home, 'postgres', 'data', 'PG_VERSION'), '18\n');
+    await expect(ensureDatabaseOnly({ home, env })).rejects.toMatchObject({
+      code: 'schema',
+      message: expect.stringMatching(/postgres\/data: not a complete Postgres cluster — .+/),
+    });
+  });
+});
+
+describe('servers by address', () => {
+  it('that refuse or do not answer are named without their password', async () => {
+    const squatter = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    onTestFinished(() => {
+      squatter.close();
+    });
+    const address = squatter.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    for (const url of [
+      `postgres://me:secret-word@127.0.0.1:${address.port}/db`,
+      'postgres://me:secret-word@127.0.0.1:1/db',
+      'mysql://me:secret-word@127.0.0.1:1/db',
+    ]) {
+      const problem = await ensureDatabaseOnly({
+        home: scratch('refused'),
+        env: { ...env, DATABASE_URL: url },
+      }).catch((error: unknown) => String(error));
+      expect(problem).toMatch(/DATABASE_URL.* — /);
+      expect(problem).not.toContain('secret-word');
+    }
+    await expect(
+      checkNamespace({ address: `127.0.0.1:${address.port}` }, 'default', 1_000),
+    ).rejects.toMatchObject({
+      code: 'service',
+      message: expect.stringContaining('TEMPORAL_ADDRESS'),
+    });
+  });
+});
+
+describe.runIf(isRoot)('as root', () => {
+  it('puts the cluster where its user can enter when the data folder lies under a closed home', async () => {
+    const closed = join(root, 'closed');
+    await mkdir(closed, { mode: 0o700 });
+    const messages: string[] = [];
+    const home = scratch('closed/clone/.toolsample');
+    const { databaseUrl } = await ensureDatabaseOnly({
+      home,
+      env,
+      log: (message) => messages.push(message),
+    });
+    await addName(databaseUrl, 'elsewhere');
+    const elsewhere = readServiceState(home)?.postgres?.root ?? '';
+    expect(elsewhere).toContain((await findDataFolder(home))?.id);
+    expect(messages.join('\n')).toContain(elsewhere);
+    await stopServices(home);
+    const again = await ensureDatabaseOnly({ home, env });
+    expect(again.postgres.how).toBe('started');
+    expect(await names(again.databaseUrl)).toEqual(['elsewhere']);
+  });
+
+  it('leaves room for ordinary users, who run everything as themselves', async (context) => {
+    // Reading rights only: the checkout itself may lie under a folder that others cannot enter.
+    const asNobody = [
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      '--inh-caps=+dac_read_search',
+      '--ambient-caps=+dac_read_search',
+    ];
+    const allowed = await run('setpriv', [...asNobody.slice(1), 'true']).catch(() => null);
+    if (allowed === null) context.skip('setpriv cannot switch users here');
+    const folder = await findDataFolder(scratch('a'));
+    const cli = folder === null ? null : await findCli(folder, env);
+    const home = scratch('nobody/.toolsample');
+    await mkdir(dirname(home));
+    await chmod(dirname(home), 0o777);
+    const extra = {
+      PATH: `${dirname(cli?.path ?? '')}:${env['PATH'] ?? ''}`,
+      HOME: dirname(home),
+      TMPDIR: tmpdir(),
+    };
+    const answer = await upInProcess(home, asNobody, extra);
+    expect(answer).toMatchObject({ uid: 65_534, postgres: 'started', temporal: 'started' });
+    const { postgres, temporal } = await pids(home);
+    for (const pid of [postgres, temporal]) {
+      expect(await readFile(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t65534\t65534/m);
+    }
+    expect(readServiceState(home)?.postgres).toMatchObject({ root: null, account: null });
+    expect(await names(answer.url)).toEqual([]);
+  });
+});
