@@ -22,7 +22,7 @@ export interface RewardBreakdown {
   readonly max: number;
   /** The prediction's call list could be read (valid JSON, name and parameters present). */
   readonly parseable: boolean;
-  /** Names, keys and values all match: the call lists are equal (and the format is right). */
+  /** The format is right and names, keys and values all match, in any order of calls: `reward` is `max`. */
   readonly exactMatch: boolean;
   /** Successes and trials of each sub-task given the one before it; the input of mastery (spec §2). */
   readonly conditional: PerSubTask<{ readonly successes: number; readonly trials: number }>;

@@ -3,7 +3,7 @@ import type { PythonValue } from './python-value.ts';
 /** Deeper nesting is refused; CPython's reader gives up at about the same depth (recursion limit 1000). */
 export const MAX_NESTING = 900;
 /** CPython refuses to convert longer decimal integers. */
-export const MAX_INTEGER_DIGITS = 4300;
+const MAX_INTEGER_DIGITS = 4300;
 
 const WHITESPACE = /[ \t\n\r]*/y;
 const NUMBER = /(-?(?:0|[1-9][0-9]*))(\.[0-9]+)?([eE][-+]?[0-9]+)?/y;
