@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { Weights } from '../models/initial-weights.ts';
@@ -30,8 +30,10 @@ export async function writePolicyFolder(
   await mkdir(folder, { recursive: true });
   for (const name of COMPANION_FILES) {
     const source = companions.paths[name];
-    if (source === undefined) await rm(join(folder, name), { force: true });
-    else await appear(join(folder, name), (part) => copyFile(source, part));
+    const path = join(folder, name);
+    if (source === undefined) await rm(path, { force: true });
+    else if (name !== 'config.json') await appear(path, (part) => copyFile(source, part));
+    else await appear(path, async (part) => writeFile(part, await configOf(source, dtype)));
   }
   const metadata = { format: 'pt' };
   const path = join(folder, SINGLE_WEIGHTS);
@@ -39,6 +41,15 @@ export async function writePolicyFolder(
   const hash = createHash('sha256');
   for (const chunk of safetensorsChunks(tensors, metadata)) hash.update(chunk);
   return { sha256: hash.digest('hex') };
+}
+
+/** A config.json that states the type of the weights beside it: readers convert to what it says. */
+async function configOf(source: string, dtype: StoredType): Promise<string> {
+  const config = JSON.parse(await readFile(source, 'utf8')) as Record<string, unknown>;
+  const type = dtype === 'F32' ? 'float32' : 'bfloat16';
+  config['torch_dtype'] = type;
+  if (config['dtype'] !== undefined) config['dtype'] = type;
+  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Writes under a temporary name, flushes, renames. */

@@ -254,7 +254,7 @@ function split(
   sizes: Tensor,
   sections: readonly [Dimension, Dimension, Dimension],
 ): [Tensor, Tensor, Tensor] {
-  const shapes = sections.map((size) => ({ type: x.type, shape: x.shape.with(-1, size) }));
+  const shapes = sections.map((size) => ({ type: x.type, shape: [...x.shape.slice(0, -1), size] }));
   const made = emit(x.graph, 'Split', [x, sizes], shapes, { axis: -1n });
   return made as [Tensor, Tensor, Tensor];
 }

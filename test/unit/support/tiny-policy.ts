@@ -73,7 +73,8 @@ export async function writeTinyPolicy(
   const parts = `${folder}.parts`;
   await mkdir(parts, { recursive: true });
   const companions: Record<string, string> = {
-    'config.json': configJson(architecture),
+    // As published checkpoints, which are mostly bf16.
+    'config.json': configJson(architecture).replace('float32', 'bfloat16'),
     'tokenizer.json': JSON.stringify(tinyTokenizer()),
     'tokenizer_config.json': JSON.stringify({
       bos_token: '<s>',

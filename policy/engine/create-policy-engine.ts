@@ -1,0 +1,123 @@
+import { rm } from 'node:fs/promises';
+import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type {
+  EngineCallOptions,
+  GradientResult,
+  PolicyEngine,
+  PolicyRef,
+  SuperviseResult,
+} from '../../contracts/policy.ts';
+import { manifestFiles } from '../checkpoint/checkpoint-files.ts';
+import type {
+  ArtifactFile,
+  NewPolicyPaths,
+  PolicyFiles,
+  ThreadResults,
+} from './thread-protocol.ts';
+import { createThreadHost, type ThreadHost } from './thread-host.ts';
+
+export interface PolicyEngineOptions {
+  /** Where policies are read from and written to. The thread sees files only; this side puts them into the store. */
+  readonly artifacts: ArtifactStore;
+  /** Threads of ONNX Runtime; 0 (default): all cores. Results do not depend on it. */
+  readonly threads?: number;
+}
+
+/**
+ * The policy engine in a worker thread, which starts with the first call and stays warm between calls: the policy that a training
+ * call made is not read again by the next call. When the thread dies, the running call rejects with a retryable
+ * ToolsampleError `service`, and the next call starts a new thread.
+ */
+export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
+  const { artifacts } = options;
+  const host = createThreadHost({ threads: options.threads ?? 0 });
+  /** Settles when all earlier calls are done; never rejects. */
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(call: EngineCallOptions, run: () => Promise<T>): Promise<T> => {
+    const turn = queue.then(() => {
+      call.signal?.throwIfAborted();
+      return run();
+    });
+    queue = turn.catch(() => undefined);
+    return turn;
+  };
+  return {
+    generate: ({ policy, ...request }, call = {}) =>
+      inTurn(call, async () => {
+        const files = await policyFiles(policy, artifacts, 'weights');
+        return host.call('generate', { ...request, policy: files }, call);
+      }),
+    gradientStep: ({ policy, ...request }, call = {}) =>
+      inTurn(call, () =>
+        train<'gradientStep'>(host, artifacts, policy, (files, paths) =>
+          host.call('gradientStep', { ...request, policy: files, paths }, call),
+        ),
+      ),
+    supervise: ({ policy, ...request }, call = {}) =>
+      inTurn(call, () =>
+        train<'supervise'>(host, artifacts, policy, (files, paths) =>
+          host.call('supervise', { ...request, policy: files, paths }, call),
+        ),
+      ),
+    export: (policy, trainable, folder) =>
+      inTurn({}, async () => {
+        const files = await policyFiles(policy, artifacts, 'weights');
+        return host.call('export', { policy: files, trainable, folder }, {});
+      }),
+    close: () => host.close(),
+  };
+}
+
+interface TrainingResults {
+  readonly gradientStep: GradientResult;
+  readonly supervise: SuperviseResult;
+}
+
+/** A training call: the thread writes two temporary files, which then become artifacts. */
+async function train<Name extends keyof TrainingResults>(
+  host: ThreadHost,
+  artifacts: ArtifactStore,
+  policy: PolicyRef,
+  run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<ThreadResults[Name]>,
+): Promise<ThreadResults[Name] & Pick<TrainingResults[Name], 'policy' | 'seconds'>> {
+  const started = performance.now();
+  const files = await policyFiles(policy, artifacts, 'weights and optimizer');
+  const paths = {
+    weights: await artifacts.temporaryPath(),
+    optimizer: await artifacts.temporaryPath(),
+  };
+  try {
+    const outcome = await run(files, paths);
+    const weights = await artifacts.putFile(paths.weights);
+    const optimizer = await artifacts.putFile(paths.optimizer);
+    host.post({ kind: 'stored', weights: weights.sha256, optimizer: optimizer.sha256 });
+    return {
+      ...outcome,
+      policy: { base: policy.base, weights, optimizer },
+      seconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    // Gone already when all went well.
+    await rm(paths.weights, { force: true });
+    await rm(paths.optimizer, { force: true });
+  }
+}
+
+async function policyFiles(
+  policy: PolicyRef,
+  store: ArtifactStore,
+  need: 'weights' | 'weights and optimizer',
+): Promise<PolicyFiles> {
+  const file = async (ref: ArtifactRef | null): Promise<ArtifactFile | null> =>
+    ref === null ? null : { sha256: ref.sha256, path: await store.path(ref) };
+  if (policy.weights === null && policy.optimizer !== null) {
+    throw new ToolsampleError('schema', 'a policy reference has an optimiser but no weights');
+  }
+  return {
+    baseSha256: policy.base.sha256,
+    base: await manifestFiles(policy.base, store),
+    weights: await file(policy.weights),
+    optimizer: need === 'weights' ? null : await file(policy.optimizer),
+  };
+}

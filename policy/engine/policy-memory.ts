@@ -1,0 +1,210 @@
+import type { TrainableOptions } from '../../contracts/policy.ts';
+import type { PolicyArchitecture } from '../checkpoint/architecture.ts';
+import { loadBaseWeights, readArchitecture } from '../checkpoint/base-weights.ts';
+import { loadTensors } from '../checkpoint/load-tensors.ts';
+import { createGenerator, type Generator } from '../generation/generator.ts';
+import { loraNames, mergeAdapter } from '../models/lora.ts';
+import type { Weights, WeightTensor } from '../models/initial-weights.ts';
+import { tensorSpecs } from '../models/llama-traits.ts';
+import { readTokenizerFiles } from '../text/special-tokens.ts';
+import { createTrainer, type Trainer } from '../training/trainer.ts';
+import { trainableSpecs, type TrainingModel } from '../training/training-graph.ts';
+import type { PolicyFiles } from './thread-protocol.ts';
+
+/** A base checkpoint in memory, with what completes prompts in its architecture. */
+interface LoadedBase {
+  readonly architecture: PolicyArchitecture;
+  readonly weights: Weights;
+  readonly generator: Generator;
+}
+
+/** The one trainer in memory, and what it holds. */
+interface HeldTrainer {
+  readonly trainer: Trainer;
+  readonly baseSha256: string;
+  readonly trainable: string;
+  /** Hashes of what it holds; null while that is not stored. */
+  weights: string | null;
+  optimizer: string | null;
+  state: 'stored' | 'changed';
+}
+
+/** What the policy thread keeps between calls, by hash: a base or two, merged weights, one trainer. */
+export interface PolicyMemory {
+  readonly threads: number;
+  /** Oldest first. */
+  readonly bases: Map<string, LoadedBase>;
+  /** Complete weights of trained policies, oldest first. */
+  readonly complete: Map<string, Weights>;
+  held: HeldTrainer | null;
+}
+
+const MAX_BASES = 2;
+const MAX_COMPLETE = 2;
+
+export function createPolicyMemory(threads: number): PolicyMemory {
+  return { threads, bases: new Map(), complete: new Map(), held: null };
+}
+
+/** Loads a base checkpoint, or finds it. @throws ToolsampleError `checkpoint`, `tokenizer` */
+export async function loadBase(memory: PolicyMemory, policy: PolicyFiles): Promise<LoadedBase> {
+  const known = memory.bases.get(policy.baseSha256);
+  if (known !== undefined) {
+    touch(memory.bases, policy.baseSha256, known);
+    return known;
+  }
+  while (memory.bases.size >= MAX_BASES) {
+    const [oldest, base] = memory.bases.entries().next().value!;
+    memory.bases.delete(oldest);
+    await base.generator.close();
+  }
+  const architecture = await readArchitecture(policy.base);
+  const { eosIds } = await readTokenizerFiles(policy.base);
+  const base = {
+    architecture,
+    weights: await loadBaseWeights(policy.base, architecture),
+    generator: createGenerator({ ...architecture, eosIds, threads: memory.threads }),
+  };
+  memory.bases.set(policy.baseSha256, base);
+  return base;
+}
+
+/**
+ * All tensors of a policy as it completes prompts, adapters merged. Those of the trainer are live views: use them before the
+ * next training call.
+ */
+export async function completeWeights(
+  memory: PolicyMemory,
+  policy: PolicyFiles,
+  trainable: TrainableOptions,
+): Promise<Weights> {
+  const base = await loadBase(memory, policy);
+  if (policy.weights === null) return base.weights;
+  const { sha256 } = policy.weights;
+  const held = holds(memory, policy, trainable) ? memory.held : null;
+  if (held !== null && trainable.mode === 'full') return held.trainer.trainedTensors();
+  const key = [policy.baseSha256, sha256, trainable.loraAlpha].join();
+  let complete = memory.complete.get(key);
+  if (complete === undefined) {
+    const trained = held?.trainer.trainedTensors() ?? (await loadTrained(base, policy, trainable));
+    complete = trainable.mode === 'full' ? trained : merge(base, trained, trainable);
+  }
+  touch(memory.complete, key, complete);
+  for (const oldest of memory.complete.keys()) {
+    if (memory.complete.size <= MAX_COMPLETE) break;
+    memory.complete.delete(oldest);
+  }
+  return complete;
+}
+
+/** A trainer that holds exactly this policy: the one in memory, or a new one from the artifacts. */
+export async function takeTrainer(
+  memory: PolicyMemory,
+  policy: PolicyFiles,
+  trainable: TrainableOptions,
+): Promise<{ readonly trainer: Trainer; readonly base: LoadedBase }> {
+  const base = await loadBase(memory, policy);
+  const { held } = memory;
+  if (
+    held !== null &&
+    holds(memory, policy, trainable) &&
+    held.optimizer === (policy.optimizer?.sha256 ?? null)
+  ) {
+    return { trainer: held.trainer, base };
+  }
+  await dropTrainer(memory);
+  const trainer = await createTrainer({
+    traits: base.architecture.traits,
+    weights: base.weights,
+    trainable,
+    ...(policy.weights === null ? {} : { trained: await loadTrained(base, policy, trainable) }),
+    threads: memory.threads,
+  });
+  if (policy.optimizer !== null) {
+    const specs = trainableSpecs(trainingModel(base, trainable));
+    const moments = ['m', 'v'].flatMap((moment) =>
+      specs.map(({ name, dims }) => ({ name: `${moment}.${name}`, dims })),
+    );
+    const names = [...moments, { name: 'step', dims: [1] }];
+    trainer.loadOptimizerState(await loadTensors(policy.optimizer.path, names, 'optimizer'));
+  }
+  memory.held = {
+    trainer,
+    baseSha256: policy.baseSha256,
+    trainable: trainableKey(trainable),
+    weights: policy.weights?.sha256 ?? null,
+    optimizer: policy.optimizer?.sha256 ?? null,
+    state: 'stored',
+  };
+  return { trainer, base };
+}
+
+/** Training is about to change what the trainer holds: until {@link markStored} it is nobody's policy. */
+export function markChanged(memory: PolicyMemory): void {
+  if (memory.held !== null) memory.held.state = 'changed';
+}
+
+/** What the trainer holds is now stored under these hashes. */
+export function markStored(memory: PolicyMemory, weights: string, optimizer: string): void {
+  if (memory.held === null) return;
+  memory.held.weights = weights;
+  memory.held.optimizer = optimizer;
+  memory.held.state = 'stored';
+}
+
+/** Forgets the trainer, e.g. when a training call was cut short. */
+export async function dropTrainer(memory: PolicyMemory): Promise<void> {
+  const { held } = memory;
+  memory.held = null;
+  await held?.trainer.close();
+}
+
+function holds(memory: PolicyMemory, policy: PolicyFiles, trainable: TrainableOptions): boolean {
+  const { held } = memory;
+  return (
+    held !== null &&
+    held.state === 'stored' &&
+    held.baseSha256 === policy.baseSha256 &&
+    held.trainable === trainableKey(trainable) &&
+    held.weights === (policy.weights?.sha256 ?? null)
+  );
+}
+
+function trainableKey({ mode, loraRank, loraAlpha, seed }: TrainableOptions): string {
+  return mode === 'full' ? mode : [mode, loraRank, loraAlpha, seed].join();
+}
+
+function trainingModel({ architecture }: LoadedBase, trainable: TrainableOptions): TrainingModel {
+  const { mode, loraRank, loraAlpha } = trainable;
+  const lora = mode === 'lora' ? { rank: loraRank, alpha: loraAlpha } : null;
+  return { traits: architecture.traits, lora };
+}
+
+function loadTrained(
+  base: LoadedBase,
+  policy: PolicyFiles,
+  trainable: TrainableOptions,
+): Promise<Weights> {
+  const specs = trainableSpecs(trainingModel(base, trainable));
+  return loadTensors(policy.weights!.path, specs, 'trained weights');
+}
+
+/** The base with the adapters worked into the projections; what has none is shared, not copied. */
+function merge(base: LoadedBase, adapters: Weights, trainable: TrainableOptions): Weights {
+  const scale = trainable.loraAlpha / trainable.loraRank;
+  const merged = new Map<string, WeightTensor>();
+  for (const { name, dims } of tensorSpecs(base.architecture.traits)) {
+    const weight = base.weights.get(name)!;
+    const { a, b } = loraNames(name);
+    const [low, high] = [adapters.get(a), adapters.get(b)];
+    const adapted = low !== undefined && high !== undefined;
+    merged.set(name, adapted ? { dims, data: mergeAdapter(weight, low, high, scale) } : weight);
+  }
+  return merged;
+}
+
+/** Moves an entry to the young end. */
+function touch<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+}

@@ -1,0 +1,138 @@
+import type { EngineProgress } from '../../contracts/policy.ts';
+import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { writePolicyFolder } from '../checkpoint/write-folder.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import type { Trainer } from '../training/trainer.ts';
+import {
+  completeWeights,
+  dropTrainer,
+  loadBase,
+  markChanged,
+  takeTrainer,
+  type PolicyMemory,
+} from './policy-memory.ts';
+import type { CallName, NewPolicyPaths, ThreadCalls, ThreadResults } from './thread-protocol.ts';
+
+/** How a running call is watched and stopped. */
+export interface CallWatch {
+  readonly progress: (progress: EngineProgress) => void;
+  /** Throws when the call is to stop. */
+  readonly check: () => void;
+}
+
+/** Runs one call in the policy thread. @throws ToolsampleError, or what `watch.check` throws */
+export async function runCall<Name extends CallName>(
+  memory: PolicyMemory,
+  name: Name,
+  request: ThreadCalls[Name],
+  watch: CallWatch,
+): Promise<ThreadResults[Name]> {
+  return CALLS[name](memory, request, watch);
+}
+
+const CALLS: {
+  readonly [Name in CallName]: (
+    memory: PolicyMemory,
+    request: ThreadCalls[Name],
+    watch: CallWatch,
+  ) => Promise<ThreadResults[Name]>;
+} = { generate, gradientStep, supervise, export: exportFolder };
+
+async function generate(
+  memory: PolicyMemory,
+  { policy, trainable, prompts, sampling }: ThreadCalls['generate'],
+  watch: CallWatch,
+): Promise<ThreadResults['generate']> {
+  const weights = await completeWeights(memory, policy, trainable);
+  const { generator } = await loadBase(memory, policy);
+  return generator.generate(weights, prompts, sampling, {
+    checkAbort: watch.check,
+    onTokens: (done, total) => {
+      watch.progress({ done, total, unit: 'tokens' });
+    },
+  });
+}
+
+async function gradientStep(
+  memory: PolicyMemory,
+  { policy, trainable, paths, ...batch }: ThreadCalls['gradientStep'],
+  watch: CallWatch,
+): Promise<ThreadResults['gradientStep']> {
+  const { trainer, base } = await takeTrainer(memory, policy, trainable);
+  return training(memory, trainer, paths, () =>
+    trainer.gradientStep(
+      { ...batch, reference: base.weights },
+      {
+        checkAbort: watch.check,
+        onTokens: (done, total) => {
+          watch.progress({ done, total, unit: 'tokens' });
+        },
+      },
+    ),
+  );
+}
+
+async function supervise(
+  memory: PolicyMemory,
+  { policy, trainable, paths, batches, microBatchTokens }: ThreadCalls['supervise'],
+  watch: CallWatch,
+): Promise<ThreadResults['supervise']> {
+  const { trainer } = await takeTrainer(memory, policy, trainable);
+  return training(memory, trainer, paths, async () => {
+    const losses: number[] = [];
+    let tokens = 0;
+    for (const batch of batches) {
+      const outcome = await trainer.supervise(
+        { ...batch, microBatchTokens },
+        { checkAbort: watch.check },
+      );
+      losses.push(outcome.loss);
+      tokens += outcome.tokens;
+      watch.progress({ done: losses.length, total: batches.length, unit: 'steps' });
+    }
+    const tenth = Math.ceil(losses.length / 10);
+    return {
+      firstLoss: mean(losses.slice(0, tenth)),
+      lastLoss: mean(losses.slice(losses.length - tenth)),
+      meanLoss: mean(losses),
+      tokens,
+    };
+  });
+}
+
+async function exportFolder(
+  memory: PolicyMemory,
+  { policy, trainable, folder }: ThreadCalls['export'],
+): Promise<ThreadResults['export']> {
+  const weights = await completeWeights(memory, policy, trainable);
+  const { architecture } = await loadBase(memory, policy);
+  return writePolicyFolder(folder, policy.base, architecture.traits, weights);
+}
+
+/** Trains, then writes what came of it. A call cut short leaves parameters that belong to no policy: they are forgotten. */
+async function training<T>(
+  memory: PolicyMemory,
+  trainer: Trainer,
+  paths: NewPolicyPaths,
+  run: () => Promise<T>,
+): Promise<T> {
+  markChanged(memory);
+  try {
+    const outcome = await run();
+    await writeTensors(paths.weights, trainer.trainedTensors());
+    await writeTensors(paths.optimizer, trainer.optimizerState());
+    return outcome;
+  } catch (error) {
+    await dropTrainer(memory);
+    throw error;
+  }
+}
+
+function writeTensors(path: string, tensors: Weights): Promise<void> {
+  const list = [...tensors].map(([name, { dims, data }]) => ({ name, shape: dims, data }));
+  return writeSafetensors(path, list);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}

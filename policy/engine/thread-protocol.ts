@@ -1,0 +1,82 @@
+import type {
+  EngineProgress,
+  GeneratedCompletion,
+  GenerationRequest,
+  GradientRequest,
+  GradientResult,
+  SuperviseRequest,
+  SuperviseResult,
+  TrainableOptions,
+} from '../../contracts/policy.ts';
+import type { CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
+import type { TransferredError } from './transferred-error.ts';
+
+/** An artifact as the thread sees it: a verified file. */
+export interface ArtifactFile {
+  readonly sha256: string;
+  readonly path: string;
+}
+
+/** A `PolicyRef` with its artifacts as files. */
+export interface PolicyFiles {
+  readonly baseSha256: string;
+  readonly base: CheckpointFiles;
+  readonly weights: ArtifactFile | null;
+  /** Null where the call needs no optimiser. */
+  readonly optimizer: ArtifactFile | null;
+}
+
+/** Where the thread writes a new policy; the main thread takes the files into the store. */
+export interface NewPolicyPaths {
+  readonly weights: string;
+  readonly optimizer: string;
+}
+
+/** Calls as they cross into the thread: references resolved to files. */
+export interface ThreadCalls {
+  readonly generate: Omit<GenerationRequest, 'policy'> & { readonly policy: PolicyFiles };
+  readonly gradientStep: Omit<GradientRequest, 'policy'> & {
+    readonly policy: PolicyFiles;
+    readonly paths: NewPolicyPaths;
+  };
+  readonly supervise: Omit<SuperviseRequest, 'policy'> & {
+    readonly policy: PolicyFiles;
+    readonly paths: NewPolicyPaths;
+  };
+  readonly export: {
+    readonly policy: PolicyFiles;
+    readonly trainable: TrainableOptions;
+    readonly folder: string;
+  };
+}
+export type CallName = keyof ThreadCalls;
+
+export interface ThreadResults {
+  readonly generate: readonly GeneratedCompletion[];
+  readonly gradientStep: Omit<GradientResult, 'policy' | 'seconds'>;
+  readonly supervise: Omit<SuperviseResult, 'policy' | 'seconds'>;
+  readonly export: { readonly sha256: string };
+}
+
+export type ToThread =
+  | {
+      readonly kind: 'call';
+      readonly name: CallName;
+      readonly request: ThreadCalls[CallName];
+      /** Shared memory; its first element becomes 1 when the call is to stop. The thread is too busy for messages. */
+      readonly abort: Int32Array;
+    }
+  /** The policy that the last training call left in memory is now stored under these hashes. */
+  | { readonly kind: 'stored'; readonly weights: string; readonly optimizer: string };
+
+export type FromThread =
+  | { readonly kind: 'progress'; readonly progress: EngineProgress }
+  | { readonly kind: 'result'; readonly value: ThreadResults[CallName] }
+  /** The call stopped because it was told to. */
+  | { readonly kind: 'aborted' }
+  | { readonly kind: 'error'; readonly error: TransferredError };
+
+export interface ThreadOptions {
+  /** Threads of ONNX Runtime; 0: all cores. */
+  readonly threads: number;
+}
