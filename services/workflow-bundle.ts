@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+
+import { readTextFile, replaceFile } from './durable-file.ts';
+
+const MONTH_MILLISECONDS = 30 * 86_400_000;
+
+/** Where the workflows are, and what else of ours they import. */
+export interface WorkflowSources {
+  /** The module whose exports are the workflows. */
+  readonly workflowsPath: string;
+  /** Folders whose `.ts` files decide the bundle; the module's own is among them. */
+  readonly folders: readonly string[];
+}
+
+/**
+ * The workflows as one script, for `Worker.create({ workflowBundle })`. Bundling takes seconds and is done once for
+ * each state of the sources and version of the SDK; then the script comes from the cache.
+ * @param cache folder that holds the scripts; see `DataFolder.cache`.
+ */
+export async function workflowBundle(
+  cache: string,
+  { workflowsPath, folders }: WorkflowSources,
+): Promise<{ readonly code: string; readonly cached: boolean }> {
+  const file = join(cache, `workflows-${await sourceHash(folders)}.js`);
+  const known = readTextFile(file);
+  if (known !== null) return { code: known, cached: true };
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  await mkdir(cache, { recursive: true, mode: 0o700 });
+  await removeOldBundles(cache);
+  replaceFile(file, code, 0o600);
+  return { code, cached: false };
+}
+
+/** SHA-256 of all that decides the bundle: names and contents of the sources, and the SDK's version. */
+async function sourceHash(folders: readonly string[]): Promise<string> {
+  const hash = createHash('sha256');
+  const sdk = createRequire(import.meta.url).resolve('@temporalio/worker/package.json');
+  const { version } = JSON.parse(await readFile(sdk, 'utf8')) as { version: string };
+  hash.update(version);
+  for (const folder of folders) {
+    const names = (await readdir(folder)).filter((name) => name.endsWith('.ts')).sort();
+    for (const name of names) {
+      const content = await readFile(join(folder, name));
+      // Lengths, so that text cannot move between files unnoticed.
+      hash.update(`\0${name}\0${content.length}\0`).update(content);
+    }
+  }
+  // The script names its modules by their paths.
+  for (const folder of folders) hash.update(`\0${dirname(folder)}`);
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function removeOldBundles(cache: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (!/^workflows-[0-9a-f]{32}\.js$/.test(name)) continue;
+    const path = join(cache, name);
+    const found = await stat(path).catch(() => null);
+    if (found !== null && Date.now() - found.mtimeMs > MONTH_MILLISECONDS) {
+      await rm(path, { force: true });
+    }
+  }
+}
