@@ -43,7 +43,8 @@ export function listenForControl(
     await forward(RUN_SIGNALS.pause);
   });
   setHandler(goOn, async () => {
-    state = { ...state, paused: false };
+    // Also takes back a stop that was asked for, but has not happened yet.
+    state = NO_REQUEST;
     await forward(RUN_SIGNALS.continue);
   });
   setHandler(stop, async () => {

@@ -144,7 +144,7 @@ async function train(
     steps = result.steps;
     evaluations = visibleEvaluations([...evaluations, ...result.evaluations]);
     publishSearchAttributes(plan, { run, epoch, reward: steps.at(-1)?.reward });
-    if (result.stopped) throw stoppedAfter(step);
+    if (result.stopped && control.state.stopping) throw stoppedAfter(step);
     if (step < plan.totalSteps && workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof trainingRun>(config, {

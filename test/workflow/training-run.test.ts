@@ -151,7 +151,7 @@ describe('trainingRun', () => {
     expect(result).toMatchObject({ value: { policySha256: 'cd'.repeat(32) } });
   });
 
-  it('pauses at the next step, goes on, and stops', async () => {
+  it('takes a stop back, pauses at the next step, goes on, and stops', async () => {
     const { calls, result, handle } = await harness.runToEnd({
       overrides: {
         // Slow enough that the signal arrives in the middle of step 1.
@@ -162,6 +162,8 @@ describe('trainingRun', () => {
       },
       during: async (running, seen) => {
         await called(seen, 'selectBatch');
+        await running.signal(RUN_SIGNALS.stop);
+        await running.signal(RUN_SIGNALS.continue);
         await running.signal(RUN_SIGNALS.pause);
         await called(seen, 'recordOutcome');
         const child = harness.server.client.workflow.getHandle(`${running.workflowId}/epoch-1`);

@@ -1,0 +1,209 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isAbsolute, resolve } from 'node:path';
+import {
+  Client,
+  Connection,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { RunConfig, RunConfigInput } from './contracts/config.ts';
+import { ToolsampleError } from './contracts/errors.ts';
+import type { RunStatus } from './contracts/run-status.ts';
+import {
+  PROGRESS_QUERY,
+  RUN_SIGNALS,
+  TRAINING_RUN,
+  type RunProgress,
+} from './contracts/temporal.ts';
+import { connect } from './db/connection.ts';
+import { migrateDatabase } from './db/migrate.ts';
+import { findRun } from './db/runs.ts';
+import { runReader, type RunReader, type RunReaderOptions } from './run-reader.ts';
+import { resolveConfig } from './services/configuration/resolve.ts';
+import { homePath } from './services/data-folder.ts';
+import { ensureServices, type Services } from './services/services.ts';
+import { waitForEnd, type WaitOptions } from './wait-for-run.ts';
+
+export interface StartRunOptions {
+  /** Id of the run, which is also its workflow id. Default: sampler and time, e.g. `dscl-20261124-093015`. */
+  readonly run?: string | undefined;
+  /** Any part of the configuration; keys in snake_case, kebab-case or camelCase. Relative paths are of the working directory. */
+  readonly config?: RunConfigInput | undefined;
+}
+
+/** Starts, steers and reads runs. Work is done by workers (`runWorker`, `toolsample worker`), here or elsewhere. */
+export interface ToolsampleClient extends RunReader {
+  readonly services: Services;
+  /**
+   * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
+   *
+   * @throws ToolsampleError `config` when the configuration is wrong, or the id belongs to a completed run or one with another
+   *   configuration
+   */
+  startRun(options?: StartRunOptions): Promise<{ readonly run: string }>;
+  /**
+   * Goes on with a run that failed, stopped, was paused or lost, after its last finished piece of work; takes back a stop that
+   * has not happened yet.
+   *
+   * @throws ToolsampleError `not-found`
+   */
+  resumeRun(run: string): Promise<'running' | 'completed'>;
+  /** Waits until the run completes, fails or stops. @throws ToolsampleError when it failed before it was recorded */
+  waitFor(run: string, options?: WaitOptions): Promise<RunStatus>;
+  /** What the run is doing now; null when no worker answers within a second. */
+  progress(run: string): Promise<RunProgress | null>;
+  /** Waits at the next step's boundary until {@link resumeRun}. */
+  pause(run: string): Promise<void>;
+  /** Ends the run at the next step's boundary; {@link resumeRun} goes on. */
+  stop(run: string): Promise<void>;
+  /** Ends the run now: what is under way is cut off, and done again after {@link resumeRun}. */
+  cancel(run: string): Promise<void>;
+}
+
+/**
+ * Connects to a data folder's services, starting those that are not running.
+ *
+ * @example
+ * ```ts
+ * import { connectToolsample } from './client.ts';
+ *
+ * const toolsample = await connectToolsample({ home: '.toolsample' });
+ * const { run } = await toolsample.startRun({ config: { max_steps: 2, seed: 7 } });
+ * const status = await toolsample.waitFor(run, {
+ *   onStatus: ({ step, totalSteps }) => console.log(`step ${step} of ${totalSteps}`),
+ * });
+ * console.log(status.state, status.policyFolder);
+ * await toolsample.close();
+ * ```
+ */
+export async function connectToolsample(options: RunReaderOptions = {}): Promise<ToolsampleClient> {
+  const services = await ensureServices({
+    home: homePath({ home: options.home }),
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
+  await migrateDatabase(services.databaseUrl);
+  const database = connect(services.databaseUrl);
+  const { temporal } = services;
+  const connection = await Connection.connect(temporal.connection);
+  const { workflow } = new Client({ connection, namespace: temporal.namespace });
+  const reader = runReader(database);
+
+  /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
+  const goOn = async (run: string, config: RunConfig): Promise<'running' | 'completed'> => {
+    try {
+      await workflow.signalWithStart(TRAINING_RUN, {
+        workflowId: run,
+        taskQueue: temporal.taskQueue,
+        args: [config],
+        signal: RUN_SIGNALS.continue,
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+        staticSummary: `${config.sampler} on ${config.data}, policy ${config.policy}`,
+        staticDetails: detailsOf(config),
+      });
+      return 'running';
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return 'completed';
+      throw error;
+    }
+  };
+  const signal = async (run: string, name: string): Promise<void> => {
+    await whileUnderWay(run, async () => workflow.getHandle(run).signal(name));
+  };
+
+  return {
+    ...reader,
+    services,
+    async startRun({ run, config: input = {} } = {}) {
+      const config = withAbsolutePaths(resolveConfig(input), process.cwd());
+      const id = run ?? newRunId(config);
+      const known = await findRun(database.db, id);
+      if (known !== null && !isDeepStrictEqual(known.config, config)) {
+        throw new ToolsampleError('config', `run "${id}" exists with another configuration`, {
+          hint: `choose another name, or go on with it: toolsample resume ${id}`,
+        });
+      }
+      if ((await goOn(id, config)) === 'completed') {
+        throw new ToolsampleError('config', `run "${id}" has completed`, {
+          hint: 'choose another name',
+        });
+      }
+      return { run: id };
+    },
+    async resumeRun(run) {
+      const { state } = await reader.status(run);
+      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run));
+    },
+    waitFor: async (run, wait = {}) =>
+      waitForEnd(workflow.getHandle(run), async () => statusOrNull(reader, run), wait),
+    async progress(run) {
+      try {
+        return await connection.withDeadline(Date.now() + 1000, async () =>
+          workflow.getHandle(run).query<RunProgress>(PROGRESS_QUERY),
+        );
+      } catch {
+        return null;
+      }
+    },
+    pause: async (run) => signal(run, RUN_SIGNALS.pause),
+    stop: async (run) => signal(run, RUN_SIGNALS.stop),
+    cancel: async (run) => {
+      await whileUnderWay(run, async () => workflow.getHandle(run).cancel());
+    },
+    async close() {
+      await connection.close();
+      await reader.close();
+    },
+  };
+}
+
+async function statusOrNull(reader: RunReader, run: string): Promise<RunStatus | null> {
+  try {
+    return await reader.status(run);
+  } catch (error) {
+    if (error instanceof ToolsampleError && error.code === 'not-found') return null;
+    throw error;
+  }
+}
+
+async function whileUnderWay(run: string, request: () => Promise<unknown>): Promise<void> {
+  try {
+    await request();
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    throw new ToolsampleError('not-found', `run "${run}" is not under way`, {
+      hint: `toolsample resume ${run}`,
+      cause: error,
+    });
+  }
+}
+
+/** Files as the worker will find them, wherever it was started. */
+function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
+  const absolute = (path: string): string =>
+    ['builtin', 'random', 'auto'].includes(path) || isAbsolute(path) ? path : resolve(folder, path);
+  return {
+    ...config,
+    policy: absolute(config.policy),
+    data: absolute(config.data),
+    evalData: absolute(config.evalData),
+    warmStart: config.warmStart.map((phase) => ({ ...phase, data: absolute(phase.data) })),
+  };
+}
+
+function newRunId({ sampler }: RunConfig): string {
+  const [day, time] = new Date()
+    .toISOString()
+    .replaceAll(/[-:]|\.\d+Z/g, '')
+    .split('T');
+  return `${sampler}-${day}-${time}`;
+}
+
+function detailsOf(config: RunConfig): string {
+  return [
+    `- policy ${config.policy}`,
+    `- data ${config.data}`,
+    `- sampler ${config.sampler}, curriculum ${config.curriculum}`,
+    `- ${config.trainBatchSize} prompts a step, ${config.numGenerations} completions each`,
+    `- seed ${config.seed}`,
+  ].join('\n');
+}

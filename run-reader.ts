@@ -1,0 +1,74 @@
+import type { RunConfig } from './contracts/config.ts';
+import type { RunStatus, StepStatus } from './contracts/run-status.ts';
+import { connect, type Connection } from './db/connection.ts';
+import { migrateDatabase } from './db/migrate.ts';
+import {
+  evaluationAnswers,
+  groupReports,
+  type EvaluationAnswer,
+  type GroupReport,
+} from './db/rollout-report.ts';
+import { allRunStatus, runStatus, stepStatus } from './db/run-status.ts';
+import { readRun } from './db/runs.ts';
+import { homePath } from './services/data-folder.ts';
+import { ensureDatabaseOnly } from './services/services.ts';
+
+/** Everything about runs that can be read; needs Postgres only. */
+export interface RunReader {
+  /** All runs, newest first. */
+  runs(): Promise<RunStatus[]>;
+  /** @throws ToolsampleError `not-found` */
+  status(run: string): Promise<RunStatus>;
+  /** The committed steps in order, those after step `after` (default: all). */
+  steps(run: string, after?: number): Promise<StepStatus[]>;
+  /** The configuration of a run, with all defaults filled in. @throws ToolsampleError `not-found` */
+  config(run: string): Promise<RunConfig>;
+  /** The groups of a step with their completions; of one sample only when it is named. */
+  rollouts(
+    run: string,
+    options: { readonly step: number; readonly sample?: string | undefined },
+  ): Promise<GroupReport[]>;
+  /** What the policy answered to the samples of a held-out split; step 0 is before training. */
+  evaluationAnswers(
+    run: string,
+    options: { readonly step: number; readonly split: string },
+  ): Promise<EvaluationAnswer[]>;
+  close(): Promise<void>;
+}
+
+export interface RunReaderOptions {
+  /** The data folder; default: `TOOLSAMPLE_HOME`, else `.toolsample`. */
+  readonly home?: string | undefined;
+  /** Receives what a user should know while services start. */
+  readonly log?: (message: string) => void;
+}
+
+/** Opens the runs of a data folder for reading; starts Postgres where it is not running. */
+export async function openRuns(options: RunReaderOptions = {}): Promise<RunReader> {
+  const { databaseUrl } = await ensureDatabaseOnly({
+    home: homePath({ home: options.home }),
+    ...(options.log === undefined ? {} : { log: options.log }),
+  });
+  await migrateDatabase(databaseUrl);
+  return runReader(connect(databaseUrl));
+}
+
+/** Reads runs over a connection, which `close` closes. */
+export function runReader(connection: Connection): RunReader {
+  const { db } = connection;
+  return {
+    runs: async () => allRunStatus(db),
+    status: async (run) => runStatus(db, run),
+    steps: async (run, after = 0) => stepStatus(db, run, after),
+    config: async (run) => (await readRun(db, run)).config,
+    rollouts: async (run, { step, sample }) => {
+      await readRun(db, run);
+      return groupReports(db, run, step, sample);
+    },
+    evaluationAnswers: async (run, { step, split }) => {
+      await readRun(db, run);
+      return evaluationAnswers(db, run, step, split);
+    },
+    close: async () => connection.close(),
+  };
+}
