@@ -10,7 +10,7 @@ export interface RawRow {
 }
 
 /** Larger JSON files are refused: they must be parsed whole. Parquet is streamed. */
-export const MAX_JSON_BYTES = 256 * 1024 * 1024;
+const MAX_JSON_BYTES = 256 * 1024 * 1024;
 
 /**
  * The rows of a JSON file: a list of objects.

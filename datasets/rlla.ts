@@ -5,8 +5,8 @@ import { excerpt, isRecord, readGroundTruth, textFault } from './ground-truth.ts
  * ToolRL's rlla rows in both of their forms: verl's schema (`prompt` as chat messages, `reward_model.ground_truth`) and
  * raw (`instruction`, `input`, `output`). Which one a row has is seen from its fields. [ToolRL]
  */
-export const RLLA_FORMATS = ['rlla-verl', 'rlla-raw'] as const;
-export type RllaFormat = (typeof RLLA_FORMATS)[number];
+const RLLA_FORMATS = ['rlla-verl', 'rlla-raw'] as const;
+type RllaFormat = (typeof RLLA_FORMATS)[number];
 
 /** The fields that make a form; others are ignored. */
 export const RLLA_FIELDS: { readonly [format in RllaFormat]: readonly string[] } = {

@@ -2,7 +2,7 @@ import type { JsonValue } from '../contracts/json.ts';
 import type { ToolCall } from '../contracts/sample.ts';
 
 /** JSON on one line with a space after each colon and comma, as ToolRL's data has it. */
-export function spacedJson(value: JsonValue): string {
+function spacedJson(value: JsonValue): string {
   if (Array.isArray(value)) return `[${value.map(spacedJson).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const fields = Object.entries(value).map(

@@ -1,8 +1,7 @@
 import type { SlotName } from './slots.ts';
 
 /** What an operation does; decides its verbs. */
-export const OPERATION_KINDS = ['add', 'end', 'ask', 'send', 'start', 'book', 'buy'] as const;
-export type OperationKind = (typeof OPERATION_KINDS)[number];
+export type OperationKind = 'add' | 'end' | 'ask' | 'send' | 'start' | 'book' | 'buy';
 
 /** Six verbs a kind; no verb belongs to two kinds, so a verb tells sibling tools apart. */
 export const VERBS: { readonly [kind in OperationKind]: readonly string[] } = {

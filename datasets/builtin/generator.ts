@@ -19,7 +19,7 @@ export interface SampleKey {
 }
 
 /** The call that a tool's arguments ask for. */
-export function callOf(tool: Tool): ToolCall {
+function callOf(tool: Tool): ToolCall {
   const parameters: JsonObject = Object.fromEntries(
     tool.args.map(({ key, value }) => [key, value]),
   );

@@ -1,6 +1,5 @@
 /** The types that a tool listing shows for its parameters. */
-export const SLOT_TYPES = ['str', 'int', 'time', 'date'] as const;
-export type SlotType = (typeof SLOT_TYPES)[number];
+type SlotType = 'str' | 'int' | 'time' | 'date';
 
 /** What a parameter means: its type, and the keys under which tools ask for it. */
 export interface SlotKind {
