@@ -65,7 +65,8 @@ export async function reserveShuffled(db: Database, selection: Selection): Promi
  * Reserves the groups of a step by importance: the largest log p + Gumbel noise, with
  * p = (1 − ε)·Ĩ^{1/τ}/Σ + ε/N and Ĩ = ρ^k·I + (1 − ρ^k)·Ī (spec §3; a sample never visited has I = 1).
  * Noise: −ln(−ln u), u = (first 13 hexadecimal digits of md5(`seed:step:sample`) + ½)/2^52: a retry picks the same.
- * Sums are exact decimals, so that the order in which rows are read cannot change them. [paper, ours]
+ * Sums are exact decimals, so that the order in which rows are read cannot change them. To be called in a transaction.
+ * [paper, ours]
  */
 export async function reserveByImportance(
   db: Database,
@@ -82,6 +83,8 @@ export async function reserveByImportance(
       : sql`case when last_step is null then known.importance
           else ${kept} * known.importance + (1 - ${kept}) * average.importance end`;
   const exponent = sql`${1 / selection.temperature}::float8`;
+  // All of a large corpus's rows fit; only within the caller's transaction.
+  await db.execute(sql`set local work_mem = '64MB'`);
   await db.execute(sql`
     with known as (
       select s.sample_id, coalesce(t.category, 'new') as category,

@@ -108,6 +108,7 @@ function toEvaluationStatus(row: typeof evaluations.$inferSelect): EvaluationSta
       key: row.scoreKey,
       value: row.scoreValue,
     },
+    seconds: row.evaluationSeconds,
   };
 }
 

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunState } from '../contracts/run-status.ts';
 import type { Database } from './connection.ts';
@@ -22,6 +22,33 @@ export async function readRun(db: Database, run: string): Promise<RunRow> {
     });
   }
   return row;
+}
+
+export type NewRun = Omit<
+  RunRow,
+  'state' | 'reason' | 'policySha256' | 'policyFolder' | 'startedAt' | 'finishedAt'
+>;
+
+/** Creates a run with its held-out splits (corpora by name, in order). */
+export async function insertRun(
+  tx: Database,
+  run: NewRun,
+  splits: readonly { readonly split: string; readonly corpus: string }[],
+): Promise<void> {
+  await tx.insert(runs).values({ ...run, state: 'running' });
+  if (splits.length === 0) return;
+  await tx
+    .insert(runSplits)
+    .values(splits.map((each, ordinal) => ({ run: run.run, ordinal, ...each })));
+}
+
+/** Whether anything beyond its preparation was committed. */
+export async function hasStarted(db: Database, run: string): Promise<boolean> {
+  const result = await db.execute<{ started: boolean }>(sql`
+    select exists (select from steps where run = ${run})
+      or exists (select from evaluation_samples where run = ${run})
+      or exists (select from checkpoints where run = ${run} and slice > 0) as started`);
+  return result.rows[0]?.started === true;
 }
 
 /** Names of the held-out splits, in order. */

@@ -19,7 +19,12 @@ const ARTIFACT = { sha256: 'a'.repeat(64), bytes: 1 };
 /** Built-in tasks of levels 0 to 3. */
 export function scratchSamples(count: number): Sample[] {
   return Array.from({ length: count }, (_, index) =>
-    generateSample({ seed: 1, index, level: ([0, 1, 2, 3] as const)[index % 4] ?? 0, split: 'train' }),
+    generateSample({
+      seed: 1,
+      index,
+      level: ([0, 1, 2, 3] as const)[index % 4] ?? 0,
+      split: 'train',
+    }),
   );
 }
 
@@ -80,7 +85,11 @@ async function* ingested(samples: readonly Sample[]) {
 }
 
 /** Completions as a half-trained policy writes them: some right, some wrong in one way or another, by hash. */
-export async function scratchRollouts(db: Database, key: ShardKey, generations: number): Promise<void> {
+export async function scratchRollouts(
+  db: Database,
+  key: ShardKey,
+  generations: number,
+): Promise<void> {
   const groups = await groupsOfShard(db, key);
   const rollouts = groups.flatMap(({ rank, sample }) =>
     Array.from({ length: generations }, (_, index) => ({

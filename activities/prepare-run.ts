@@ -1,0 +1,175 @@
+import { sql } from 'drizzle-orm';
+import type { LightActivities, RunPlan } from '../contracts/activities.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyRef } from '../contracts/policy.ts';
+import { jsonSha256 } from '../db/canonical-json.ts';
+import { commitCheckpoint, committedStep } from '../db/checkpoints.ts';
+import type { Database } from '../db/connection.ts';
+import { insertLearningState } from '../db/curriculum.ts';
+import { recordEvent } from '../db/events.ts';
+import { findRun, hasStarted, insertRun, setRunState, splitsOf, type RunRow } from '../db/runs.ts';
+import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
+import { resolveConfig } from '../services/configuration/resolve.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { ingestRunData, type RunData, type StoredData } from './run-data.ts';
+import { runSchedule } from './run-schedule.ts';
+import { startingPolicy } from './starting-policy.ts';
+import { warmStartSlices } from './warm-start-slices.ts';
+
+/** Samples from which on Postgres is told at once how a corpus looks, for its plans. */
+const LARGE_CORPUS = 10_000;
+
+/**
+ * Makes a run ready: configuration, policy and data, checked and stored, all rows in one transaction. A run that exists
+ * already goes on where it was; its configuration cannot change.
+ *
+ * @throws ToolsampleError `config`, `dataset`, `checkpoint`, `tokenizer` or `not-found` for what the user has to change
+ */
+export async function prepareRun(
+  deps: Pick<ActivityDependencies, 'db' | 'artifacts' | 'policyText'>,
+  input: Parameters<LightActivities['prepareRun']>[0],
+): Promise<RunPlan> {
+  const { db } = deps;
+  const config = resolveConfig(input.config);
+  const existing = await findRun(db, input.run);
+  if (existing !== null) return resume(db, existing, config);
+
+  const policy = await startingPolicy(config, deps.artifacts);
+  const text = await deps.policyText(policy.base);
+  await db.transaction(async (tx) => {
+    // Two attempts at once: the second waits, and finds the run of the first.
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${input.run}, 0))`);
+    if ((await findRun(tx, input.run)) !== null) return;
+    const data = await ingestRunData(tx, config, text);
+    await createRun(tx, input.run, config, policy, text.contextLength, data);
+  });
+  const created = await findRun(db, input.run);
+  if (created === null) throw new Error('a run that was just created could not be read');
+  if (created.corpusSamples >= LARGE_CORPUS) await db.execute(sql`analyze samples`);
+  return planOf(db, created);
+}
+
+async function resume(db: Database, run: RunRow, config: RunConfig): Promise<RunPlan> {
+  if (run.configSha256 !== jsonSha256(config)) {
+    throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
+      at: { field: firstDifference(run.config, config) },
+      hint: `\`toolsample resume ${run.run}\` goes on with its own; for another configuration choose another run id`,
+    });
+  }
+  if (run.state !== 'completed') {
+    await db.transaction(async (tx) => {
+      const step = await committedStep(tx, run.run);
+      // A retry of the very first attempt finds its own run: nothing was interrupted.
+      if (run.state !== 'running' || (await hasStarted(tx, run.run))) {
+        await recordEvent(tx, run.run, {
+          event: `resumed/${step}`,
+          kind: 'resumed',
+          step,
+          message: `resumed after step ${step}`,
+        });
+      }
+      await setRunState(tx, run.run, 'running', null);
+    });
+  }
+  return planOf(db, run);
+}
+
+async function createRun(
+  tx: Database,
+  run: string,
+  config: RunConfig,
+  policy: PolicyRef,
+  contextLength: number,
+  data: RunData,
+): Promise<void> {
+  const { train, splits } = data;
+  const schedule = runSchedule(config, train.samples);
+  await insertRun(
+    tx,
+    {
+      run,
+      policy: config.policy,
+      sampler: config.sampler,
+      curriculum: config.curriculum,
+      config,
+      configSha256: jsonSha256(config),
+      corpus: train.corpus,
+      corpusSamples: train.samples,
+      rejectedRows: train.leftOut.rejectedRows,
+      overlongPrompts: train.leftOut.overlongPrompts,
+      contextLength,
+      ...schedule,
+      evaluateAt: [...schedule.evaluateAt],
+      warmStartSlices: warmStartSlices(config.warmStart).length,
+    },
+    splits.map(({ split, corpus }) => ({ split, corpus })),
+  );
+  await commitCheckpoint(
+    tx,
+    { run, step: 0, slice: 0 },
+    { policy, optimizerSteps: 0, loss: null, trainedTokens: 0, seconds: 0 },
+  );
+  await insertLearningState(tx, run, {
+    curriculum: INITIAL_CURRICULUM,
+    activation: INITIAL_ACTIVATION,
+  });
+  const held = splits.map(({ split, samples }) => `${samples} ${split}`).join(', ');
+  await recordEvent(tx, run, {
+    event: 'prepared',
+    kind: 'prepared',
+    message: `${train.samples} samples of ${train.source} to train on; held out: ${held === '' ? 'none' : held}`,
+  });
+  await reportLeftOut(tx, run, 'train', train);
+  for (const split of splits) await reportLeftOut(tx, run, split.split, split);
+}
+
+async function reportLeftOut(
+  tx: Database,
+  run: string,
+  part: string,
+  { source, leftOut }: StoredData,
+): Promise<void> {
+  const { rows, rejectedRows, overlongPrompts, examples } = leftOut;
+  const [example] = examples;
+  if (example === undefined) return;
+  const field = example.field === undefined ? '' : `, field "${example.field}"`;
+  await recordEvent(tx, run, {
+    event: `rejected-rows/${part}`,
+    kind: 'rejected-rows',
+    message:
+      `${rejectedRows + overlongPrompts} of ${rows} rows of ${source} were left out: ` +
+      `${rejectedRows} not usable, ${overlongPrompts} with too long a prompt; ` +
+      `e.g. row ${example.row}${field}: ${example.reason}`,
+    details: {
+      part,
+      rows,
+      rejectedRows,
+      overlongPrompts,
+      examples: examples.map((row) => ({ ...row })),
+    },
+  });
+}
+
+async function planOf(db: Database, run: RunRow): Promise<RunPlan> {
+  return {
+    name: run.run,
+    policy: run.policy,
+    sampler: run.sampler,
+    curriculum: run.curriculum,
+    epochs: run.epochs,
+    stepsPerEpoch: run.stepsPerEpoch,
+    totalSteps: run.totalSteps,
+    maxBackfillRounds: run.config.maxBackfillRounds,
+    warmStartSlices: run.warmStartSlices,
+    evaluateAt: run.evaluateAt,
+    splits: await splitsOf(db, run.run),
+    committedStep: await committedStep(db, run.run),
+  };
+}
+
+function firstDifference(stored: RunConfig, given: RunConfig): string {
+  const keys = Object.keys(given) as (keyof RunConfig)[];
+  return keys.find((key) => jsonSha256(stored[key]) !== jsonSha256(given[key])) ?? 'config';
+}

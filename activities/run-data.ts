@@ -1,0 +1,125 @@
+import type { RunConfig } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyText } from '../contracts/policy.ts';
+import type { Sample } from '../contracts/sample.ts';
+import { builtinEvaluation } from '../datasets/builtin/corpus.ts';
+import { EVALUATION_SPLITS } from '../datasets/builtin/splits.ts';
+import { isRejected, openDataset, readSamples } from '../datasets/dataset.ts';
+import { contentKey, heldOutKeys } from '../datasets/held-out.ts';
+import type { Database } from '../db/connection.ts';
+import { ingestCorpus, type IngestedCorpus, type IngestedSample } from '../db/corpus-ingestion.ts';
+import { longestPrompt, usableSamples, type LeftOut } from './usable-samples.ts';
+
+/** Data as it was stored, with what was left out of it. */
+export interface StoredData extends IngestedCorpus {
+  /** File, or generator. */
+  readonly source: string;
+  readonly leftOut: LeftOut;
+}
+
+export interface RunData {
+  readonly train: StoredData;
+  readonly splits: readonly (StoredData & { readonly split: string })[];
+}
+
+/**
+ * Reads the data of a run into Postgres: the training corpus and the held-out splits. Streams: a large corpus is never in
+ * memory as a whole. To be called in a transaction.
+ *
+ * @throws ToolsampleError `dataset` or `not-found` when there is nothing to train or evaluate on
+ */
+export async function ingestRunData(
+  tx: Database,
+  config: RunConfig,
+  text: PolicyText,
+): Promise<RunData> {
+  const promptLimit = longestPrompt(config, text.contextLength);
+  const isHeldOut = await heldOutTest(config);
+  const held: IngestedSample[] = [];
+  const all = usableSamples(openDataset(config.data, config), text, promptLimit);
+  const corpus = await ingestCorpus(
+    tx,
+    config.data,
+    without(all.samples, isHeldOut, (sample) => held.push(sample)),
+  );
+  const train = { ...corpus, source: config.data, leftOut: all.leftOut() };
+  requireSamples(train, promptLimit);
+
+  const store = async (
+    split: string,
+    source: string,
+    items: Parameters<typeof usableSamples>[0],
+  ) => {
+    const usable = usableSamples(items, text, promptLimit);
+    const limited = first(usable.samples, config.evalSize);
+    const stored = await ingestCorpus(tx, source, limited);
+    const data = { ...stored, split, source, leftOut: usable.leftOut() };
+    requireSamples(data, promptLimit);
+    return data;
+  };
+  if (config.evalData !== 'auto') {
+    return {
+      train,
+      splits: [await store('heldout', config.evalData, readSamples(config.evalData))],
+    };
+  }
+  if (config.data !== 'builtin') {
+    const samples = held.map(({ sample }) => sample);
+    return {
+      train,
+      splits: samples.length === 0 ? [] : [await store('heldout', config.data, samples)],
+    };
+  }
+  const splits: (StoredData & { readonly split: string })[] = [];
+  for (const split of EVALUATION_SPLITS) {
+    const tasks = builtinEvaluation({ seed: config.seed, size: config.evalSize, split });
+    splits.push(await store(split, config.data, tasks));
+  }
+  return { train, splits };
+}
+
+/** Whether a sample of the training data is kept from training to evaluate on. A file is read once more for it. */
+async function heldOutTest(config: RunConfig): Promise<(sample: Sample) => boolean> {
+  if (config.data === 'builtin' || config.evalData !== 'auto') return () => false;
+  const keys: number[] = [];
+  for await (const item of readSamples(config.data)) {
+    if (!isRejected(item)) keys.push(contentKey(item));
+  }
+  const held = heldOutKeys(keys, { seed: config.seed, size: config.evalSize });
+  return (sample) => held.has(contentKey(sample));
+}
+
+async function* without(
+  samples: AsyncIterable<IngestedSample>,
+  isHeldOut: (sample: Sample) => boolean,
+  hold: (sample: IngestedSample) => void,
+): AsyncGenerator<IngestedSample> {
+  for await (const each of samples) {
+    if (isHeldOut(each.sample)) hold(each);
+    else yield each;
+  }
+}
+
+async function* first(
+  samples: AsyncIterable<IngestedSample>,
+  limit: number,
+): AsyncGenerator<IngestedSample> {
+  let taken = 0;
+  for await (const each of samples) {
+    yield each;
+    if (++taken >= limit) return;
+  }
+}
+
+function requireSamples({ samples, source, leftOut }: StoredData, promptLimit: number): void {
+  if (samples > 0) return;
+  const { rows, rejectedRows, overlongPrompts } = leftOut;
+  throw new ToolsampleError(
+    'dataset',
+    `none of the ${rows} rows can be used: ${rejectedRows} are not well-formed, ${overlongPrompts} have prompts of more than ${promptLimit} tokens`,
+    {
+      at: { file: source },
+      hint: 'raise max_prompt_length, or use a policy with a longer context',
+    },
+  );
+}

@@ -1,0 +1,87 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ArtifactStore } from '../contracts/artifacts.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyRef } from '../contracts/policy.ts';
+import { VOCABULARY_SIZE, writeTokenizerFiles } from '../datasets/builtin/vocabulary.ts';
+import { configJson } from '../policy/checkpoint/architecture.ts';
+import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
+import { writePolicyFolder } from '../policy/checkpoint/write-folder.ts';
+import { initialWeights } from '../policy/models/initial-weights.ts';
+import type { LlamaTraits } from '../policy/models/llama-traits.ts';
+
+/** The shipped policy. */
+const BUILTIN_POLICY = fileURLToPath(new URL('../assets/policy', import.meta.url));
+
+/** Context of a random policy at least; RoPE costs nothing. */
+const RANDOM_CONTEXT = 256;
+
+/**
+ * Takes the policy that a run starts from into the store.
+ *
+ * @throws ToolsampleError `config`, `not-found`, `checkpoint` or `tokenizer` when it cannot be used
+ */
+export async function startingPolicy(config: RunConfig, store: ArtifactStore): Promise<PolicyRef> {
+  if (config.policy === 'builtin') return importPolicyFolder(BUILTIN_POLICY, store);
+  if (config.policy !== 'random') return importPolicyFolder(config.policy, store);
+  const folder = await mkdtemp(join(tmpdir(), 'toolsample-policy-'));
+  try {
+    await writeRandomPolicy(config, folder);
+    return await importPolicyFolder(join(folder, 'policy'), store);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function writeRandomPolicy(config: RunConfig, folder: string): Promise<void> {
+  const { randomPolicy, seed } = config;
+  if (randomPolicy.vocabularySize < VOCABULARY_SIZE) {
+    throw new ToolsampleError(
+      'config',
+      `${randomPolicy.vocabularySize} tokens are fewer than the built-in tokenizer has`,
+      {
+        at: { field: 'random_policy.vocabulary_size' },
+        hint: `use at least ${VOCABULARY_SIZE}`,
+      },
+    );
+  }
+  const traits: LlamaTraits = {
+    hidden: randomPolicy.hiddenSize,
+    layers: randomPolicy.layers,
+    heads: randomPolicy.heads,
+    kvHeads: randomPolicy.keyValueHeads,
+    headDim: randomPolicy.hiddenSize / randomPolicy.heads,
+    ffn: randomPolicy.intermediateSize,
+    vocab: randomPolicy.vocabularySize,
+    ropeTheta: 10_000,
+    rmsEps: 1e-6,
+    tied: true,
+  };
+  const parts = join(folder, 'parts');
+  await mkdir(parts);
+  await writeTokenizerFiles(parts);
+  const architecture = {
+    traits,
+    contextLength: Math.max(RANDOM_CONTEXT, config.maxPromptLength + config.maxCompletionLength),
+    eosIds: [await endTokenId(parts)],
+  };
+  await writeFile(join(parts, 'config.json'), configJson(architecture));
+  const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json'];
+  const paths = Object.fromEntries(names.map((name) => [name, join(parts, name)]));
+  await writePolicyFolder(join(folder, 'policy'), { paths }, traits, initialWeights(traits, seed));
+}
+
+async function endTokenId(folder: string): Promise<number> {
+  const read = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, name), 'utf8'));
+  const { eos_token: end } = (await read('tokenizer_config.json')) as { eos_token: string };
+  const { model } = (await read('tokenizer.json')) as {
+    model: { vocab: { [token: string]: number } };
+  };
+  const id = model.vocab[end];
+  if (id === undefined) throw new Error(`the built-in tokenizer lacks its end token ${end}`);
+  return id;
+}

@@ -1,0 +1,96 @@
+import { setImmediate } from 'node:timers/promises';
+import type { RunConfig } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyText } from '../contracts/policy.ts';
+import type { RejectedRow, Sample } from '../contracts/sample.ts';
+import { isRejected } from '../datasets/dataset.ts';
+import type { IngestedSample } from '../db/corpus-ingestion.ts';
+import { groundTruthCalls } from '../dscl/ground-truth.ts';
+
+/** Rows that could not be used, counted; the first ones with their reasons. */
+export interface LeftOut {
+  readonly rows: number;
+  readonly rejectedRows: number;
+  readonly overlongPrompts: number;
+  readonly examples: readonly RejectedRow[];
+}
+
+export interface UsableSamples {
+  readonly samples: AsyncIterable<IngestedSample>;
+  /** What was left out of the samples that were taken so far. */
+  leftOut(): LeftOut;
+}
+
+/** Examples of rows left out that are kept for people. */
+const EXAMPLES = 20;
+/** Items between two turns of the event loop: tokenising is all computing, and heartbeats have to get through. */
+const BREATH = 64;
+
+/** Tokens that a prompt may have, so that a whole completion still fits the policy's context. */
+export function longestPrompt(
+  config: Pick<RunConfig, 'maxPromptLength' | 'maxCompletionLength'>,
+  contextLength: number,
+): number {
+  const room = contextLength - config.maxCompletionLength;
+  if (room <= 0) {
+    throw new ToolsampleError(
+      'config',
+      `completions of ${config.maxCompletionLength} tokens leave no room for a prompt in the policy's context of ${contextLength}`,
+      { at: { field: 'max_completion_length' }, hint: `use less than ${contextLength}` },
+    );
+  }
+  return Math.min(config.maxPromptLength, room);
+}
+
+/** Those samples of a dataset that can be trained and evaluated on; the others are counted. Streams. */
+export function usableSamples(
+  items: AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>,
+  text: PolicyText,
+  promptLimit: number,
+): UsableSamples {
+  let rows = 0;
+  let rejectedRows = 0;
+  let overlongPrompts = 0;
+  const examples: RejectedRow[] = [];
+  const leaveOut = (row: RejectedRow): void => {
+    if (examples.length < EXAMPLES) examples.push(row);
+  };
+  async function* filtered(): AsyncGenerator<IngestedSample> {
+    for await (const item of items) {
+      if (++rows % BREATH === 0) await setImmediate();
+      const judged = isRejected(item) ? item : judge(item);
+      if ('reason' in judged) {
+        rejectedRows++;
+        leaveOut(judged);
+        continue;
+      }
+      const tokens = text.encodePrompt(judged.sample.messages).length;
+      if (tokens > promptLimit) {
+        overlongPrompts++;
+        leaveOut(rejected(judged.sample, `prompt of ${tokens} tokens, ${promptLimit} at most`));
+        continue;
+      }
+      yield judged;
+    }
+  }
+  return {
+    samples: filtered(),
+    leftOut: () => ({ rows, rejectedRows, overlongPrompts, examples }),
+  };
+}
+
+/** The range of a sample's reward; a ground truth that cannot be scored makes it unusable. */
+function judge(sample: Sample): IngestedSample | RejectedRow {
+  try {
+    return groundTruthCalls(sample).length === 0
+      ? { sample, rewardMin: 0, rewardMax: 1 }
+      : { sample, rewardMin: -3, rewardMax: 4 };
+  } catch (error) {
+    if (error instanceof ToolsampleError) return rejected(sample, error.message);
+    throw error;
+  }
+}
+
+function rejected({ provenance }: Sample, reason: string): RejectedRow {
+  return { file: provenance.source, row: provenance.row, reason };
+}

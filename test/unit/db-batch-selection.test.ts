@@ -1,0 +1,307 @@
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hashSeed, seededRandom } from '../../contracts/hash.ts';
+import {
+  ABLATIONS,
+  CATEGORIES,
+  type Ablation,
+  type SampleStatistics,
+} from '../../contracts/sampling.ts';
+import { reserveByImportance, reserveShuffled } from '../../db/batch-selection.ts';
+import { connect, type Connection, type Database } from '../../db/connection.ts';
+import { groupsOfStep } from '../../db/groups.ts';
+import { migrateDatabase } from '../../db/migrate.ts';
+import { readRun } from '../../db/runs.ts';
+import { writeStatistics } from '../../db/sample-statistics.ts';
+import { insertStep } from '../../db/steps.ts';
+import { categorize } from '../../dscl/category.ts';
+import { halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import { chances, pickByImportance, pickShuffled } from '../../dscl/selection.ts';
+import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchRun, scratchSamples } from './support/scratch-run.ts';
+
+const N = 300;
+const STEP = 40;
+const SAMPLES = scratchSamples(N);
+const RANGE = { min: -3, max: 4 };
+
+let server: ScratchServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  server = await startScratchServer();
+  const url = await server.database();
+  await migrateDatabase(url);
+  connection = connect(url);
+});
+
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+});
+
+/** Statistics as visits leave them, for two thirds of the samples. */
+function randomStatistics(seed: number): Map<string, SampleStatistics> {
+  const known = new Map<string, SampleStatistics>();
+  for (const { id } of SAMPLES) {
+    const random = seededRandom(hashSeed('statistics', seed, id));
+    if (random() < 1 / 3) continue;
+    const visits = 1 + Math.floor(random() * 5);
+    const kind = random();
+    const mean = kind < 0.2 ? 4 : kind < 0.4 ? -3 : -3 + 7 * random();
+    known.set(id, {
+      visits,
+      mean,
+      withinVariance: kind < 0.5 ? 0 : 10 * random(),
+      epochVariance: visits === 1 || kind < 0.6 ? 0 : 3 * random(),
+      meanOfMeans: mean,
+      m2OfMeans: 0,
+      groupSize: 8,
+      lastStep: 1 + Math.floor(random() * (STEP - 1)),
+    });
+  }
+  return known;
+}
+
+async function emptyStep(run: string, step = STEP): Promise<void> {
+  await insertStep(
+    connection.db,
+    { run, epoch: 2, step, active: true, curriculumVersion: 0, groups: 0 },
+    { firstStep: 1, lastStep: 100 },
+  );
+}
+
+async function picked(run: string, step = STEP) {
+  const rows = await groupsOfStep(connection.db, { run, epoch: 2, step });
+  expect(rows.map(({ rank }) => rank)).toEqual(rows.map((_, index) => index));
+  return rows;
+}
+
+/** The batch as dscl/ picks it, with what each sample is worth. */
+function reference(
+  known: ReadonlyMap<string, SampleStatistics>,
+  config: Awaited<ReturnType<typeof scratchRun>>,
+  ablate: readonly Ablation[],
+  count: number,
+) {
+  const options = { ...config.sampling, ablate, sampler: config.sampler };
+  const fresh = SAMPLES.map(({ id }) => importance(known.get(id) ?? null, RANGE, options));
+  const average = fresh.reduce((sum, value) => sum + value, 0) / N;
+  const halfLife = ablate.includes('staleness')
+    ? Infinity
+    : halfLifeSteps(config.sampling.halfLifeEpochs, N, config.trainBatchSize);
+  const stale = SAMPLES.map(({ id }, index) => {
+    const last = known.get(id)?.lastStep;
+    const value = fresh[index] ?? 0;
+    return last === undefined ? value : staleImportance(value, STEP - last, average, halfLife);
+  });
+  const { probabilities, allMastered } = chances(stale, config.sampling);
+  const candidates = SAMPLES.map(({ id }, index) => ({
+    id,
+    probability: probabilities[index] ?? 0,
+  }));
+  return {
+    ids: pickByImportance(candidates, { runSeed: config.seed, step: STEP, count }),
+    stale: new Map(SAMPLES.map(({ id }, index) => [id, stale[index] ?? 0])),
+    allMastered,
+  };
+}
+
+const SITUATIONS = [
+  ...(['dscl', 'vcrl', 'difficulty'] as const).map((sampler) => ({ sampler, ablate: [] })),
+  ...ABLATIONS.map((part) => ({ sampler: 'dscl' as const, ablate: [part] })),
+  { sampler: 'dscl' as const, ablate: ['mean', 'variance', 'epoch-variance'] as const },
+];
+
+describe.each(SITUATIONS)('$sampler without [$ablate]', ({ sampler, ablate }) => {
+  test.each([
+    { seed: 1, sharing: 0.1, temperature: 1, halfLife: 2 },
+    { seed: 2, sharing: 0, temperature: 0.5, halfLife: 0.1 },
+    { seed: 3, sharing: 0.5, temperature: 0.01, halfLife: 0.01 },
+  ])('Postgres picks what the reference picks (seed $seed)', async (numbers) => {
+    const run = `${sampler}-${ablate.join('+')}-${numbers.seed}`;
+    const known = randomStatistics(numbers.seed);
+    const config = await scratchRun(connection.db, run, SAMPLES, {
+      sampler,
+      seed: numbers.seed,
+      sampling: {
+        ablate,
+        uniformShare: numbers.sharing,
+        temperature: numbers.temperature,
+        halfLifeEpochs: numbers.halfLife,
+      },
+    });
+    const { corpus } = await readRun(connection.db, run);
+    const options = { ...config.sampling, sampler };
+    await writeStatistics(
+      connection.db,
+      run,
+      corpus,
+      [...known].map(([sampleId, statistics]) => ({
+        sampleId,
+        ...statistics,
+        category: categorize(statistics, RANGE, options),
+        importance: importance(statistics, RANGE, options),
+      })),
+    );
+    await emptyStep(run);
+    await reserveByImportance(connection.db, {
+      run,
+      epoch: 2,
+      step: STEP,
+      corpus,
+      corpusSamples: N,
+      seed: config.seed,
+      groups: 60,
+      uniformShare: config.sampling.uniformShare,
+      temperature: config.sampling.temperature,
+      halfLifeSteps: ablate.includes('staleness' as never)
+        ? null
+        : halfLifeSteps(config.sampling.halfLifeEpochs, N, config.trainBatchSize),
+    });
+    const rows = await picked(run);
+    const expected = reference(known, config, ablate, 60);
+    expect(rows.map(({ sampleId }) => sampleId)).toEqual(expected.ids);
+    for (const row of rows) {
+      expect(row.drawnImportance).toBeCloseTo(expected.stale.get(row.sampleId) ?? Number.NaN, 12);
+      const statistics = known.get(row.sampleId) ?? null;
+      expect(row.drawnCategory).toBe(categorize(statistics, RANGE, options));
+      expect(CATEGORIES).toContain(row.drawnCategory);
+    }
+  });
+});
+
+test('without any importance left the draw is even, and still deterministic', async () => {
+  const config = await scratchRun(connection.db, 'mastered', SAMPLES, { sampler: 'dscl' });
+  const { corpus } = await readRun(connection.db, 'mastered');
+  const solved: SampleStatistics = {
+    visits: 1,
+    mean: 4,
+    withinVariance: 0,
+    epochVariance: 0,
+    meanOfMeans: 4,
+    m2OfMeans: 0,
+    groupSize: 8,
+    lastStep: 3,
+  };
+  await writeStatistics(
+    connection.db,
+    'mastered',
+    corpus,
+    SAMPLES.map(({ id }) => ({ sampleId: id, ...solved, category: 'easy', importance: 0 })),
+  );
+  await emptyStep('mastered');
+  const { uniformShare, temperature } = config.sampling;
+  await reserveByImportance(connection.db, {
+    run: 'mastered',
+    epoch: 2,
+    step: STEP,
+    corpus,
+    corpusSamples: N,
+    seed: config.seed,
+    groups: 20,
+    uniformShare,
+    temperature,
+    halfLifeSteps: 10,
+  });
+  const expected = reference(new Map(SAMPLES.map(({ id }) => [id, solved])), config, [], 20);
+  expect(expected.allMastered).toBe(true);
+  expect((await picked('mastered')).map(({ sampleId }) => sampleId)).toEqual(expected.ids);
+});
+
+test('the shuffle goes on where the step before ended, and around the end of the corpus', async () => {
+  const config = await scratchRun(connection.db, 'shuffled', SAMPLES, { sampler: 'uniform' });
+  const { corpus } = await readRun(connection.db, 'shuffled');
+  const groups = 140;
+  for (const [index, step] of [41, 42, 43].entries()) {
+    await emptyStep('shuffled', step);
+    const selection = { run: 'shuffled', epoch: 2, step, corpus, corpusSamples: N, groups };
+    await reserveShuffled(connection.db, { ...selection, seed: config.seed });
+    const rows = await picked('shuffled', step);
+    expect(rows.map(({ sampleId }) => sampleId)).toEqual(
+      pickShuffled(
+        SAMPLES.map(({ id }) => id),
+        { runSeed: config.seed, epoch: 2, offset: index * 100, count: groups },
+      ),
+    );
+    // Only what was rolled out counts: the other 40 were candidates.
+    await connection.pool.query(
+      `update groups set round = 0, state = 'drawn' where run = 'shuffled' and step = $1 and rank < 100`,
+      [step],
+    );
+  }
+});
+
+test('more groups than samples: each sample once', async () => {
+  const config = await scratchRun(connection.db, 'small', SAMPLES.slice(0, 10), {
+    sampler: 'uniform',
+    trainBatchSize: 8,
+  });
+  const { corpus } = await readRun(connection.db, 'small');
+  await emptyStep('small');
+  const selection = { run: 'small', epoch: 2, step: STEP, corpus, corpusSamples: 10, groups: 50 };
+  await reserveShuffled(connection.db, { ...selection, seed: config.seed });
+  const rows = await picked('small');
+  expect(new Set(rows.map(({ sampleId }) => sampleId)).size).toBe(10);
+  expect(rows).toHaveLength(10);
+});
+
+test('a corpus of 100,000 samples: a batch in less than a second, nothing loaded', async () => {
+  const size = 100_000;
+  const { pool } = connection;
+  await pool.query(
+    `insert into corpora (corpus, source, samples) values ('large', 'generated', ${size})`,
+  );
+  await pool.query(`
+    insert into samples (corpus, sample_id, ordinal, reward_min, reward_max, shape, source_format,
+      source_name, source_row, messages, ground_truth, calls)
+    select 'large', 'sample-' || lpad(i::text, 6, '0'), i, -3, 4, 'call', 'x', 'x', i + 1,
+      json_build_array(md5(i::text) || md5('a' || i) || md5('b' || i) || md5('c' || i)),
+      md5('d' || i), '[]'::json
+    from generate_series(0, ${size - 1}) i`);
+  await pool.query(`
+    insert into runs select r.* from runs source,
+      json_populate_record(source, '{"run": "large", "corpus": "large", "corpus_samples": ${size}}') r
+    where source.run = 'small'`);
+  await pool.query(`
+    insert into sample_statistics
+    select 'large', sample_id, 'large', 2, 1, 1, 0, 1, 0, 8, ordinal % ${STEP - 1}, 'active',
+      (hashtext(sample_id) % 1000 + 1000) / 2000.0
+    from samples where corpus = 'large' and ordinal % 3 > 0`);
+  await pool.query('analyze');
+  const selection = { run: 'large', epoch: 2, corpus: 'large', corpusSamples: size, groups: 60 };
+  const dynamic = { uniformShare: 0.1, temperature: 1, halfLifeSteps: 1000 };
+  const seconds: number[] = [];
+  for (const step of [50, 51, 52]) {
+    await emptyStep('large', step);
+    const part = { ...selection, step, seed: 1 };
+    seconds.push(
+      await processorSeconds((db) =>
+        step === 52 ? reserveShuffled(db, part) : reserveByImportance(db, { ...part, ...dynamic }),
+      ),
+    );
+    expect(await picked('large', step)).toHaveLength(60);
+  }
+  console.log(`a batch of 100,000 samples: ${seconds.map((s) => s.toFixed(2)).join(', ')} s`);
+  for (const each of seconds) expect(each).toBeLessThan(1);
+});
+
+/** Seconds that Postgres computes: other work on the machine does not count. */
+async function processorSeconds(query: (db: Database) => Promise<void>): Promise<number> {
+  const client = await connection.pool.connect();
+  let seconds = 0;
+  const listen = (notice: { detail?: string | undefined }): void => {
+    const found = /([\d.]+) s user, ([\d.]+) s system/.exec(notice.detail ?? '');
+    seconds += Number(found?.[1] ?? 0) + Number(found?.[2] ?? 0);
+  };
+  client.on('notice', listen);
+  await client.query(
+    'begin; set local client_min_messages = log; set local log_executor_stats = on',
+  );
+  await query(drizzle(client));
+  await client.query('commit');
+  client.off('notice', listen);
+  client.release();
+  expect(seconds).toBeGreaterThan(0);
+  return seconds;
+}
