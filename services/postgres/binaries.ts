@@ -56,6 +56,24 @@ export async function postgresBinaries(
   });
 }
 
+/**
+ * What the installed package holds, changing nothing.
+ * @returns its version, and whether `account` can run it where it is.
+ * @throws ToolsampleError `service` when this platform has no build.
+ */
+export async function installedBinaries(
+  account: Account | null,
+): Promise<{ readonly version: string; readonly reachable: boolean }> {
+  const folder = packageFolder();
+  const manifest = JSON.parse(await readFile(join(folder, '..', 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return {
+    version: manifest.version,
+    reachable: (await tryToRun(binariesIn(folder), account)) === null,
+  };
+}
+
 /** The `native` folder of the platform's package. */
 function packageFolder(): string {
   const platform = process.platform === 'win32' ? 'windows' : process.platform;

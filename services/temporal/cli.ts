@@ -17,8 +17,9 @@ export interface TemporalCli {
 }
 
 /** Folders in which we keep a fetched CLI: the user's cache, shared by all data folders; then the data folder's own. */
-export function cliCaches(folder: DataFolder, env: Environment): readonly string[] {
-  return [...userCache(env), folder.cache].map((cache) => join(cache, 'temporal-cli'));
+export function cliCaches(folder: DataFolder | null, env: Environment): readonly string[] {
+  const own = folder === null ? [] : [folder.cache];
+  return [...userCache(env), ...own].map((cache) => join(cache, 'temporal-cli'));
 }
 
 function userCache(env: Environment): readonly string[] {
@@ -32,7 +33,10 @@ function userCache(env: Environment): readonly string[] {
 }
 
 /** The CLI from PATH or from one of our caches; null when there is none that runs. */
-export async function findCli(folder: DataFolder, env: Environment): Promise<TemporalCli | null> {
+export async function findCli(
+  folder: DataFolder | null,
+  env: Environment,
+): Promise<TemporalCli | null> {
   const onPath = (env['PATH'] ?? '').split(delimiter).filter((entry) => entry.startsWith('/'));
   const cached = cliCaches(folder, env).map((cache) => join(cache, 'bin'));
   for (const bin of [...onPath, ...cached]) {

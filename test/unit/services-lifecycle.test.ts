@@ -323,7 +323,9 @@ describe('servers by address', () => {
       expect(problem).not.toContain('secret-word');
     }
     await expect(
-      checkNamespace({ address: `127.0.0.1:${address.port}` }, 'default', 1_000),
+      checkNamespace({ address: `127.0.0.1:${address.port}` }, 'default', {
+        milliseconds: 1_000,
+      }),
     ).rejects.toMatchObject({
       code: 'service',
       message: expect.stringContaining('TEMPORAL_ADDRESS'),

@@ -1,0 +1,17 @@
+import { inspectServices, type ServicesOptions } from '../services.ts';
+import { check, type Check } from './check.ts';
+import { checkCores, checkDisk, checkMemory, checkNode } from './machine.ts';
+import { checkPorts, checkPostgres, checkTemporal } from './servers.ts';
+import { checkTensorRuntime } from './tensor-runtime.ts';
+
+/** Looks at everything that a run needs, starting and changing nothing; the checks behind `toolsample doctor`. */
+export async function diagnose(options: ServicesOptions): Promise<readonly Check[]> {
+  const { home, env = process.env } = options;
+  const machine = await Promise.all([checkNode(), checkCores(), checkMemory(), checkDisk(home)]);
+  const servers = await inspectServices(options).then(
+    async (state) =>
+      Promise.all([checkPorts(state), checkPostgres(state, env), checkTemporal(state, env)]),
+    async (error: unknown) => [await check('Data folder', () => Promise.reject(error))],
+  );
+  return [...machine, ...servers, await checkTensorRuntime()];
+}

@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+
+import { openDataFolder, updateServiceState } from '../../services/data-folder.ts';
+import { diagnose } from '../../services/diagnostics/diagnose.ts';
+import { checkCores, checkMemory, checkNode } from '../../services/diagnostics/machine.ts';
+
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(TEMPORAL_|DATABASE_URL|TOOLSAMPLE_)/.test(name),
+  ),
+);
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'toolsample-doctor-'));
+});
+afterAll(async () => {
+  await rm(root, { recursive: true, force: true });
+});
+
+it('finds this machine fit, and leaves no trace', async () => {
+  const home = join(root, 'not', 'there');
+  const checks = await diagnose({ home, env, localTemporalPort: null });
+  expect(checks.map(({ name }) => name)).toEqual([
+    'Node.js',
+    'Processor',
+    'Memory',
+    'Disk',
+    'Ports',
+    'Postgres',
+    'Temporal',
+    'ONNX Runtime',
+  ]);
+  expect(checks.filter(({ status }) => status === 'fail')).toEqual([]);
+  expect(checks.at(-1)?.found).toMatch(/^1\.30\.\d+, providers .*\bcpu\b/);
+  expect(await readdir(root)).toEqual([]);
+});
+
+it('says what to do about servers that do not answer, without their passwords', async () => {
+  const checks = await diagnose({
+    home: root,
+    env: {
+      ...env,
+      DATABASE_URL: 'postgres://me:secret-word@127.0.0.1:1/db',
+      TEMPORAL_PROFILE: 'no such profile',
+    },
+    localTemporalPort: null,
+  });
+  const failed = checks.filter(({ status }) => status === 'fail');
+  expect(failed.map(({ name }) => name)).toEqual(['Postgres', 'Temporal']);
+  expect(failed[0]?.advice).toContain('DATABASE_URL');
+  expect(failed[1]?.advice).toContain('TEMPORAL_');
+  expect(JSON.stringify(checks)).not.toContain('secret-word');
+});
+
+it('notices ports that others took, and a data folder that cannot be read', async () => {
+  const squatter = createServer().listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  onTestFinished(() => {
+    squatter.close();
+  });
+  const address = squatter.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  const folder = await openDataFolder(join(root, 'known'));
+  updateServiceState(folder, { postgres: { root: null, account: null, port: address.port } });
+  const checks = await diagnose({ home: folder.home, env, localTemporalPort: null });
+  expect(checks.find(({ name }) => name === 'Ports')).toMatchObject({
+    status: 'warn',
+    found: expect.stringContaining(String(address.port)),
+  });
+
+  await mkdir(join(root, 'broken'));
+  await writeFile(join(root, 'broken', 'services.json'), '[]');
+  const broken = await diagnose({ home: join(root, 'broken'), env, localTemporalPort: null });
+  expect(broken.find(({ name }) => name === 'Data folder')).toMatchObject({
+    status: 'fail',
+    advice: expect.stringContaining('move the whole data folder away'),
+  });
+});
+
+it('knows when a machine is too small or too old', async () => {
+  expect(await checkNode('18.20.0')).toMatchObject({ status: 'fail' });
+  expect(await checkNode('20.9.0')).toMatchObject({ status: 'fail' });
+  expect(await checkNode('20.10.0')).toMatchObject({ status: 'ok', advice: null });
+  expect(await checkNode('24.0.0')).toMatchObject({ status: 'ok' });
+  expect(await checkCores(1)).toMatchObject({ status: 'warn', found: '1 core' });
+  expect(await checkCores(2)).toMatchObject({ status: 'ok' });
+  expect(await checkMemory(0.5 * 1024 ** 3)).toMatchObject({ status: 'fail' });
+  expect(await checkMemory(1.5 * 1024 ** 3)).toMatchObject({ status: 'warn' });
+  expect(await checkMemory(8 * 1024 ** 3)).toMatchObject({ status: 'ok' });
+});
