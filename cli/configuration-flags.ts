@@ -22,14 +22,14 @@ export function addConfigurationFlags(command: Command, argv: readonly string[])
   return canonicalFlags(argv, reserved);
 }
 
-/** The configuration that the flags of a parsed command line ask for, by canonical path. */
+/** The configuration that the flags of a parsed command line ask for, named like the flags. */
 export function flagInput(command: Command): RunConfigInput {
   const input: { [path: string]: unknown } = {};
   for (const flag of flagsFromSchema()) {
     const name = optionOf(flag).attributeName();
     if (command.getOptionValueSource(name) !== 'cli') continue;
     const value: unknown = command.getOptionValue(name);
-    input[flag.path] = typeof value === 'string' ? flag.parse(value) : value;
+    input[flag.flag.slice(2)] = typeof value === 'string' ? flag.parse(value) : value;
   }
   return input;
 }

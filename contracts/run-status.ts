@@ -18,6 +18,8 @@ export interface EvaluationStatus {
   readonly reward: number;
   /** Mean sub-scores. */
   readonly scores: PerSubTask;
+  /** How long the evaluation took. */
+  readonly seconds: number;
 }
 
 /** `toolsample status RUN --json`. Stable: fields are added, never changed. */

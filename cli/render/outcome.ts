@@ -116,12 +116,12 @@ export function timingLine(timings: readonly Timing[]): string {
     .join(' · ')}`;
 }
 
-/** What to do next with a completed run. */
-export function nextCommands(status: RunStatus, prefix: string): string[] {
+/** What to do next with a completed run: commands without the program's name. */
+export function nextCommands({ run, step }: RunStatus): string[] {
   return [
-    `${prefix} rollouts ${status.run} --step ${status.step}`,
-    `${prefix} sql "select step, reward, exact_match from learning_curve where run = '${status.run}' order by step"`,
-    `${prefix} down`,
+    `rollouts ${run} --step ${step}`,
+    `sql "select * from learning_curve where run = '${run}' order by step"`,
+    'down',
   ];
 }
 

@@ -26,12 +26,16 @@ export function defaultConfig(): RunConfig {
 }
 
 /**
- * Checks names and single values, not how they fit together: a file may be completed by flags.
+ * Checks names and single values; not how they fit together, nor whether anything is missing: flags may complete a file.
  * @throws ToolsampleError `config`.
  */
 export function checkSettings(input: RunConfigInput): void {
   const merged = mergeInputs(input);
-  parse(withDefaults(merged), settingsAsWritten(merged, canonicalSettings(input)));
+  const nested = withDefaults(merged);
+  const { error } = runConfigSchema.safeParse(nested);
+  const wrong = error?.issues.find(({ path }) => valueIn(nested, path) !== undefined);
+  if (wrong === undefined) return;
+  throw problemAt(wrong.path, nested, settingsAsWritten(merged, canonicalSettings(input)));
 }
 
 function settingsAsWritten(merged: RunConfigInput, written: Settings): Settings {
@@ -113,30 +117,35 @@ function unflatten(flat: RunConfigInput): { [key: string]: unknown } {
 function parse(nested: RunConfigInput, settings: Settings): RunConfig {
   const result = runConfigSchema.safeParse(nested);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = issue?.path ?? [];
-  const names = path.filter((part) => typeof part === 'string');
-  const key = CONFIG_KEYS.find(
-    (candidate) =>
-      candidate.path === names.join('.') ||
-      // A phase or an item that is of the wrong kind as a whole.
-      candidate.path.startsWith(`${names.join('.')}.`),
-  );
-  const value = path.reduce<unknown>(
-    (inside, part) => (inside as { [part: PropertyKey]: unknown } | undefined)?.[part],
-    nested,
-  );
-  const whole = key === undefined || key.path === names.join('.');
-  const expected = whole ? (key?.range ?? 'another value') : 'an object of settings';
-  throw new ToolsampleError(
+  throw problemAt(result.error.issues[0]?.path ?? [], nested, settings);
+}
+
+function problemAt(
+  path: readonly PropertyKey[],
+  nested: RunConfigInput,
+  settings: Settings,
+): ToolsampleError {
+  const name = path.filter((part) => typeof part === 'string').join('.');
+  const key = CONFIG_KEYS.find((candidate) => candidate.path === name);
+  // A section or a phase that is of the wrong kind as a whole has no key of its own.
+  const expected = key?.range ?? 'an object of settings';
+  const value = valueIn(nested, path);
+  return new ToolsampleError(
     'config',
     value === undefined
       ? `is missing, it must be ${expected}`
       : `must be ${expected}, not ${shown(value)}`,
     {
       at: { field: writtenPath(path, settings) },
-      ...(whole && key !== undefined ? { hint: key.description } : {}),
+      ...(key === undefined ? {} : { hint: key.description }),
     },
+  );
+}
+
+function valueIn(nested: RunConfigInput, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inside, part) => (inside as { [part: PropertyKey]: unknown } | undefined)?.[part],
+    nested,
   );
 }
 

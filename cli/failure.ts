@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { CommanderError } from 'commander';
+import { ToolsampleError } from '../contracts/errors.ts';
+import { homePath } from '../services/data-folder.ts';
+import type { Terminal } from './terminal.ts';
+
+/** Exit codes: 0 done, 1 the machine or a server failed, 2 the user has to change something. */
+export type ExitCode = 0 | 1 | 2;
+
+/**
+ * Tells an error in one line and gives the exit code. Only what nobody foresaw shows where it happened, because that is
+ * what a bug report needs.
+ */
+export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
+  const fail = terminal.paint.red('error:');
+  if (error instanceof ToolsampleError) {
+    terminal.note(`${fail} ${oneLine(error.message)}`);
+    return error.exitCode;
+  }
+  if (error instanceof CommanderError) {
+    // Help and version end commander the same way as an error does.
+    if (error.exitCode === 0) return 0;
+    // No command given: the help that was printed says all.
+    if (error.code === 'commander.help') return 2;
+    terminal.note(`${fail} ${oneLine(error.message.replace(/^error: /, ''))}`);
+    return 2;
+  }
+  terminal.note(
+    `${fail} unexpected: ${oneLine(error instanceof Error ? error.message : String(error))}`,
+  );
+  if (error instanceof Error && error.stack !== undefined) {
+    terminal.note(terminal.paint.dim(error.stack.split('\n').slice(1).join('\n')));
+  }
+  terminal.note(
+    `The logs lie in ${join(homePath(), 'logs')}; \`toolsample doctor\` checks the machine.`,
+  );
+  return 1;
+}
+
+function oneLine(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .join(' ');
+}

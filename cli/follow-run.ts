@@ -1,0 +1,74 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ToolsampleClient } from '../client.ts';
+import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
+import type { LiveView } from './live-view.ts';
+
+export interface FollowOptions {
+  readonly client: Pick<ToolsampleClient, 'waitFor' | 'steps' | 'progress'>;
+  readonly run: string;
+  readonly epochs: number;
+  readonly view: LiveView;
+  readonly workflowUrl: string | null;
+  /** Asked at each drawing: what the user should know. */
+  readonly notice: () => string | null;
+  /** Gives up following; the run goes on. */
+  readonly signal: AbortSignal;
+  /** Between two drawings; default 500. */
+  readonly intervalMs?: number;
+}
+
+/** Drawings between two questions to the workflow: Postgres is cheap to ask, a query wakes the worker. */
+const DRAWINGS_PER_QUERY = 4;
+
+/** Shows a run until it ends. @returns its final status, and the steps that were seen. */
+export async function followRun(
+  options: FollowOptions,
+): Promise<{ readonly status: RunStatus; readonly steps: readonly StepStatus[] }> {
+  const { client, run, view, intervalMs = 500 } = options;
+  const begin = Date.now();
+  const steps: StepStatus[] = [];
+  const done = new AbortController();
+  let status: RunStatus | null = null;
+  let phase: string | null = null;
+
+  const draw = async (now: RunStatus): Promise<void> => {
+    if (now.step > (steps.at(-1)?.step ?? 0))
+      steps.push(...(await client.steps(run, steps.at(-1)?.step ?? 0)));
+    view.update({
+      status: now,
+      steps,
+      epochs: options.epochs,
+      phase,
+      elapsed: (Date.now() - begin) / 1000,
+      workflowUrl: options.workflowUrl,
+      notice: options.notice(),
+    });
+  };
+  const keepDrawing = async (): Promise<void> => {
+    for (let drawing = 0; !done.signal.aborted; drawing++) {
+      if (drawing % DRAWINGS_PER_QUERY === 0) phase = (await client.progress(run))?.phase ?? phase;
+      // What is drawn is not worth ending a run for: a database that is away comes back or ends the wait.
+      if (status !== null && !done.signal.aborted) await draw(status).catch(() => undefined);
+      await sleep(intervalMs, undefined, { signal: done.signal }).catch(() => undefined);
+    }
+  };
+
+  const drawing = keepDrawing();
+  try {
+    const ended = await client.waitFor(run, {
+      onStatus: (now) => {
+        status = now;
+      },
+      signal: options.signal,
+      intervalMs,
+    });
+    done.abort();
+    await drawing;
+    await draw(ended);
+    return { status: ended, steps };
+  } finally {
+    done.abort();
+    await drawing;
+    view.close();
+  }
+}

@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError, type Command } from 'commander';
+import type { WorkerQueue } from '../worker.ts';
+import type { ExitCode } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+/** What every command gets. */
+export interface CommandContext {
+  readonly terminal: Terminal;
+  /** The data folder's absolute path. */
+  readonly home: string;
+  /** Print JSON instead of text. */
+  readonly json: boolean;
+}
+
+/** Options that all commands share, as commander hands them over. */
+interface SharedOptions {
+  readonly home?: string;
+  readonly json?: boolean;
+}
+
+const READING_GROUP = 'Looking:';
+const RUNNING_GROUP = 'Training:';
+const MACHINE_GROUP = 'Services:';
+
+/**
+ * Declares all commands. Only the command that runs is loaded, and the configuration's flags only for `train`: `--help`
+ * must not wait for a tensor runtime.
+ * @returns the arguments to parse, flags of `train` in their canonical spelling.
+ */
+export async function defineCommands(
+  program: Command,
+  argv: readonly string[],
+  terminal: Terminal,
+  finish: (code: ExitCode) => void,
+): Promise<readonly string[]> {
+  const context = async ({ home, json }: SharedOptions): Promise<CommandContext> => {
+    const { homePath } = await import('../services/data-folder.ts');
+    return { terminal, home: homePath({ home }), json: json ?? false };
+  };
+  program
+    .description('Teaches language models to call tools, durably.')
+    .version(version(), '-V, --version', 'print the version')
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText('after', '\nRUN is a run id, a prefix that only one run has, or `latest`.');
+
+  const command = (group: string, usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .helpGroup(group)
+      .option('--home <folder>', 'data folder (else TOOLSAMPLE_HOME, else ./.toolsample)');
+  const reading = (usage: string, description: string): Command =>
+    command(READING_GROUP, usage, description).option('--json', 'print JSON (see docs/cli.md)');
+
+  const train = command(
+    RUNNING_GROUP,
+    'train',
+    'train a policy; goes on with the newest unfinished run of the same configuration',
+  )
+    .option('--config <file>', 'settings from a YAML or JSON file; flags win over it')
+    .option('--new', 'start a new run even if an unfinished one has this configuration')
+    .option('--name <id>', 'id of the new run (default: made from date and sampler)');
+  let args = argv;
+  if (argv[0] === 'train') {
+    const { addConfigurationFlags } = await import('./configuration-flags.ts');
+    args = addConfigurationFlags(train, argv);
+  }
+  train.action(
+    async (options: SharedOptions & { config?: string; new?: boolean; name?: string }) => {
+      const [{ train: run }, { flagInput }] = await Promise.all([
+        import('./commands/train.ts'),
+        import('./configuration-flags.ts'),
+      ]);
+      finish(
+        await run(await context(options), {
+          flags: flagInput(train),
+          file: options.config,
+          forceNew: options.new ?? false,
+          name: options.name,
+        }),
+      );
+    },
+  );
+  command(
+    RUNNING_GROUP,
+    'resume <run>',
+    'go on with a run after its last finished piece of work',
+  ).action(async (run: string, options: SharedOptions) => {
+    const { resume } = await import('./commands/train.ts');
+    finish(await resume(await context(options), run));
+  });
+  command(RUNNING_GROUP, 'export <run> <folder>', "copy a run's policy (a Hugging Face folder)")
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (run: string, folder: string, options: SharedOptions) => {
+      const { exportRun } = await import('./commands/export.ts');
+      await exportRun(await context(options), run, folder);
+    });
+
+  reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {
+    const { listRuns } = await import('./commands/runs.ts');
+    await listRuns(await context(options));
+  });
+  reading('status <run>', 'show how far a run is and what it has reached').action(
+    async (run: string, options: SharedOptions) => {
+      const { showStatus } = await import('./commands/status.ts');
+      await showStatus(await context(options), run);
+    },
+  );
+  reading('rollouts <run>', 'show completions of a step, their reward taken apart')
+    .requiredOption('--step <n>', 'the step', stepNumber)
+    .option('--sample <id>', 'only this sample')
+    .action(async (run: string, options: SharedOptions & { step: number; sample?: string }) => {
+      const { showRollouts } = await import('./commands/rollouts.ts');
+      await showRollouts(await context(options), run, options);
+    });
+  reading('sql [query]', 'print the connection string, or run a read-only query').action(
+    async (query: string | undefined, options: SharedOptions) => {
+      const { sql } = await import('./commands/sql.ts');
+      await sql(await context(options), query);
+    },
+  );
+
+  command(MACHINE_GROUP, 'up', 'start Postgres and Temporal')
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (options: SharedOptions) => {
+      const { up } = await import('./commands/up.ts');
+      await up(await context(options));
+    });
+  command(MACHINE_GROUP, 'down', 'stop what this data folder started')
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (options: SharedOptions) => {
+      const { down } = await import('./commands/down.ts');
+      await down(await context(options));
+    });
+  command(MACHINE_GROUP, 'doctor', 'check this machine and say what to do')
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (options: SharedOptions) => {
+      const { doctor } = await import('./commands/doctor.ts');
+      finish(await doctor(await context(options)));
+    });
+  command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself')
+    .option('--queues <list>', 'queues to serve', queueList, [...QUEUES])
+    .action(async (options: SharedOptions & { queues: readonly WorkerQueue[] }) => {
+      const { serve } = await import('./commands/worker.ts');
+      await serve(await context(options), options.queues);
+    });
+  return args;
+}
+
+/** Written out: importing the worker's own list would load a tensor runtime. */
+const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
+
+function queueList(text: string): WorkerQueue[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => {
+    const queue = QUEUES.find((known) => known === name);
+    if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
+    return queue;
+  });
+}
+
+function stepNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError('Steps count from 1.');
+  return Number(text);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,130 @@
+import type { ToolsampleClient } from '../client.ts';
+import type { RunStatus } from '../contracts/run-status.ts';
+import type { ExitCode } from './failure.ts';
+import { followRun } from './follow-run.ts';
+import { onInterrupt } from './interrupt.ts';
+import { ownInvocation, suggestion } from './invocation.ts';
+import { logView, panelView } from './live-view.ts';
+import { printOutcome } from './print-outcome.ts';
+import type { CommandContext } from './program.ts';
+import { startWorkerProcess } from './worker-process.ts';
+
+export interface WatchOptions {
+  readonly context: CommandContext;
+  readonly client: ToolsampleClient;
+  readonly run: string;
+  readonly epochs: number;
+  /** How long the services took to start. */
+  readonly serviceSeconds: number;
+}
+
+/** A step is waited for this long before it is cut off … */
+const STOP_MILLISECONDS = 8_000;
+/** … and the cut-off work this long to end, before the worker is ended with it. */
+const CANCEL_MILLISECONDS = 8_000;
+/** What a worker without work needs to end. */
+const DRAIN_MILLISECONDS = 5_000;
+
+/** Serves a run with a worker of our own and shows it until it ends, or until the user stops it. */
+export async function watchRun(options: WatchOptions): Promise<ExitCode> {
+  const { context, client, run } = options;
+  const { terminal, home } = context;
+  const begin = Date.now();
+  const view = terminal.live
+    ? panelView(terminal, (text) => process.stdout.write(text))
+    : logView(terminal);
+  const workflowUrl = workflowAddress(client, run);
+  const goOn = suggestion(ownInvocation(), home, `resume ${run}`);
+  terminal.note(`run ${run}${workflowUrl === null ? '' : `  ${workflowUrl}`}`);
+
+  let notice: string | null = null;
+  const say = (message: string): void => {
+    notice = message;
+    view.say(message);
+  };
+  const givenUp = new AbortController();
+  const worker = startWorkerProcess({ home, logs: client.services.folder.logs, onRestart: say });
+  void worker.lost.then((reason) => givenUp.abort(reason));
+  let stopping = false;
+  const release = onInterrupt({
+    stop: () => {
+      stopping = true;
+      say('stopping after the piece of work under way; Ctrl-C again ends at once');
+      void stopRun(client, run, givenUp);
+    },
+    kill: () => {
+      worker.kill();
+      terminal.note(`ended at once; go on with: ${goOn}`);
+      process.exit(1);
+    },
+  });
+  try {
+    const { status, steps } = await followRun({
+      client,
+      run,
+      epochs: options.epochs,
+      view,
+      workflowUrl,
+      notice: () => notice,
+      signal: givenUp.signal,
+    });
+    if (status.state === 'completed') {
+      const totalSeconds = (Date.now() - begin) / 1000;
+      await printOutcome({ ...options, status, steps, totalSeconds });
+      return 0;
+    }
+    return reportEnd(status, stopping, goOn, terminal.note);
+  } catch (error) {
+    if (!givenUp.signal.aborted) throw error;
+    terminal.note(
+      stopping
+        ? `stopped; go on with: ${goOn}`
+        : `${String(givenUp.signal.reason)}. Go on with: ${goOn}`,
+    );
+    return stopping ? 0 : 1;
+  } finally {
+    await worker.stop(DRAIN_MILLISECONDS);
+    release();
+  }
+}
+
+/** Asks politely, then firmly; then stops waiting. */
+async function stopRun(
+  client: ToolsampleClient,
+  run: string,
+  givenUp: AbortController,
+): Promise<void> {
+  // A run that ended by itself meanwhile, or a server that is away, changes nothing about our leaving.
+  await client.stop(run).catch(() => undefined);
+  await quietly(STOP_MILLISECONDS);
+  await client.cancel(run).catch(() => undefined);
+  await quietly(CANCEL_MILLISECONDS);
+  givenUp.abort('stopped');
+}
+
+/** Waits without keeping the process alive: when the run has ended, there is nothing left to wait for. */
+async function quietly(milliseconds: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}
+
+function reportEnd(
+  status: RunStatus,
+  stopping: boolean,
+  goOn: string,
+  note: (line: string) => void,
+): ExitCode {
+  const where = status.totalSteps === 0 ? '' : ` after step ${status.step} of ${status.totalSteps}`;
+  const why = status.reason === null || stopping ? '' : `: ${status.reason}`;
+  note(`${status.state}${where}${why}`);
+  note(`go on with: ${goOn}`);
+  return status.state === 'stopped' && stopping ? 0 : 1;
+}
+
+function workflowAddress({ services }: ToolsampleClient, run: string): string | null {
+  const { uiUrl, namespace } = services.temporal;
+  return uiUrl === null
+    ? null
+    : `${uiUrl.replace(/\/$/, '')}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(run)}`;
+}

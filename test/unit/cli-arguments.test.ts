@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+
+let folder: string;
+beforeAll(async () => {
+  // The real path without spaces is too easy.
+  folder = await mkdtemp(join(tmpdir(), 'toolsample cli '));
+  await symlink(PROGRAM, join(folder, 'linked'));
+  await writeFile(join(folder, 'tsconfig.json'), '{ not JSON at all');
+  await writeFile(join(folder, 'bad.yaml'), 'seed: 1\nrollout:\n  n: 1\n');
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function toolsample(args: readonly string[], program = PROGRAM): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [program, ...args], { cwd: folder }, (error, out, err) => {
+      const code = error === null ? 0 : Number(error.code);
+      resolve({ code, out, err });
+    });
+  });
+}
+
+describe('toolsample', () => {
+  it.each<[string, readonly string[], RegExp]>([
+    ['an unknown command', ['trian'], /unknown command 'trian' \(Did you mean train\?\)/],
+    [
+      'an unknown flag',
+      ['train', '--num-generation', '4'],
+      /unknown option '--num-generation' \(Did you mean --num-generations\?\)/,
+    ],
+    [
+      'a value out of range',
+      ['train', '--num_generations=1'],
+      /field "num-generations": must be an integer from 2 to 1,024, not 1/,
+    ],
+    [
+      'a value of the wrong kind',
+      ['train', '--lr', 'fast'],
+      /must be a number from 0 to 1, not "fast"/,
+    ],
+    ['a wrong choice', ['train', '--sampler', 'ppo'], /must be one of uniform, dscl/],
+    [
+      'a wrong line of a file',
+      ['train', '--config', 'bad.yaml'],
+      /bad\.yaml, row 3, field "rollout\.n": must be/,
+    ],
+    ['an absent file', ['train', '--config', 'none.yaml'], /none\.yaml: no such file/],
+    ['an absent argument', ['status'], /missing required argument 'run'/],
+    ['too many arguments', ['runs', 'x'], /too many arguments/],
+    ['an absent option', ['rollouts', 'x'], /required option '--step <n>'/],
+    ['a step that is none', ['rollouts', 'x', '--step', '0'], /Steps count from 1/],
+    ['an unknown queue', ['worker', '--queues', 'cpu'], /Queues are light and gpu/],
+  ])('refuses %s in one line, with exit code 2', async (_what, args, message) => {
+    const { code, out, err } = await toolsample(args);
+    expect(err).toMatch(message);
+    expect(err.trimEnd().split('\n')).toHaveLength(1);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    // A mistake on the command line must not leave a data folder behind.
+    expect(await readdir(folder)).not.toContain('.toolsample');
+  });
+
+  it('lists its commands through a symbolic link, from anywhere', async () => {
+    const { code, out } = await toolsample(['--help'], join(folder, 'linked'));
+    expect(code).toBe(0);
+    for (const command of ['train', 'resume', 'runs', 'status', 'rollouts', 'sql', 'up', 'down'])
+      expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
+  });
+
+  it('lists every key of the configuration', async () => {
+    const { code, out } = await toolsample(['train', '--help']);
+    expect(code).toBe(0);
+    for (const flag of ['--num-generations', '--sampling-hard-threshold', '--warm-start-steps'])
+      expect(out).toContain(flag);
+  });
+
+  it('prints help and fails when it is not told what to do', async () => {
+    const { code, err } = await toolsample([]);
+    expect(code).toBe(2);
+    expect(err).toContain('Usage: toolsample');
+  });
+});

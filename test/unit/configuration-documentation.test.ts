@@ -1,0 +1,62 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
+import { ALIASES } from '../../services/configuration/names.ts';
+import { resolveConfig } from '../../services/configuration/resolve.ts';
+import { GROUPS } from '../../services/configuration/schema.ts';
+
+const DOCUMENT = new URL('../../docs/cli.md', import.meta.url);
+
+/** The tables of docs/cli.md, made from the schema. `UPDATE_DOCS=1` writes them. */
+function flagTables(): string {
+  const own = resolveConfig({ policy: 'DIR', data: 'FILE' });
+  const flags = flagsFromSchema();
+  return GROUPS.map((group) =>
+    [
+      `### ${group}`,
+      '',
+      '| flag | meaning | accepts | default | with your own policy and data |',
+      '| --- | --- | --- | --- | --- |',
+      ...flags
+        .filter((flag) => flag.group === group)
+        .map(({ flag, path, description, range, defaultText }) => {
+          const ownText = valueText(valueAt(own, path));
+          const given = path === 'policy' || path === 'data';
+          return `| \`${flag}\` | ${description} | ${range} | ${code(defaultText)} | ${ownText === defaultText || given ? '' : code(ownText)} |`;
+        }),
+    ].join('\n'),
+  ).join('\n\n');
+}
+
+function aliasTable(): string {
+  return [
+    '| also accepted | is |',
+    '| --- | --- |',
+    ...Object.entries(ALIASES).map(([alias, path]) => `| \`${alias}\` | \`${path}\` |`),
+  ].join('\n');
+}
+
+function code(text: string): string {
+  return text === '' ? '' : `\`${text}\``;
+}
+
+function withSection(document: string, name: string, content: string): string {
+  const section = new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`);
+  expect(document).toMatch(section);
+  return document.replace(
+    section,
+    (_, begin: string, end: string) => `${begin}\n${content}\n\n${end}`,
+  );
+}
+
+/** Tables compare by content: prettier pads their columns. */
+function squeezed(text: string): string {
+  return text.replaceAll(/ *\| */g, '|').replaceAll(/-+/g, '-');
+}
+
+it('docs/cli.md describes every flag as the schema has it', () => {
+  const document = readFileSync(DOCUMENT, 'utf8');
+  const made = withSection(withSection(document, 'flags', flagTables()), 'aliases', aliasTable());
+  if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
+  else expect(squeezed(document)).toBe(squeezed(made));
+});
