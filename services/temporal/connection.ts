@@ -116,7 +116,7 @@ export async function checkNamespace(
         await workflowService.describeNamespace({ namespace });
         return {
           serverVersion: info.serverVersion,
-          searchAttributes: await registerSearchAttributes(connection, namespace).catch(
+          searchAttributes: await knowsSearchAttributes(connection, namespace, register).catch(
             () => false,
           ),
         };
