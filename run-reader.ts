@@ -8,7 +8,8 @@ import {
   type EvaluationAnswer,
   type GroupReport,
 } from './db/rollout-report.ts';
-import { allRunStatus, runStatus, stepStatus } from './db/run-status.ts';
+import { listRuns, runStatus } from './db/run-status.ts';
+import { stepStatus } from './db/step-status.ts';
 import { readRun } from './db/runs.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureDatabaseOnly } from './services/services.ts';
@@ -57,7 +58,7 @@ export async function openRuns(options: RunReaderOptions = {}): Promise<RunReade
 export function runReader(connection: Connection): RunReader {
   const { db } = connection;
   return {
-    runs: async () => allRunStatus(db),
+    runs: async () => listRuns(db),
     status: async (run) => runStatus(db, run),
     steps: async (run, after = 0) => stepStatus(db, run, after),
     config: async (run) => (await readRun(db, run)).config,

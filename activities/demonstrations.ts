@@ -1,4 +1,5 @@
 import type { RunConfig, WarmStartPhase } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
 import { hashSeed } from '../contracts/hash.ts';
 import type { Demonstration, PolicyText } from '../contracts/policy.ts';
 import type { ChatMessage } from '../contracts/sample.ts';
@@ -10,13 +11,17 @@ export type DemonstrationAt = (index: number) => Demonstration | null;
 /** Limits that demonstrations share with rollouts: what could not be sampled is not shown either. */
 export type LengthLimits = Pick<RunConfig, 'maxPromptLength' | 'maxCompletionLength'>;
 
-/** The endless seeded stream of the built-in generator. */
+/** So many in a row that are too long: the rest will be too. */
+const PATIENCE = 300;
+
+/** The endless seeded stream of the built-in generator. @throws ToolsampleError `config` when nothing of it is short enough */
 export function builtinDemonstrations(
   phase: WarmStartPhase,
   seed: number,
   text: PolicyText,
   limits: LengthLimits,
 ): DemonstrationAt {
+  let tooLong = 0;
   return (index) => {
     const { sample, completion } = demonstration({
       seed,
@@ -24,7 +29,12 @@ export function builtinDemonstrations(
       levels: phase.levels,
       noise: phase.noise,
     });
-    return tokenised(sample.messages, completion, text, limits);
+    const found = tokenised(sample.messages, completion, text, limits);
+    tooLong = found === null ? tooLong + 1 : 0;
+    if (tooLong < PATIENCE) return found;
+    throw new ToolsampleError('config', 'no demonstration of the warm start is short enough', {
+      hint: 'raise max_prompt_length and max_completion_length, or choose easier levels',
+    });
   };
 }
 

@@ -28,13 +28,15 @@ export async function failingClearly<T>(work: () => Promise<T>): Promise<T> {
 export function toFailure(error: unknown, attempt: number): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof ToolsampleError) {
-    return ApplicationFailure.create({
+    const failure = ApplicationFailure.create({
       message: error.message,
       type: error.code,
       nonRetryable: !error.retryable,
       details: [error.location],
-      cause: error,
     });
+    // Where it came from; as a cause it would say the same line twice.
+    if (error.stack !== undefined) failure.stack = error.stack;
+    return failure;
   }
   const chain = causes(error);
   const codes = chain.map((each) => ('code' in each ? String(each.code) : ''));

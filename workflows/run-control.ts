@@ -5,9 +5,11 @@ import { PROGRESS_QUERY, RUN_SIGNALS, type RunProgress } from '../contracts/temp
 export interface ControlState {
   readonly paused: boolean;
   readonly stopping: boolean;
+  /** Counts requests: signals from one workflow to another may overtake each other. */
+  readonly revision: number;
 }
 
-export const NO_REQUEST: ControlState = { paused: false, stopping: false };
+export const NO_REQUEST: ControlState = { paused: false, stopping: false, revision: 0 };
 
 export interface RunControl {
   readonly state: ControlState;
@@ -25,45 +27,57 @@ const goOn = defineSignal(RUN_SIGNALS.continue);
 const stop = defineSignal(RUN_SIGNALS.stop);
 const progress = defineQuery<RunProgress>(PROGRESS_QUERY);
 
+/** From the run to its epoch: what is asked for now. */
+export const controlSignal = defineSignal<[ControlState]>('control');
+
+type Describe = () => Omit<RunProgress, 'paused'>;
+
 /**
- * Sets the handlers of `pause`, `continue`, `stop` and `progress`.
+ * The run's side: handles `pause`, `continue`, `stop` and `progress`.
  *
- * @param initial - The state handed over by the parent or by the run that continued as new.
+ * @param initial - The state handed over by the execution that continued as new.
  * @param describe - Answers the query, all but `paused`.
- * @param forward - Tells a child that runs at the moment; its end in between is no error.
+ * @param forward - Tells the child that runs at the moment, if any.
  */
-export function listenForControl(
+export function listenForRequests(
   initial: ControlState,
-  describe: () => Omit<RunProgress, 'paused'>,
-  forward: (signal: string) => Promise<void> = async () => undefined,
+  describe: Describe,
+  forward: (state: ControlState) => Promise<void>,
 ): RunControl {
   let state = initial;
-  setHandler(pause, async () => {
-    state = { ...state, paused: true };
-    await forward(RUN_SIGNALS.pause);
-  });
-  setHandler(goOn, async () => {
-    // Also takes back a stop that was asked for, but has not happened yet.
-    state = NO_REQUEST;
-    await forward(RUN_SIGNALS.continue);
-  });
-  setHandler(stop, async () => {
-    state = { ...state, stopping: true };
-    await forward(RUN_SIGNALS.stop);
-  });
-  setHandler(progress, () => ({ ...describe(), paused: state.paused }));
+  const change = async (paused: boolean, stopping: boolean): Promise<void> => {
+    state = { paused, stopping, revision: state.revision + 1 };
+    await forward(state);
+  };
+  setHandler(pause, async () => change(true, state.stopping));
+  // Also takes back a stop that was asked for, but has not happened yet.
+  setHandler(goOn, async () => change(false, false));
+  setHandler(stop, async () => change(state.paused, true));
+  return runControl(() => state, describe);
+}
 
+/** The epoch's side: follows what the run tells it, and answers `progress`. */
+export function followRun(initial: ControlState, describe: Describe): RunControl {
+  let state = initial;
+  setHandler(controlSignal, (next) => {
+    if (next.revision > state.revision) state = next;
+  });
+  return runControl(() => state, describe);
+}
+
+function runControl(current: () => ControlState, describe: Describe): RunControl {
+  setHandler(progress, () => ({ ...describe(), paused: current().paused }));
   return {
     get state() {
-      return state;
+      return current();
     },
     async boundary(onPause) {
-      if (state.paused && !state.stopping) {
+      if (current().paused && !current().stopping) {
         await onPause(true);
-        await condition(() => !state.paused || state.stopping);
-        if (!state.stopping) await onPause(false);
+        await condition(() => !current().paused || current().stopping);
+        if (!current().stopping) await onPause(false);
       }
-      return state.stopping ? 'stop' : 'go-on';
+      return current().stopping ? 'stop' : 'go-on';
     },
   };
 }

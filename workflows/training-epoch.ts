@@ -8,7 +8,7 @@ import {
 import type { EpochKey, RunPlan } from '../contracts/activities.ts';
 import { lightActivities } from './activity-options.ts';
 import { evaluate } from './evaluation.ts';
-import { listenForControl, type ControlState } from './run-control.ts';
+import { followRun, type ControlState } from './run-control.ts';
 import {
   VISIBLE_ROWS,
   evaluationTable,
@@ -47,7 +47,7 @@ export async function trainingEpoch(input: EpochInput): Promise<EpochResult> {
   let evaluations = input.evaluations ?? [];
   let committed = input.firstStep - 1;
 
-  const control = listenForControl(input.control, () => ({
+  const control = followRun(input.control, () => ({
     phase: `epoch ${epoch} of ${plan.epochs}`,
     epoch,
     step: committed,

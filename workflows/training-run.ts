@@ -12,11 +12,11 @@ import {
 import { WorkflowIdReusePolicy } from '@temporalio/common';
 import type { RunPlan } from '../contracts/activities.ts';
 import type { RunConfigInput } from '../contracts/config.ts';
-import { RUN_SIGNALS, epochWorkflowId } from '../contracts/temporal.ts';
+import { epochWorkflowId } from '../contracts/temporal.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { endOfRun, stoppedAfter } from './end-of-run.ts';
 import { evaluate } from './evaluation.ts';
-import { NO_REQUEST, listenForControl, type ControlState } from './run-control.ts';
+import { NO_REQUEST, controlSignal, listenForRequests, type ControlState } from './run-control.ts';
 import {
   evaluationTable,
   stepTable,
@@ -79,10 +79,10 @@ async function train(
   let evaluations = cursor?.evaluations ?? [];
   let child: ChildWorkflowHandle<typeof trainingEpoch> | undefined;
 
-  const control = listenForControl(
+  const control = listenForRequests(
     cursor?.control ?? NO_REQUEST,
     () => ({ phase, epoch, step, totalSteps: plan?.totalSteps ?? 0 }),
-    async (signal) => forwardTo(child, signal),
+    async (state) => tell(child, state),
   );
   const atBoundary = async (): Promise<void> => {
     const answer = await control.boundary(async (paused) =>
@@ -137,7 +137,8 @@ async function train(
       staticDetails: `Policy ${plan.policy} · sampler ${plan.sampler} · curriculum ${plan.curriculum}`,
       args: [{ run, epoch, plan, firstStep: step + 1, lastStep, control: handedOver }],
     });
-    await tellWhatChanged(child, handedOver, control.state);
+    // Requests that came while the child was being started have not reached it.
+    if (control.state !== handedOver) await tell(child, control.state);
     const result: EpochResult = await child.result();
     child = undefined;
     step = result.lastStep;
@@ -164,25 +165,12 @@ async function train(
   return { run, steps: step, ...exported, evaluations };
 }
 
-/** Signals that came while the child was being started have not reached it. */
-async function tellWhatChanged(
-  child: ChildWorkflowHandle<typeof trainingEpoch>,
-  known: ControlState,
-  now: ControlState,
-): Promise<void> {
-  const signals = [
-    ...(now.paused === known.paused ? [] : [now.paused ? RUN_SIGNALS.pause : RUN_SIGNALS.continue]),
-    ...(now.stopping && !known.stopping ? [RUN_SIGNALS.stop] : []),
-  ];
-  for (const signal of signals) await forwardTo(child, signal);
-}
-
 /** A child that ends at this very moment is no error: the state reaches the next one as its input. */
-async function forwardTo(
+async function tell(
   child: ChildWorkflowHandle<typeof trainingEpoch> | undefined,
-  signal: string,
+  state: ControlState,
 ): Promise<void> {
-  await child?.signal(signal).catch(() => undefined);
+  await child?.signal(controlSignal, state).catch(() => undefined);
 }
 
 async function record(

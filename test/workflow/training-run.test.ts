@@ -26,6 +26,22 @@ async function called(calls: readonly RecordedCall[], activity: string, times = 
     .toBeGreaterThanOrEqual(times);
 }
 
+/** Holds chosen steps until they are opened, so that a test decides what happens meanwhile. */
+function gateAt(held: (step: number) => boolean): {
+  pass(step: number): Promise<void>;
+  open(step: number): void;
+} {
+  const opened = new Set<number>();
+  return {
+    async pass(step) {
+      if (held(step)) await expect.poll(() => opened.has(step), { timeout: 30_000 }).toBe(true);
+    },
+    open(step) {
+      opened.add(step);
+    },
+  };
+}
+
 const STEP = [
   'selectBatch',
   'rollout',
@@ -152,26 +168,39 @@ describe('trainingRun', () => {
   });
 
   it('takes a stop back, pauses at the next step, goes on, and stops', async () => {
+    const gate = gateAt((step) => step === 1 || step === 3);
     const { calls, result, handle } = await harness.runToEnd({
       overrides: {
-        // Slow enough that the signal arrives in the middle of step 1.
-        scoreRewards: async () => {
-          await new Promise((resolve) => setTimeout(resolve, 300));
-          return { groups: 4, reward: 1, rewardStd: 1, exactMatch: 0 };
+        selectBatch: async ({ step }) => {
+          await gate.pass(step);
+          return { groups: 4, shards: 1, active: true };
         },
       },
       during: async (running, seen) => {
+        const child = (epoch: number) =>
+          harness.server.client.workflow.getHandle(`${running.workflowId}/epoch-${epoch}`);
         await called(seen, 'selectBatch');
         await running.signal(RUN_SIGNALS.stop);
         await running.signal(RUN_SIGNALS.continue);
         await running.signal(RUN_SIGNALS.pause);
+        await expect
+          .poll(async () => child(1).query<RunProgress>('progress'), { timeout: 20_000 })
+          .toMatchObject({ step: 0, paused: true });
+        gate.open(1);
         await called(seen, 'recordOutcome');
-        const child = harness.server.client.workflow.getHandle(`${running.workflowId}/epoch-1`);
-        const progress: RunProgress = await child.query('progress');
-        expect(progress).toMatchObject({ epoch: 1, step: 1, totalSteps: 4, paused: true });
+        expect(await child(1).query<RunProgress>('progress')).toEqual({
+          phase: 'epoch 1 of 2',
+          epoch: 1,
+          step: 1,
+          totalSteps: 4,
+          paused: true,
+        });
         await running.signal(RUN_SIGNALS.continue);
         await called(seen, 'selectBatch', 3);
         await running.signal(RUN_SIGNALS.stop);
+        // The answer shows that the signals before it were handled.
+        await running.query('progress');
+        gate.open(3);
       },
     });
     const outcomes = calls.filter(({ activity }) => activity === 'recordOutcome');
