@@ -57,7 +57,7 @@ async function writeRandomPolicy(config: RunConfig, folder: string): Promise<voi
     ffn: randomPolicy.intermediateSize,
     vocab: randomPolicy.vocabularySize,
     ropeTheta: 10_000,
-    rmsEps: 1e-6,
+    rmsEps: 1e-5,
     tied: true,
   };
   const parts = join(folder, 'parts');
