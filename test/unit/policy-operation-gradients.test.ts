@@ -285,6 +285,14 @@ describe('the gradient of every operation', () => {
   });
 });
 
+/** A feed of that shape, element i = value(i). */
+function feed(dims: number[], value: (i: number) => number): Value {
+  return floats(
+    Float32Array.from({ length: count(dims) }, (_, i) => value(i)),
+    dims,
+  );
+}
+
 describe('gradients', () => {
   it('stop at stopGradient', async () => {
     const graph = createGraph();
@@ -309,11 +317,6 @@ describe('gradients', () => {
     gradients(op.sumAll(rows), variables, onto).forEach((g, i) => output(g, `g${i}`));
     const session = await openSession(serialize(graph), 1);
     const run = async (sum: number): Promise<number[][]> => {
-      const feed = (dims: number[], value: (i: number) => number): Value =>
-        floats(
-          Float32Array.from({ length: count(dims) }, (_, i) => value(i)),
-          dims,
-        );
       const found = await session.run(
         {
           table: feed([3, 2], (i) => i),

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+import { hashSeed, seededRandom } from '../../contracts/hash.ts';
+import { allocateFlat, fillFlat } from '../../policy/training/flat-tensors.ts';
+import { linearDecay, warmedUp } from '../../policy/training/learning-rate.ts';
+import { createOptimizer, globalNorm, updateParameters } from '../../policy/training/optimizer.ts';
+
+const SPECS = [
+  { name: 'norm', dims: [700] },
+  // More than one chunk of the update graph.
+  { name: 'matrix', dims: [401, 1000] },
+];
+const OPTIONS = {
+  learningRate: 3e-3,
+  beta1: 0.9,
+  beta2: 0.98,
+  epsilon: 1e-8,
+  weightDecay: 0.1,
+  maxGradNorm: 1,
+};
+
+/** AdamW as in Loshchilov and Hutter, Algorithm 2, on one number, in double precision. */
+function plainAdamW(start: number, gradients: readonly number[], decay: number): number {
+  let [p, m, v] = [start, 0, 0];
+  gradients.forEach((g, i) => {
+    m = OPTIONS.beta1 * m + (1 - OPTIONS.beta1) * g;
+    v = OPTIONS.beta2 * v + (1 - OPTIONS.beta2) * g * g;
+    const mean = m / (1 - OPTIONS.beta1 ** (i + 1));
+    const square = v / (1 - OPTIONS.beta2 ** (i + 1));
+    p -= OPTIONS.learningRate * (mean / (Math.sqrt(square) + OPTIONS.epsilon) + decay * p);
+  });
+  return p;
+}
+
+describe('AdamW', () => {
+  it('agrees with a plain reference: clipping, bias correction, weight decay on matrices only', async () => {
+    const parameters = allocateFlat(SPECS);
+    const gradients = allocateFlat(SPECS);
+    const random = seededRandom(hashSeed('adamw'));
+    parameters.data.forEach((_, i) => (parameters.data[i] = random() - 0.5));
+    const start = parameters.data.slice();
+    const optimizer = await createOptimizer(SPECS, 2);
+    // Every 97th element, those of the norm weights and parts of all chunks among them.
+    const watched = [...start.keys()].filter((i) => i % 97 === 0 || i > 401_000);
+    const history: number[][] = [];
+    for (let step = 0; step < 4; step++) {
+      gradients.data.forEach(
+        (_, i) => (gradients.data[i] = (random() - 0.5) * (step === 2 ? 1e-4 : 1)),
+      );
+      const norm = globalNorm(gradients);
+      expect(norm).toBeCloseTo(Math.sqrt(gradients.data.reduce((sum, g) => sum + g * g, 0)), 6);
+      const scale = norm > 1 ? 1 / norm : 1;
+      history.push(watched.map((i) => scale * (gradients.data[i] ?? 0)));
+      await updateParameters(optimizer, parameters, gradients, norm, OPTIONS);
+    }
+    let worst = 0;
+    watched.forEach((element, i) => {
+      const decay = element < 401_000 ? OPTIONS.weightDecay : 0;
+      const own = history.map((gradient) => gradient[i] ?? 0);
+      const expected = plainAdamW(start[element] ?? 0, own, decay);
+      worst = Math.max(worst, Math.abs(expected - (parameters.data[element] ?? 0)));
+    });
+    expect(worst).toBeLessThan(2e-6);
+    expect(parameters.views.get('matrix')?.data.byteOffset).toBe(0);
+  });
+
+  it('a norm with a NaN or an overflow is not finite', () => {
+    const gradients = allocateFlat(SPECS);
+    gradients.data[12] = Number.NaN;
+    expect(globalNorm(gradients)).toBeNaN();
+    gradients.data[12] = Number.POSITIVE_INFINITY;
+    expect(globalNorm(gradients)).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it('refuses tensors that are missing or have another shape, by name', () => {
+    const flat = allocateFlat(SPECS);
+    const norm = { dims: [700], data: new Float32Array(700) };
+    expect(() => fillFlat(flat, new Map([['norm', norm]]))).toThrow(
+      'field "matrix": the tensor is missing',
+    );
+    const matrix = { dims: [1000, 401], data: new Float32Array(401_000) };
+    expect(() =>
+      fillFlat(
+        flat,
+        new Map([
+          ['norm', norm],
+          ['matrix', matrix],
+        ]),
+      ),
+    ).toThrow('shape [1000, 401] instead of [401, 1000]');
+  });
+});
+
+describe('learning rates', () => {
+  it('warm up linearly, moving from the first step', () => {
+    expect([0, 1, 2, 3, 9].map((step) => warmedUp(3, step, 3))).toEqual([1, 2, 3, 3, 3]);
+    expect(warmedUp(3, 0, 0)).toBe(3);
+  });
+
+  it('fall linearly from the first to the last step', () => {
+    expect([0, 1, 2, 4, 7].map((step) => linearDecay(8, 4, step, 5))).toEqual([8, 7, 6, 4, 4]);
+    expect(linearDecay(8, 4, 0, 1)).toBe(8);
+  });
+});
