@@ -7,6 +7,7 @@ import { readRun } from '../db/runs.ts';
 import { linearDecay } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { BLOCK_STEPS, demonstrationBlock } from './demonstration-batches.ts';
+import { fileDemonstrations } from './demonstration-file.ts';
 import { builtinDemonstrations, phaseSeed, type DemonstrationAt } from './demonstrations.ts';
 import { adamW, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
@@ -35,7 +36,10 @@ export async function warmStart(
 
   const seed = phaseSeed(run.config.seed, slice.phase);
   const text = await deps.policyText(before.policy.base);
-  const demonstrationAt = builtinDemonstrations(phase, seed, text, run.config);
+  const demonstrationAt =
+    phase.data === 'builtin'
+      ? builtinDemonstrations(phase, seed, text, run.config)
+      : await fileDemonstrations(deps, run, slice.phase, seed, text);
   const batches = await batchesOf(slice, seed, phase.batchTokens, demonstrationAt);
   const engine = await deps.engine(run.config.threads);
   const result = await engineCall((options) =>
