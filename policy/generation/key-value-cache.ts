@@ -8,7 +8,7 @@ import {
   ownValues,
   promptKeys,
   promptValues,
-} from './generation-graphs.ts';
+} from './graph-interface.ts';
 import type { RowGrid } from './row-grid.ts';
 
 /** Added to a score that must not count. */

@@ -1,3 +1,4 @@
+import { ToolsampleError } from '../../contracts/errors.ts';
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import { floatData, type Feeds } from '../graph/session.ts';
 import { drawToken, uniformDraw, type DrawnToken } from './token-sampler.ts';
@@ -24,9 +25,24 @@ export function readChoices(results: Feeds): Choices {
 
 /**
  * The next token of one completion.
+ * @throws ToolsampleError `non-finite` when the policy computes NaN
  * @param vocab size of the vocabulary. @param seed the completion's. @param position index among its tokens.
  */
 export function chooseToken(
+  { results, row }: NextTokens,
+  vocab: number,
+  sampling: SamplingParameters,
+  seed: number,
+  position: number,
+): DrawnToken {
+  const token = readToken({ results, row }, vocab, sampling, seed, position);
+  if (Number.isFinite(token.logprob)) return token;
+  throw new ToolsampleError('non-finite', "the policy's probabilities are not numbers", {
+    hint: 'training has diverged: lower learningRate or maxGradNorm and go on from an earlier checkpoint',
+  });
+}
+
+function readToken(
   { results, row }: NextTokens,
   vocab: number,
   sampling: SamplingParameters,

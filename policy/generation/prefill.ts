@@ -8,7 +8,7 @@ import {
   promptKeys,
   promptValues,
   type Choice,
-} from './generation-graphs.ts';
+} from './graph-interface.ts';
 import { MASKED } from './key-value-cache.ts';
 import { readChoices, type NextTokens } from './next-tokens.ts';
 

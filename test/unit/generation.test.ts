@@ -190,6 +190,15 @@ describe('generation', () => {
     }
   });
 
+  it('refuses to draw from what is not a distribution', async () => {
+    const diverged = sharpWeights();
+    diverged.get('model.norm.weight')!.data.fill(NaN);
+    for (const temperature of [0, 1]) {
+      const attempt = generator.generate(diverged, prompts, { ...sampling, temperature });
+      await expect(attempt).rejects.toMatchObject({ code: 'non-finite' });
+    }
+  });
+
   it('reports progress and stops when asked to', async () => {
     const seen: [number, number][] = [];
     await generator.generate(weights, prompts, sampling, {

@@ -3,67 +3,25 @@ import {
   emit,
   emitOne,
   input,
-  integers,
   output,
   serialize,
-  type Graph,
   type Tensor,
 } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
-import { foldMask, groupedAttention } from '../models/attention.ts';
-import { linear, llamaHidden, llamaLogits, type LlamaParts } from '../models/llama.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
-
-/**
- * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
- * `best` (int64 [rows]) and `best_probability` [rows], which spares copying the vocabulary.
- */
-export type Choice = 'sampled' | 'greedy';
-
-/** Name of the fetch with a layer's new keys or values. */
-export const newKeys = (layer: number): string => `new_k.${layer}`;
-export const newValues = (layer: number): string => `new_v.${layer}`;
-/** Names of the feeds with the keys and values of the prompts and of the tokens generated so far. */
-export const promptKeys = (layer: number): string => `prompt_k.${layer}`;
-export const promptValues = (layer: number): string => `prompt_v.${layer}`;
-export const ownKeys = (layer: number): string => `own_k.${layer}`;
-export const ownValues = (layer: number): string => `own_v.${layer}`;
-
-/** What to fetch from a graph built for `choice`. */
-export function fetchNames(traits: LlamaTraits, choice: Choice): string[] {
-  const chosen = choice === 'greedy' ? ['best', 'best_probability'] : ['probabilities'];
-  const layers = Array.from({ length: traits.layers }, (_, i) => [newKeys(i), newValues(i)]);
-  return [...chosen, ...layers.flat()];
-}
-
-/**
- * Prompts in, padded on the right: the next token's distribution, and all keys and values.
- *
- * Feeds: every weight by name, `ids` int32 [B, T], `rows` int64 [B] (flattened positions of the last prompt tokens),
- * `mask` [T, T] (causal), `cos`, `sin` [≥ T, headDim / 2], `inverse_temperature` []. Fetches: {@link fetchNames};
- * keys and values as [B, kvHeads, T, headDim].
- */
-export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
-  const graph = createGraph();
-  const folded = foldMask(
-    input(graph, 'mask', 'float32', ['T', 'T']),
-    traits.heads / traits.kvHeads,
-  );
-  const parts: LlamaParts = {
-    ...commonParts(graph, traits),
-    positions: integers(graph, [0]),
-    attend: (q, k, v, layer) => {
-      output(k, newKeys(layer));
-      output(v, newValues(layer));
-      return groupedAttention(q, k, v, folded);
-    },
-  };
-  const ids = input(graph, 'ids', 'int32', ['B', 'T']);
-  const rows = input(graph, 'rows', 'int64', ['R']);
-  choose(parts, llamaHidden(parts, ids, rows), choice);
-  return serialize(graph);
-}
+import { llamaHidden, type LlamaParts } from '../models/llama.ts';
+import type { LlamaTraits } from '../models/llama-traits.ts';
+import {
+  commonParts,
+  newKeys,
+  newValues,
+  outputChoice,
+  ownKeys,
+  ownValues,
+  promptKeys,
+  promptValues,
+  type Choice,
+} from './graph-interface.ts';
 
 /**
  * One more token for each row of a grid of P prompts × G completions (row p·G + g).
@@ -71,8 +29,8 @@ export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Arr
  * Feeds: every weight by name, `ids` int32 [P·G, 1], `positions` int64 [P·G, 1], prompt keys and values
  * [P, kvHeads, Tp, headDim] (shared by a prompt's rows), own keys and values [P, kvHeads, G, To, headDim],
  * `mask` [P, 1, 1, 1, Tp + To + 1] added to the scores of prompt, own past and the token itself, `cos`, `sin`,
- * `inverse_temperature`, and three targets of Reshape that tell G: `grid` [−1, G, kvHeads, −, headDim] as in
- * {@link gridFeeds}. Fetches: {@link fetchNames}; new keys and values as [P, kvHeads, G, 1, headDim].
+ * `inverse_temperature`, and {@link gridFeeds}. Fetches: {@link fetchNames}; new keys and values as
+ * [P, kvHeads, G, 1, headDim].
  *
  * The past is only read: what is new leaves the graph, and the host appends it. Scores are put together, not keys:
  * joining keys would copy the whole past at every token.
@@ -108,7 +66,7 @@ export function buildDecodeGraph(traits: LlamaTraits, choice: Choice): Uint8Arra
   };
   const ids = input(graph, 'ids', 'int32', ['N', 1]);
   const hidden = llamaHidden(parts, ids);
-  choose(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
+  outputChoice(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
   return serialize(graph);
 }
 
@@ -120,7 +78,7 @@ interface GridTargets {
   readonly sections: Tensor;
 }
 
-/** The int64 feeds that tell the decode graph its grid. */
+/** The int64 feeds that tell the decode graph its sizes: targets of its Reshapes, and of its Split. */
 export function gridFeeds(
   traits: LlamaTraits,
   completions: number,
@@ -199,48 +157,6 @@ function attendPast(
   const fromPrompt = reshapeTo(matMul(foldedWeights, past.promptV), targets.unfolded, q.shape);
   const attended = add(add(fromPrompt, matMul(onOwn, past.ownV)), mul(onSelf, v));
   return reshape(transpose(attended, [0, 2, 1, 3, 4]), [-1, heads, 1, headDim], result);
-}
-
-/** Everything of a pass except positions and attention. */
-function commonParts(graph: Graph, traits: LlamaTraits): Omit<LlamaParts, 'positions' | 'attend'> {
-  const weights = new Map(
-    tensorSpecs(traits).map(({ name, dims }) => [name, input(graph, name, 'float32', dims)]),
-  );
-  const weight = (name: string): Tensor => {
-    const tensor = weights.get(name);
-    if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
-    return tensor;
-  };
-  const half = traits.headDim / 2;
-  return {
-    traits,
-    weight,
-    project: (x, name) => linear(x, weight(name)),
-    cos: input(graph, 'cos', 'float32', ['positions', half]),
-    sin: input(graph, 'sin', 'float32', ['positions', half]),
-  };
-}
-
-/** Hidden states [R, hidden] to the outputs of {@link Choice}. */
-function choose(parts: LlamaParts, hidden: Tensor, choice: Choice): void {
-  const { graph } = hidden;
-  const logits = llamaLogits(parts, hidden);
-  const probabilities = softmax(mul(logits, input(graph, 'inverse_temperature', 'float32', [])));
-  if (choice === 'sampled') {
-    output(probabilities, 'probabilities');
-    return;
-  }
-  const rows = hidden.shape.slice(0, 1);
-  const axis = { axis: 1n, keepdims: 0n };
-  output(emitOne(graph, 'ArgMax', [logits], { type: 'int64', shape: rows }, axis), 'best');
-  const top = emitOne(
-    graph,
-    'ReduceMax',
-    [probabilities, integers(graph, [1])],
-    { type: 'float32', shape: rows },
-    { keepdims: 0n },
-  );
-  output(top, 'best_probability');
 }
 
 /** Reshape to a target that is fed. */

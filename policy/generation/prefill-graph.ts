@@ -1,0 +1,33 @@
+import { createGraph, input, integers, output, serialize } from '../graph/graph.ts';
+import { foldMask, groupedAttention } from '../models/attention.ts';
+import { llamaHidden, type LlamaParts } from '../models/llama.ts';
+import type { LlamaTraits } from '../models/llama-traits.ts';
+import { commonParts, newKeys, newValues, outputChoice, type Choice } from './graph-interface.ts';
+
+/**
+ * Prompts in, padded on the right: the next token's distribution, and all keys and values.
+ *
+ * Feeds: every weight by name, `ids` int32 [B, T], `rows` int64 [B] (flattened positions of the last prompt tokens),
+ * `mask` [T, T] (causal), `cos`, `sin` [≥ T, headDim / 2], `inverse_temperature` []. Fetches: {@link fetchNames};
+ * keys and values as [B, kvHeads, T, headDim].
+ */
+export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
+  const graph = createGraph();
+  const folded = foldMask(
+    input(graph, 'mask', 'float32', ['T', 'T']),
+    traits.heads / traits.kvHeads,
+  );
+  const parts: LlamaParts = {
+    ...commonParts(graph, traits),
+    positions: integers(graph, [0]),
+    attend: (q, k, v, layer) => {
+      output(k, newKeys(layer));
+      output(v, newValues(layer));
+      return groupedAttention(q, k, v, folded);
+    },
+  };
+  const ids = input(graph, 'ids', 'int32', ['B', 'T']);
+  const rows = input(graph, 'rows', 'int64', ['R']);
+  outputChoice(parts, llamaHidden(parts, ids, rows), choice);
+  return serialize(graph);
+}
