@@ -17,19 +17,28 @@ export interface FollowOptions {
   readonly intervalMs?: number;
 }
 
+export interface FollowedRun {
+  readonly status: RunStatus;
+  /** Steps that were seen. */
+  readonly steps: readonly StepStatus[];
+  /** Seconds until the run was prepared. */
+  readonly startSeconds: number;
+}
+
 /** Drawings between two questions to the workflow: Postgres is cheap to ask, a query wakes the worker. */
 const DRAWINGS_PER_QUERY = 4;
+/** The same while no worker answers: unanswered queries pile up on the server. */
+const MAX_DRAWINGS_PER_QUERY = 32;
 
-/** Shows a run until it ends. @returns its final status, and the steps that were seen. */
-export async function followRun(
-  options: FollowOptions,
-): Promise<{ readonly status: RunStatus; readonly steps: readonly StepStatus[] }> {
+/** Shows a run until it ends. */
+export async function followRun(options: FollowOptions): Promise<FollowedRun> {
   const { client, run, view, intervalMs = 500 } = options;
   const begin = Date.now();
   const steps: StepStatus[] = [];
   const done = new AbortController();
   let status: RunStatus | null = null;
   let phase: string | null = null;
+  let preparedAt: number | null = null;
 
   const draw = async (now: RunStatus): Promise<void> => {
     if (now.step > (steps.at(-1)?.step ?? 0))
@@ -45,8 +54,15 @@ export async function followRun(
     });
   };
   const keepDrawing = async (): Promise<void> => {
-    for (let drawing = 0; !done.signal.aborted; drawing++) {
-      if (drawing % DRAWINGS_PER_QUERY === 0) phase = (await client.progress(run))?.phase ?? phase;
+    let pause = DRAWINGS_PER_QUERY;
+    for (let sinceQuery = 0; !done.signal.aborted; sinceQuery++) {
+      if (sinceQuery >= pause) {
+        const progress = await client.progress(run);
+        pause =
+          progress === null ? Math.min(MAX_DRAWINGS_PER_QUERY, 2 * pause) : DRAWINGS_PER_QUERY;
+        sinceQuery = 0;
+        phase = progress?.phase ?? phase;
+      }
       // What is drawn is not worth ending a run for: a database that is away comes back or ends the wait.
       if (status !== null && !done.signal.aborted) await draw(status).catch(() => undefined);
       await sleep(intervalMs, undefined, { signal: done.signal }).catch(() => undefined);
@@ -58,6 +74,7 @@ export async function followRun(
     const ended = await client.waitFor(run, {
       onStatus: (now) => {
         status = now;
+        preparedAt ??= Date.now();
       },
       signal: options.signal,
       intervalMs,
@@ -65,7 +82,7 @@ export async function followRun(
     done.abort();
     await drawing;
     await draw(ended);
-    return { status: ended, steps };
+    return { status: ended, steps, startSeconds: ((preparedAt ?? Date.now()) - begin) / 1000 };
   } finally {
     done.abort();
     await drawing;

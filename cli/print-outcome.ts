@@ -1,6 +1,6 @@
 import type { ToolsampleClient } from '../client.ts';
-import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
 import { chooseExample } from './example.ts';
+import type { FollowedRun } from './follow-run.ts';
 import { ownInvocation, suggestion } from './invocation.ts';
 import {
   beforeAndAfter,
@@ -8,15 +8,14 @@ import {
   nextCommands,
   resultTable,
   timingLine,
+  type Timing,
 } from './render/outcome.ts';
 import type { CommandContext } from './program.ts';
 
 export interface OutcomeOptions {
   readonly context: CommandContext;
   readonly client: Pick<ToolsampleClient, 'evaluationAnswers'>;
-  readonly status: RunStatus;
-  /** Steps that were made while we watched. */
-  readonly steps: readonly StepStatus[];
+  readonly followed: FollowedRun;
   readonly serviceSeconds: number;
   /** From the moment the services were up. */
   readonly totalSeconds: number;
@@ -24,7 +23,8 @@ export interface OutcomeOptions {
 
 /** Prints what a completed run achieved, where it lies, how long it took, and what to do next. */
 export async function printOutcome(options: OutcomeOptions): Promise<void> {
-  const { context, client, status } = options;
+  const { context, client } = options;
+  const { status } = options.followed;
   const { print, paint } = context.terminal;
   const [first] = beforeAndAfter(status.evaluations);
   print('');
@@ -48,12 +48,8 @@ export async function printOutcome(options: OutcomeOptions): Promise<void> {
 }
 
 /** Only what happened while we watched: a resumed run's earlier parts took their time elsewhere. */
-function timings({
-  status,
-  steps,
-  serviceSeconds,
-  totalSeconds,
-}: OutcomeOptions): { part: string; seconds: number }[] {
+function timings({ followed, serviceSeconds, totalSeconds }: OutcomeOptions): Timing[] {
+  const { status, steps, startSeconds } = followed;
   const firstStep = steps[0]?.step ?? Number.POSITIVE_INFINITY;
   const training = steps.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0);
   const evaluation = status.evaluations
@@ -61,9 +57,10 @@ function timings({
     .reduce((sum, { seconds }) => sum + seconds, 0);
   return [
     { part: 'services', seconds: serviceSeconds },
+    { part: 'preparation', seconds: startSeconds },
     { part: 'training', seconds: training },
     { part: 'evaluation', seconds: evaluation },
-    { part: 'start and export', seconds: Math.max(0, totalSeconds - training - evaluation) },
+    { part: 'rest', seconds: Math.max(0, totalSeconds - startSeconds - training - evaluation) },
     { part: 'in all', seconds: serviceSeconds + totalSeconds },
   ];
 }

@@ -59,7 +59,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     },
   });
   try {
-    const { status, steps } = await followRun({
+    const followed = await followRun({
       client,
       run,
       epochs: options.epochs,
@@ -68,12 +68,12 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
       notice: () => notice,
       signal: givenUp.signal,
     });
-    if (status.state === 'completed') {
+    if (followed.status.state === 'completed') {
       const totalSeconds = (Date.now() - begin) / 1000;
-      await printOutcome({ ...options, status, steps, totalSeconds });
+      await printOutcome({ ...options, followed, totalSeconds });
       return 0;
     }
-    return reportEnd(status, stopping, goOn, terminal.note);
+    return reportEnd(followed.status, stopping, goOn, terminal.note);
   } catch (error) {
     if (!givenUp.signal.aborted) throw error;
     terminal.note(

@@ -82,13 +82,13 @@ export const runConfigSchema = z.strictObject({
     .int()
     .min(8)
     .max(1_000_000)
-    .default(72)
+    .default(96)
     .meta(about('Data', 'samples with a longer prompt (tokens) are rejected and counted')),
   maxCompletionLength: z
     .int()
     .min(8)
     .max(1_000_000)
-    .default(56)
+    .default(64)
     .meta(about('Data', 'completions are cut off after so many tokens')),
 
   warmStart: z

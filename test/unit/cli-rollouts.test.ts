@@ -109,15 +109,17 @@ describe('groupLines', () => {
   });
 });
 
-describe('chooseExample', () => {
-  const answer = (id: string, request: string, exactMatch: boolean, reward: number) => ({
+function answer(id: string, request: string, exactMatch: boolean, reward: number) {
+  return {
     sample: { ...sample, id, messages: [{ role: 'user' as const, content: request }] },
     completion: 'x',
     exactMatch,
     reward,
     scores: { format: 1, name: 1, key: 1, value: 1 },
-  });
+  };
+}
 
+describe('chooseExample', () => {
   it('prefers the shortest task that turned from wrong to right', () => {
     const before = [
       answer('a', 'a long request', false, -3),
