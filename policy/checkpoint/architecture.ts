@@ -11,7 +11,7 @@ export interface PolicyArchitecture {
 }
 
 /** `model_type` values that can be trained. */
-export const KNOWN_MODEL_TYPES = ['llama'] as const;
+const KNOWN_MODEL_TYPES = ['llama'] as const;
 
 /**
  * Reads a HF `config.json`.

@@ -23,7 +23,7 @@ export interface GeneratorOptions {
 }
 
 /** Lets a long call be watched and stopped. */
-export interface GenerationCall {
+interface GenerationCall {
   /** After each token of a batch: tokens made, and the most that can come of what is still open. */
   readonly onTokens?: (done: number, total: number) => void;
   /** Called before each run of a graph; throws to stop. */

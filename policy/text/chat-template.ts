@@ -8,7 +8,7 @@ import type { TokenizerFiles } from './special-tokens.ts';
  * Used when a checkpoint has no chat template: each message as `<|role|>`, its text and an empty line, after the BOS token
  * if there is one; the prompt ends with `<|assistant|>`.
  */
-export const FALLBACK_TEMPLATE =
+const FALLBACK_TEMPLATE =
   '{{ bos_token }}{% for message in messages %}' +
   "{{ '<|' + message['role'] + '|>\\n' + message['content'] + '\\n\\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
