@@ -113,10 +113,12 @@ async function* first(
 
 function requireSamples({ samples, source, leftOut }: StoredData, promptLimit: number): void {
   if (samples > 0) return;
-  const { rows, rejectedRows, overlongPrompts } = leftOut;
+  const { rows, rejectedRows, overlongPrompts, examples } = leftOut;
+  const [example] = examples;
   throw new ToolsampleError(
     'dataset',
-    `none of the ${rows} rows can be used: ${rejectedRows} are not well-formed, ${overlongPrompts} have prompts of more than ${promptLimit} tokens`,
+    `none of the ${rows} rows can be used: ${rejectedRows} are not well-formed, ${overlongPrompts} have prompts of more than ${promptLimit} tokens` +
+      (example === undefined ? '' : `; e.g. row ${example.row}: ${example.reason}`),
     {
       at: { file: source },
       hint: 'raise max_prompt_length, or use a policy with a longer context',

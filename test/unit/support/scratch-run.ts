@@ -89,6 +89,7 @@ export async function scratchRollouts(
   db: Database,
   key: ShardKey,
   generations: number,
+  skill: 'half' | 'solved' = 'half',
 ): Promise<void> {
   const groups = await groupsOfShard(db, key);
   const rollouts = groups.flatMap(({ rank, sample }) =>
@@ -96,7 +97,7 @@ export async function scratchRollouts(
       rank,
       index,
       sampleId: sample.id,
-      completion: completion(sample, key, index),
+      completion: skill === 'solved' ? sample.groundTruth : completion(sample, key, index),
       promptTokens: 30,
       completionTokens: 10 + index,
       finishReason: index === 7 ? ('length' as const) : ('stop' as const),
@@ -106,8 +107,8 @@ export async function scratchRollouts(
 }
 
 function completion(sample: Sample, { step }: StepKey, index: number): string {
-  // A third of the samples is solved by every completion, so that groups without signal occur.
-  if (hashSeed('solved', sample.id) % 3 === 0) return sample.groundTruth;
+  // Half of the samples is solved by every completion, so that groups without signal occur.
+  if (hashSeed('solved', sample.id) % 2 === 0) return sample.groundTruth;
   switch (hashSeed('skill', step, sample.id, index) % 4) {
     case 0:
       return sample.groundTruth;

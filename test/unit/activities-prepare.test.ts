@@ -1,0 +1,261 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import { prepareRun } from '../../activities/prepare-run.ts';
+import { recordOutcome } from '../../activities/record-outcome.ts';
+import { runSchedule } from '../../activities/run-schedule.ts';
+import { commitCheckpoint, findCheckpoint, policyAfter } from '../../db/checkpoints.ts';
+import { connect, type Connection } from '../../db/connection.ts';
+import { samplesInOrder, splitCorpus } from '../../db/corpora.ts';
+import { findLearningState } from '../../db/curriculum.ts';
+import { eventsOf } from '../../db/events.ts';
+import { migrateDatabase } from '../../db/migrate.ts';
+import { readRun } from '../../db/runs.ts';
+import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
+import { loadPolicyText } from '../../policy/text/policy-text.ts';
+import { openArtifactStore } from '../../services/artifact-store.ts';
+import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
+
+let server: ScratchServer;
+let connection: Connection;
+let folder: string;
+let artifacts: ArtifactStore;
+let builtin: RunConfigInput;
+
+beforeAll(async () => {
+  server = await startScratchServer();
+  const url = await server.database();
+  await migrateDatabase(url);
+  connection = connect(url);
+  folder = await mkdtemp(join(tmpdir(), 'toolsample-prepare-'));
+  artifacts = await openArtifactStore({
+    artifacts: join(folder, 'artifacts'),
+    temporary: join(folder, 'temporary'),
+  });
+  // A tokenizer of single bytes: long prompts, so that some don't fit.
+  const policy = join(folder, 'policy');
+  await writeTinyPolicy(policy, { ...TINY, contextLength: 512 });
+  builtin = {
+    policy,
+    data: 'builtin',
+    corpusSize: 40,
+    evalSize: 12,
+    trainBatchSize: 8,
+    maxPromptLength: 400,
+    maxCompletionLength: 100,
+    numTrainEpochs: 2,
+    evalSchedule: 'halving',
+  };
+});
+
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function prepare(run: string, config: RunConfigInput) {
+  const deps = {
+    db: connection.db,
+    artifacts,
+    policyText: async (base: Parameters<typeof loadPolicyText>[0]) =>
+      loadPolicyText(base, artifacts),
+  };
+  return prepareRun(deps, { run, config });
+}
+
+async function file(name: string, rows: readonly unknown[]): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, JSON.stringify(rows));
+  return path;
+}
+
+/** A row as ToolRL's SFT file has them. */
+function row(request: string, city: string) {
+  return {
+    instruction: 'Tools: weather(city: str)',
+    input: request,
+    output: `<think>ok</think>\n<tool_call>\n{"name": "weather", "parameters": {"city": "${city}"}}\n</tool_call>`,
+  };
+}
+
+describe('a run on built-in data', () => {
+  test('has its plan, corpus, splits, policy and start of the curriculum', async () => {
+    const plan = await prepare('builtin', builtin);
+    expect(plan).toMatchObject({
+      name: 'builtin',
+      sampler: 'dscl',
+      curriculum: 'tdcl',
+      epochs: 2,
+      stepsPerEpoch: 5,
+      totalSteps: 10,
+      evaluateAt: [3, 5, 10],
+      splits: ['heldout', 'unseen'],
+      committedStep: 0,
+    });
+    const run = await readRun(connection.db, 'builtin');
+    expect(run.config).toMatchObject(builtin);
+    expect(run.corpusSamples + run.overlongPrompts).toBe(40);
+    const stored = await samplesInOrder(connection.db, run.corpus, 0, 100);
+    const generated = [
+      ...builtinCorpus({ seed: run.config.seed, size: 40, levelMix: run.config.levelMix }),
+    ];
+    const ids = new Set(stored.map(({ id }) => id));
+    expect(stored).toEqual(generated.filter(({ id }) => ids.has(id)));
+    expect(await splitCorpus(connection.db, 'builtin', 'heldout')).not.toBe(run.corpus);
+    expect(await policyAfter(connection.db, 'builtin', 0)).toMatchObject({ weights: null });
+    expect((await findLearningState(connection.db, 'builtin', 0))?.curriculum.weights.name).toBe(1);
+  });
+
+  test('another run of the same data shares its rows', async () => {
+    await prepare('sharing', { ...builtin, sampler: 'uniform' });
+    const [first, second] = [
+      await readRun(connection.db, 'builtin'),
+      await readRun(connection.db, 'sharing'),
+    ];
+    expect(second.corpus).toBe(first.corpus);
+    const { rows } = await connection.pool.query(
+      'select count(*)::int as n from samples where corpus = $1',
+      [first.corpus],
+    );
+    expect(rows).toEqual([{ n: first.corpusSamples }]);
+  });
+
+  test('two attempts at once make one run', async () => {
+    const [first, second] = await Promise.all([
+      prepare('twice', builtin),
+      prepare('twice', builtin),
+    ]);
+    expect(second).toEqual(first);
+    expect((await eventsOf(connection.db, 'twice')).map(({ kind }) => kind)).not.toContain(
+      'resumed',
+    );
+  });
+
+  test('a run id keeps its configuration, however it is spelled', async () => {
+    await expect(prepare('builtin', { ...builtin, learning_rate: 0.1 })).rejects.toThrow(
+      /field "learningRate": the run "builtin" exists with another configuration.*resume builtin/,
+    );
+    const { trainBatchSize, ...others } = builtin;
+    await prepare('builtin', { ...others, 'train-batch-size': trainBatchSize });
+  });
+
+  test('goes on after its last committed step, and says that it was resumed', async () => {
+    const { policy } =
+      (await findCheckpoint(connection.db, { run: 'builtin', step: 0, slice: 0 })) ?? {};
+    if (policy === undefined) throw new Error('no checkpoint');
+    const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 0 };
+    await commitCheckpoint(
+      connection.db,
+      { run: 'builtin', step: 1, slice: 0 },
+      { policy, ...numbers },
+    );
+    await recordOutcome(connection, { run: 'builtin', state: 'stopped', reason: 'asked' });
+    for (const _attempt of [1, 2]) {
+      expect((await prepare('builtin', builtin)).committedStep).toBe(1);
+    }
+    expect(await readRun(connection.db, 'builtin')).toMatchObject({
+      state: 'running',
+      reason: null,
+      finishedAt: null,
+    });
+    const kinds = (await eventsOf(connection.db, 'builtin')).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'resumed')).toHaveLength(1);
+  });
+});
+
+describe('a run on a file', () => {
+  test('keeps a part from training, counts and reports what it cannot use', async () => {
+    const good = Array.from({ length: 30 }, (_, i) => row(`weather in city ${i}`, `c${i}`));
+    const long = row(`weather ${'please '.repeat(100)}`, 'x');
+    const data = await file('rows.json', [...good, { output: 'nothing else' }, long]);
+    const plan = await prepare('file', { ...builtin, data, evalSize: 5, evalSchedule: 'epoch' });
+    expect(plan).toMatchObject({ splits: ['heldout'], stepsPerEpoch: 4, evaluateAt: [4, 8] });
+    const run = await readRun(connection.db, 'file');
+    expect(run).toMatchObject({ corpusSamples: 25, rejectedRows: 1, overlongPrompts: 1 });
+    const heldout = (await splitCorpus(connection.db, 'file', 'heldout')) ?? '';
+    const [train, held] = [
+      await samplesInOrder(connection.db, run.corpus, 0, 100),
+      await samplesInOrder(connection.db, heldout, 0, 100),
+    ];
+    expect(held).toHaveLength(5);
+    const texts = new Set(train.map(({ messages }) => JSON.stringify(messages)));
+    expect(held.some(({ messages }) => texts.has(JSON.stringify(messages)))).toBe(false);
+    const events = await eventsOf(connection.db, 'file');
+    const report = events.find(({ kind }) => kind === 'rejected-rows');
+    expect(report?.message).toMatch(
+      /2 of 32 rows of .*rows\.json were left out: 1 not usable, 1 with too long a prompt; e\.g\. row 31/,
+    );
+  });
+
+  test('evaluates on the file that is given, as far as evalSize', async () => {
+    const data = await file(
+      'train.json',
+      Array.from({ length: 9 }, (_, i) => row(`train ${i}`, 'a')),
+    );
+    const evalData = await file(
+      'eval.json',
+      Array.from({ length: 9 }, (_, i) => row(`eval ${i}`, 'a')),
+    );
+    await prepare('evaluated', { ...builtin, data, evalData, evalSize: 4 });
+    expect((await readRun(connection.db, 'evaluated')).corpusSamples).toBe(9);
+    const corpus = (await splitCorpus(connection.db, 'evaluated', 'heldout')) ?? '';
+    expect(await samplesInOrder(connection.db, corpus, 0, 100)).toHaveLength(4);
+  });
+
+  test.each([
+    [
+      'only too long prompts',
+      { maxPromptLength: 10 },
+      /none of the 9 rows can be used.*e\.g\. row 1: prompt of .*raise max_prompt_length/,
+    ],
+    [
+      'no room for a prompt',
+      { maxCompletionLength: 512, microBatchTokens: 2000 },
+      /no room for a prompt in the policy's context of 512/,
+    ],
+    ['no policy', { policy: '/nowhere' }, /nowhere/],
+    ['no data', { data: '/nowhere.json' }, /nowhere\.json: does not exist/],
+  ])('%s: refused in one line, nothing half-written', async (name, change, message) => {
+    const data = await file(
+      'refused.json',
+      Array.from({ length: 9 }, (_, i) => row(`train ${i}`, 'a')),
+    );
+    await expect(prepare(name, { ...builtin, data, ...change })).rejects.toThrow(message);
+    const { rows } = await connection.pool.query('select run from runs where run = $1', [name]);
+    expect(rows).toEqual([]);
+  });
+});
+
+test('a random policy is made and stored', async () => {
+  const config = { ...builtin, policy: 'random', maxPromptLength: 80 };
+  expect(await prepare('random', config)).toMatchObject({ policy: 'random', committedStep: 0 });
+  expect((await readRun(connection.db, 'random')).contextLength).toBe(256);
+  expect(await policyAfter(connection.db, 'random', 0)).toMatchObject({ weights: null });
+});
+
+describe('schedule', () => {
+  const base = { trainBatchSize: 16, numTrainEpochs: 2, maxSteps: -1 } as const;
+  test.each([
+    [{ ...base, evalSchedule: 'halving' as const }, 384, [3, 6, 12, 24, 48]],
+    [{ ...base, maxSteps: 45, evalSchedule: 'halving' as const }, 384, [3, 6, 12, 23, 45]],
+    [{ ...base, evalSchedule: 'epoch' as const }, 384, [24, 48]],
+    [{ ...base, maxSteps: 30, evalSchedule: 'epoch' as const }, 384, [24, 30]],
+    [{ ...base, evalSchedule: 20 }, 384, [20, 40, 48]],
+    [{ ...base, evalSchedule: 'none' as const }, 384, [48]],
+    [{ ...base, maxSteps: 1, evalSchedule: 'halving' as const }, 384, [1]],
+  ])('%j over %i samples', (config, samples, evaluateAt) => {
+    const schedule = runSchedule(config, samples);
+    expect(schedule.evaluateAt).toEqual(evaluateAt);
+    expect(schedule.totalSteps).toBe(evaluateAt.at(-1));
+    expect(schedule.epochs).toBe(Math.ceil(schedule.totalSteps / 24));
+  });
+
+  test('an epoch draws at least as many groups as there are samples', () => {
+    expect(runSchedule({ ...base, evalSchedule: 'none' }, 385).stepsPerEpoch).toBe(25);
+  });
+});

@@ -1,0 +1,383 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RoundKey, StepKey } from '../../contracts/activities.ts';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import { SUB_TASKS } from '../../contracts/reward.ts';
+import { filterGroups } from '../../activities/filter-groups.ts';
+import { recordOutcome } from '../../activities/record-outcome.ts';
+import { scoreRewards } from '../../activities/score-rewards.ts';
+import { selectBatch } from '../../activities/select-batch.ts';
+import { updateCurriculum } from '../../activities/update-curriculum.ts';
+import { policyAfter } from '../../db/checkpoints.ts';
+import { connect, type Connection } from '../../db/connection.ts';
+import { findLearningState } from '../../db/curriculum.ts';
+import { eventsOf } from '../../db/events.ts';
+import { commitGradientStep, type GradientCommit } from '../../db/gradient-commit.ts';
+import { groupsOfStep } from '../../db/groups.ts';
+import { learningCurve } from '../../db/learning-curve.ts';
+import { migrateDatabase } from '../../db/migrate.ts';
+import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
+import { runStatus } from '../../db/run-status.ts';
+import { statisticsOf } from '../../db/sample-statistics.ts';
+import { findStep } from '../../db/steps.ts';
+import { hasSignal } from '../../dscl/filter.ts';
+import { mean } from '../../dscl/moments.ts';
+import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchRollouts, scratchRun, scratchSamples } from './support/scratch-run.ts';
+
+const G = 8;
+const SAMPLES = scratchSamples(48);
+const SMALL = {
+  trainBatchSize: 8,
+  numGenerations: G,
+  oversample: 1.25,
+  maxBackfillRounds: 2,
+  rolloutShardSize: 4,
+  evalSchedule: 'none',
+} satisfies RunConfigInput;
+
+let server: ScratchServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  server = await startScratchServer();
+  connection = await freshDatabase();
+});
+
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+});
+
+async function freshDatabase(): Promise<Connection> {
+  const url = await server.database();
+  await migrateDatabase(url);
+  return connect(url);
+}
+
+/** How often and in what company each activity is called. */
+type Caller = <T>(activity: () => Promise<T>) => Promise<T>;
+
+const once: Caller = (activity) => activity();
+
+/** As if a worker had died after committing, and two attempts then ran at the same time. */
+const disturbed: Caller = async (activity) => {
+  const first = await activity();
+  const others = await Promise.all([activity(), activity()]);
+  expect(others).toEqual([first, first]);
+  return first;
+};
+
+/** Two attempts from the start, neither knowing of the other. */
+const racing: Caller = async (activity) => {
+  const [first, second] = await Promise.all([activity(), activity()]);
+  expect(second).toEqual(first);
+  return first;
+};
+
+async function step(deps: Connection, key: StepKey, call: Caller): Promise<void> {
+  const batch = await call(() => selectBatch(deps, key));
+  let shards = batch.shards;
+  for (let round = 0; shards > 0; round++) {
+    const roundKey: RoundKey = { ...key, round };
+    for (let shard = 0; shard < shards; shard++) {
+      await call(() => scratchRollouts(deps.db, { ...roundKey, shard }, G));
+    }
+    await call(() => scoreRewards(deps, roundKey));
+    shards = (await call(() => filterGroups(deps, roundKey))).backfillShards;
+  }
+  await call(() => updateCurriculum(deps, key));
+  const policy = await policyAfter(deps.db, key.run, key.step - 1);
+  const kept = await keptRollouts(deps.db, key);
+  const update: GradientCommit['update'] = {
+    loss: 0.5,
+    gradNorm: Number.NaN,
+    learningRate: 1e-3,
+    entropy: 1,
+    kl: null,
+    clipRatioLow: 0,
+    clipRatioHigh: 0,
+    trainedTokens: 100,
+    optimizerSteps: 1,
+    seconds: 0.1,
+    advantages: kept.map(({ rank, index }) => ({ rank, index, advantage: rank - index / 10 })),
+  };
+  await call(() =>
+    commitGradientStep(deps.db, key, { policy, update: kept.length > 0 ? update : null }),
+  );
+}
+
+async function steps(deps: Connection, run: string, count: number, call: Caller): Promise<void> {
+  for (let each = 1; each <= count; each++) {
+    await step(deps, { run, epoch: Math.ceil(each / 6), step: each }, call);
+  }
+}
+
+/** Every row of every table, without the columns that tell when and how long. */
+async function allRows({ pool }: Connection): Promise<{ [table: string]: unknown[] }> {
+  const { rows: columns } = await pool.query<{ table: string; columns: string }>(`
+    select c.table_name as table, string_agg(quote_ident(c.column_name), ', ' order by c.ordinal_position) as columns
+    from information_schema.columns c
+    join information_schema.tables t using (table_schema, table_name)
+    where c.table_schema = 'public' and t.table_type = 'BASE TABLE'
+      and c.column_name !~ '(_at|_seconds)$'
+    group by c.table_name`);
+  const result: { [table: string]: unknown[] } = {};
+  for (const each of columns) {
+    const { rows } = await pool.query<{ row: string }>(
+      `select (t)::text as row from (select ${each.columns} from "${each.table}") t order by 1`,
+    );
+    result[each.table] = rows.map(({ row }) => row);
+  }
+  return result;
+}
+
+test('activities that run twice, or two at a time, leave the same rows', async () => {
+  const outcomes = [];
+  for (const call of [once, disturbed, racing]) {
+    const database = await freshDatabase();
+    await scratchRun(database.db, 'run', SAMPLES.slice(0, 30), {
+      ...SMALL,
+      trainBatchSize: 5,
+      sampling: { activationPatience: 1 },
+    });
+    await steps(database, 'run', 4, call);
+    outcomes.push(await allRows(database));
+    await database.close();
+  }
+  const [undisturbed, ...others] = outcomes;
+  expect(undisturbed?.['rollouts']?.length).toBeGreaterThan(4 * 7 * G);
+  expect(undisturbed?.['rounds']?.length).toBeGreaterThan(4);
+  expect(undisturbed?.['sample_statistics']?.length).toBeGreaterThan(15);
+  for (const other of others) expect(other).toEqual(undisturbed);
+});
+
+describe('a step', () => {
+  const run = 'steps';
+
+  beforeAll(async () => {
+    await scratchRun(connection.db, run, SAMPLES, {
+      ...SMALL,
+      sampling: { activationPatience: 3 },
+    });
+    await steps(connection, run, 6, once);
+  });
+
+  test('reserves an oversampled batch first, and uses candidates only to replace dropped groups', async () => {
+    const groups = await groupsOfStep(connection.db, { run, epoch: 1, step: 1 });
+    const first = groups.filter(({ round }) => round === 0);
+    expect(first).toHaveLength(10);
+    expect(first.map(({ rank }) => rank)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(first.map(({ shard }) => shard)).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2, 2]);
+    // What was reserved and not needed is gone once the step has learned.
+    expect(groups.every(({ state }) => state === 'kept' || state === 'dropped')).toBe(true);
+    const backfilled = groups.filter(({ round }) => round !== null && round > 0);
+    const keptFirst = first.filter(({ state }) => state === 'kept').length;
+    expect(keptFirst).toBeLessThan(8);
+    expect(backfilled.filter(({ round }) => round === 1)).toHaveLength(
+      Math.ceil((8 - keptFirst) * 1.25),
+    );
+  });
+
+  test('scores what is in the rows: sub-scores, both rewards, exact matches', async () => {
+    const rows = await rolloutsOfStep(connection.db, { run, epoch: 1, step: 1 });
+    for (const row of rows) {
+      expect(row.completion).not.toContain('\0');
+      expect(row.exactMatch).toBe(row.reward === 4);
+      expect(row.scoreFormat).toBe(row.completion.startsWith('no idea') ? 0 : 1);
+      // Version 0 has equal weights.
+      expect(row.curriculumVersion).toBe(0);
+      expect(row.weightedReward).toBe(row.reward);
+    }
+    const later = await rolloutsOfStep(connection.db, { run, epoch: 1, step: 6 });
+    expect(later.some((row) => row.weightedReward !== row.reward)).toBe(true);
+    expect(new Set(rows.map(({ exactMatch }) => exactMatch)).size).toBe(2);
+  });
+
+  test('keeps exactly the groups with signal, and trains on those', async () => {
+    const key = { run, epoch: 1, step: 4 };
+    const rows = await rolloutsOfStep(connection.db, key);
+    const groups = await groupsOfStep(connection.db, key);
+    for (const group of groups) {
+      const rewards = rows
+        .filter(({ rank }) => rank === group.rank)
+        .map(({ weightedReward }) => weightedReward ?? Number.NaN);
+      expect(rewards).toHaveLength(G);
+      expect(group.state).toBe(hasSignal(rewards) ? 'kept' : 'dropped');
+      expect(group.dropReason).toBe(hasSignal(rewards) ? null : 'zero-variance');
+      expect(group.weightedRewardStd === 0).toBe(!hasSignal(rewards));
+    }
+    const kept = await keptRollouts(connection.db, key);
+    const keptGroups = groups.filter(({ state }) => state === 'kept');
+    expect(kept).toHaveLength(keptGroups.length * G);
+    expect(kept.every(({ advantage }) => advantage !== null)).toBe(true);
+    const dropped = rows.filter(({ rank }) => !keptGroups.some((group) => group.rank === rank));
+    expect(dropped.length).toBeGreaterThan(0);
+    expect(dropped.every(({ advantage }) => advantage === null)).toBe(true);
+  });
+
+  test('statistics, curriculum and metrics come from unweighted rewards of all its groups', async () => {
+    const key = { run, epoch: 1, step: 5 };
+    const rows = await rolloutsOfStep(connection.db, key);
+    const row = await findStep(connection.db, key);
+    const rewards = rows.map(({ reward }) => reward ?? Number.NaN);
+    expect(row?.reward).toBeCloseTo(mean(rewards), 12);
+    expect(row?.completions).toBe(rows.length);
+    expect(row?.generatedTokens).toBe(rows.reduce((sum, each) => sum + each.completionTokens, 0));
+    expect(row?.completionsClippedRatio).toBeCloseTo(1 / G, 12);
+    expect(row?.gradNorm).toBeNaN();
+    const groups = await groupsOfStep(connection.db, key);
+    const known = await statisticsOf(
+      connection.db,
+      run,
+      groups.map(({ sampleId }) => sampleId),
+    );
+    for (const { sampleId, reward, rank } of groups) {
+      const statistics = known.get(sampleId);
+      if (statistics?.lastStep !== 5) continue;
+      expect(statistics.mean).toBeCloseTo(reward ?? Number.NaN, 12);
+      const own = rows.filter((each) => each.rank === rank).map((each) => each.reward ?? 0);
+      const centre = mean(own);
+      const variance = own.reduce((sum, each) => sum + (each - centre) ** 2, 0) / (G - 1);
+      expect(statistics.withinVariance).toBeCloseTo(variance, 12);
+    }
+    const state = await findLearningState(connection.db, run, 5);
+    for (const task of SUB_TASKS) {
+      expect(state?.curriculum.mastery[task]).toBeGreaterThan(0);
+      expect(state?.curriculum.weights[task]).toBeGreaterThanOrEqual(0.5);
+    }
+  });
+
+  test('dynamic sampling switches on after enough good batches, and not before', async () => {
+    const { rows } = await connection.pool.query<{ step: number; active: boolean; reward: number }>(
+      `select step, active, reward from steps where run = $1 order by step`,
+      [run],
+    );
+    let streak = 0;
+    let active = false;
+    for (const each of rows) {
+      expect(each.active).toBe(active);
+      streak = each.reward > 1 ? streak + 1 : 0;
+      active ||= streak >= 3;
+    }
+    expect(rows.some((each) => each.active)).toBe(true);
+  });
+
+  test('commits its epoch with the last step', async () => {
+    const { rows } = await connection.pool.query(
+      `select state, first_step, last_step, reward, generated_tokens from epochs where run = $1`,
+      [run],
+    );
+    expect(rows).toMatchObject([{ state: 'completed', first_step: 1, last_step: 6 }]);
+    const status = await runStatus(connection.db, run);
+    expect(status).toMatchObject({ state: 'running', epoch: 1, step: 6, evaluations: [] });
+    expect(status.generatedTokens).toBe(
+      Number((rows[0] as { generated_tokens: string }).generated_tokens),
+    );
+    expect(status.lastStep?.step).toBe(6);
+  });
+
+  test('views tell the story', async () => {
+    const curve = await learningCurve(connection.db, run);
+    expect(curve.map((point) => point.step)).toEqual([1, 2, 3, 4, 5, 6]);
+    const tokens = curve.map((point) => point.generatedTokens);
+    expect(tokens).toEqual([...tokens].sort((a, b) => a - b));
+    const visits = await connection.pool.query(
+      `select visit, step from sample_lifecycle where run = $1 and sample_id =
+        (select sample_id from sample_statistics where run = $1 order by visits desc, sample_id limit 1)`,
+      [run],
+    );
+    expect(visits.rows.map((row: { visit: number }) => row.visit)).toEqual(
+      visits.rows.map((_, index) => index + 1),
+    );
+    const mastery = await connection.pool.query(
+      `select subtask, weight from subtask_mastery where run = $1 and step = 0`,
+      [run],
+    );
+    expect(mastery.rows).toEqual(SUB_TASKS.map((subtask) => ({ subtask, weight: 1 })));
+  });
+});
+
+test('without filtering every group is kept and nothing is backfilled', async () => {
+  await scratchRun(connection.db, 'plain', SAMPLES, {
+    ...SMALL,
+    sampler: 'uniform',
+    oversample: 1,
+    maxBackfillRounds: 0,
+  });
+  await step(connection, { run: 'plain', epoch: 1, step: 1 }, once);
+  const groups = await groupsOfStep(connection.db, { run: 'plain', epoch: 1, step: 1 });
+  expect(groups.map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'kept'));
+});
+
+test('a batch without any signal is skipped, and all mastered is said once', async () => {
+  await scratchRun(connection.db, 'mastered', SAMPLES.slice(0, 12), {
+    ...SMALL,
+    trainBatchSize: 12,
+  });
+  for (const number of [1, 2]) {
+    const key = { run: 'mastered', epoch: number, step: number };
+    const { shards } = await selectBatch(connection, key);
+    for (let shard = 0; shard < shards; shard++) {
+      await scratchRollouts(connection.db, { ...key, round: 0, shard }, G, 'solved');
+    }
+    await scoreRewards(connection, { ...key, round: 0 });
+    expect(await filterGroups(connection, { ...key, round: 0 })).toEqual({
+      kept: 0,
+      dropped: 12,
+      backfillShards: 0,
+    });
+    await updateCurriculum(connection, key);
+    const policy = await policyAfter(connection.db, 'mastered', number - 1);
+    const row = await commitGradientStep(connection.db, key, { policy, update: null });
+    expect(row.state).toBe('skipped');
+    expect(await policyAfter(connection.db, 'mastered', number)).toEqual(policy);
+  }
+  const events = await eventsOf(connection.db, 'mastered');
+  expect(events.map(({ kind, step: at }) => ({ kind, at }))).toEqual([
+    { kind: 'all_mastered', at: 1 },
+  ]);
+});
+
+test('an activity out of order says so and writes nothing', async () => {
+  await scratchRun(connection.db, 'order', SAMPLES, SMALL);
+  const key = { run: 'order', epoch: 1, step: 1 };
+  await expect(selectBatch(connection, { ...key, step: 2 })).rejects.toThrow(
+    /step 1 .* not learned/,
+  );
+  const { shards } = await selectBatch(connection, key);
+  await expect(scoreRewards(connection, { ...key, round: 0 })).rejects.toThrow(
+    /0 of 80 completions/,
+  );
+  await expect(filterGroups(connection, { ...key, round: 0 })).rejects.toThrow(/not scored/);
+  await expect(updateCurriculum(connection, key)).rejects.toThrow(/not filtered/);
+  for (let shard = 0; shard < shards; shard++) {
+    await scratchRollouts(connection.db, { ...key, round: 0, shard }, G);
+  }
+  await expect(updateCurriculum(connection, key)).rejects.toThrow(/not filtered/);
+  expect(await findLearningState(connection.db, 'order', 1)).toBeNull();
+});
+
+test('outcomes: failed and stopped end a run, pausing and going on do not; a completed run stays completed', async () => {
+  await scratchRun(connection.db, 'outcome', SAMPLES, SMALL);
+  const record = (state: 'failed' | 'stopped' | 'paused' | 'running', reason: string) =>
+    recordOutcome(connection, { run: 'outcome', state, reason });
+  await record('paused', 'paused after step 0');
+  expect(await runStatus(connection.db, 'outcome')).toMatchObject({
+    state: 'paused',
+    finishedAt: null,
+  });
+  await record('running', '');
+  expect(await runStatus(connection.db, 'outcome')).toMatchObject({
+    state: 'running',
+    reason: null,
+  });
+  await record('failed', 'rollout: no memory\0');
+  const failed = await runStatus(connection.db, 'outcome');
+  expect(failed).toMatchObject({ state: 'failed', reason: 'rollout: no memory' });
+  expect(failed.finishedAt).not.toBeNull();
+  await connection.pool.query(`update runs set state = 'completed' where run = 'outcome'`);
+  await record('failed', 'too late');
+  expect((await runStatus(connection.db, 'outcome')).state).toBe('completed');
+  // A run that failed before it came to be has nowhere to be recorded.
+  await recordOutcome(connection, { run: 'nobody', state: 'failed', reason: 'x' });
+});
