@@ -27,16 +27,13 @@ function foldedRows(q: Tensor, kvHeads: number): number | string {
   return group === 1 ? length : `${group}*${length}`;
 }
 
-/** A mask over query rows [T, S] for the folded rows [G·T, S]. */
+/** A mask over query rows [..., T, S] for the folded rows [..., G·T, S]. */
 export function foldMask(mask: Tensor, group: number): Tensor {
   if (group === 1) return mask;
-  const rows = dimension(mask, 0);
+  const rows = dimension(mask, -2);
   const size = typeof rows === 'number' ? group * rows : `${group}*${rows}`;
-  return concat(
-    Array.from({ length: group }, () => mask),
-    0,
-    size,
-  );
+  const copies = Array.from({ length: group }, () => mask);
+  return concat(copies, mask.shape.length - 2, size);
 }
 
 /**

@@ -89,3 +89,16 @@ export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, d) => product * d, 1);
 }
+
+/** How much dearer an operation of attention is than one of a projection: small products, masks and softmax (measured). */
+const ATTENTION_FACTOR = 3;
+
+/** What a token costs in one layer, in multiplications: all but attention, and attention per token looked at. */
+export function tokenCosts(traits: LlamaTraits): { linear: number; attention: number } {
+  const queries = traits.heads * traits.headDim;
+  const keys = traits.kvHeads * traits.headDim;
+  return {
+    linear: traits.hidden * (2 * queries + 2 * keys + 3 * traits.ffn),
+    attention: ATTENTION_FACTOR * 2 * queries,
+  };
+}

@@ -2,9 +2,11 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../contracts/policy.ts';
 import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
+import { tokenCosts } from '../models/llama-traits.ts';
 import { buildGrpoGraph, GRPO_SUMS } from './grpo-loss.ts';
 import { microBatchFeeds } from './micro-batch-feeds.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
+import { sharedRows } from './packed-rows.ts';
 import { tokenWeights } from './token-weights.ts';
 import { buildLogprobGraph } from './training-graph.ts';
 import {
@@ -52,7 +54,7 @@ type Sums = { [name in (typeof GRPO_SUMS)[number]]: number };
 /**
  * One batch of GRPO: `numIterations` optimiser steps. The first step's own log-probabilities are the old ones of the later steps,
  * so its ratio is exactly 1 and no further forward pass is needed.
- * Masked sequences are not computed. With nothing left, nothing changes.
+ * Completions of one prompt share its computation. Masked sequences are not computed. With nothing left, nothing changes.
  * @throws ToolsampleError `non-finite`; the parameters are then those of the last good step.
  */
 export async function gradientStep(
@@ -66,7 +68,8 @@ export async function gradientStep(
   const active = batch.sequences.flatMap((sequence, i) =>
     sequence.masked ? [] : [{ ...sequence, weight: weights[i] ?? 0 }],
   );
-  const micros = planMicroBatches(active, batch.microBatchTokens);
+  const rows = sharedRows(active, tokenCosts(state.model.traits), batch.microBatchTokens);
+  const micros = planMicroBatches(active, rows, batch.microBatchTokens);
   const predicted = micros.reduce((sum, { targets }) => sum + targets.length, 0);
   const totals: Sums = { loss: 0, entropy: 0, kl: 0, clipped_low: 0, clipped_high: 0 };
   let norms = 0;

@@ -7,15 +7,16 @@ import type { MicroBatch } from './micro-batches.ts';
 /** Added to a score that must not count; exp of it is 0. */
 const MASKED = -1e9;
 
-/** The feeds of a micro-batch that depend on its length alone, kept by length. */
+/** The feeds of a micro-batch that depend on its length alone, kept for later ones. */
 export interface LengthFeeds {
   readonly traits: LlamaTraits;
-  readonly masks: Map<number, Value>;
+  /** By length. */
+  readonly causalMasks: Map<number, Value>;
   rope: { readonly length: number; readonly cos: Value; readonly sin: Value };
 }
 
 export function createLengthFeeds(traits: LlamaTraits): LengthFeeds {
-  return { traits, masks: new Map(), rope: ropeFeeds(traits, 1) };
+  return { traits, causalMasks: new Map(), rope: ropeFeeds(traits, 1) };
 }
 
 function ropeFeeds(traits: LlamaTraits, length: number): LengthFeeds['rope'] {
@@ -24,28 +25,43 @@ function ropeFeeds(traits: LlamaTraits, length: number): LengthFeeds['rope'] {
   return { length, cos: floats(cos, dims), sin: floats(sin, dims) };
 }
 
-/** Each position sees itself and what is before it. */
-function causalMask(length: number): Value {
+/** Each position sees itself and what is before it: one mask for all rows, [1, T, T]. */
+function causalMask(cache: LengthFeeds, length: number): Value {
+  const known = cache.causalMasks.get(length);
+  if (known !== undefined) return known;
   const mask = new Float32Array(length * length);
   for (let t = 0; t < length; t++) mask.fill(MASKED, t * length + t + 1, (t + 1) * length);
-  return floats(mask, [length, length]);
+  const value = floats(mask, [1, length, length]);
+  cache.causalMasks.set(length, value);
+  return value;
+}
+
+/** As the causal mask, and a completion does not see the others of its row: [rows, T, T]. */
+function segmentMask({ rows, length, segments }: MicroBatch): Value {
+  const mask = new Float32Array(rows * length * length).fill(MASKED);
+  for (let row = 0; row < rows; row++) {
+    const own = segments.subarray(row * length, (row + 1) * length);
+    for (let t = 0; t < length; t++) {
+      const start = (row * length + t) * length;
+      for (let s = 0; s <= t; s++) {
+        if (own[s] === 0 || own[s] === own[t]) mask[start + s] = 0;
+      }
+    }
+  }
+  return floats(mask, [rows, length, length]);
 }
 
 /** The feeds of {@link buildPolicyGraph} for a micro-batch, weights aside. */
 export function microBatchFeeds(cache: LengthFeeds, batch: MicroBatch, temperature: number): Feeds {
   const { length, rows } = batch;
   if (cache.rope.length < length) cache.rope = ropeFeeds(cache.traits, length);
-  let mask = cache.masks.get(length);
-  if (mask === undefined) {
-    mask = causalMask(length);
-    cache.masks.set(length, mask);
-  }
   return {
     ids: new Value('int32', batch.ids, [rows, length]),
+    positions: new Value('int64', batch.positions, [rows, length]),
     rows: new Value('int64', batch.predicting, [batch.predicting.length]),
     targets: new Value('int32', batch.targets, [batch.targets.length]),
     inverse_temperature: floatScalar(1 / temperature),
-    mask,
+    mask: batch.shared ? segmentMask(batch) : causalMask(cache, length),
     cos: cache.rope.cos,
     sin: cache.rope.sin,
   };

@@ -1,6 +1,7 @@
 import type { AdamWOptions, Demonstration } from '../../contracts/policy.ts';
 import { floats, floatScalar } from '../graph/session.ts';
 import { planMicroBatches } from './micro-batches.ts';
+import { separateRows } from './packed-rows.ts';
 import { buildSupervisedGraph } from './supervised-loss.ts';
 import {
   addMicroBatch,
@@ -34,7 +35,11 @@ export async function superviseStep(
   call: TrainingCall,
 ): Promise<SupervisedOutcome> {
   const session = await sessionFor(state, 'supervised', () => buildSupervisedGraph(state.model));
-  const batches = planMicroBatches(batch.demonstrations, batch.microBatchTokens);
+  const batches = planMicroBatches(
+    batch.demonstrations,
+    separateRows(batch.demonstrations),
+    batch.microBatchTokens,
+  );
   const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
   const count = tokenCounter(call, batches, 1);
   state.gradients.data.fill(0);

@@ -1,12 +1,5 @@
-import {
-  createGraph,
-  input,
-  integers,
-  output,
-  serialize,
-  type Graph,
-  type Tensor,
-} from '../graph/graph.ts';
+import { createGraph, input, output, serialize, type Graph, type Tensor } from '../graph/graph.ts';
+import { reshape } from '../graph/operations.ts';
 import { gradients } from '../autodiff/gradients.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
 import { headWeight, linear, llamaHidden, type LlamaParts } from '../models/llama.ts';
@@ -43,8 +36,9 @@ export interface PolicyGraph extends TokenLogprobs {
 }
 
 /**
- * Feeds: every weight by its name (adapters too), `ids` int32 [B, T] padded on the right, `rows` int64 [R] (flattened positions
- * that predict), `targets` int32 [R], `inverse_temperature` [], `cos` and `sin` [≥ T, headDim / 2], `mask` [T, T].
+ * Feeds: every weight by its name (adapters too), `ids` int32 [B, T] padded on the right, `positions` int64 [B, T], `rows` int64 [R]
+ * (flattened indices of what predicts, each once), `targets` int32 [R], `inverse_temperature` [], `cos` and `sin`
+ * [≥ T, headDim / 2], `mask` [1 or B, T, T] added to attention scores.
  * One graph serves every B, T and R. Padding needs no mask of its own: it lies behind everything that looks.
  */
 export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
@@ -67,8 +61,10 @@ export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
   const rows = input(graph, 'rows', 'int64', ['R']);
   const targets = input(graph, 'targets', 'int32', ['R']);
   const half = traits.headDim / 2;
-  const mask = input(graph, 'mask', 'float32', ['T', 'T']);
-  const folded = foldMask(mask, traits.heads / traits.kvHeads);
+  const mask = input(graph, 'mask', 'float32', ['masks', 'T', 'T']);
+  // One mask or one per row: either way it broadcasts, which the shape 1 stands for.
+  const perHead = reshape(mask, [0, 1, 0, -1], [1, 1, 'T', 'T']);
+  const folded = foldMask(perHead, traits.heads / traits.kvHeads);
   const parts: LlamaParts = {
     traits,
     weight,
@@ -77,9 +73,9 @@ export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
       const { a, b } = loraNames(name);
       return adaptedLinear(x, weight(name), weight(a), weight(b), lora.alpha / lora.rank);
     },
-    positions: integers(graph, [0]),
-    cos: input(graph, 'cos', 'float32', ['positions', half]),
-    sin: input(graph, 'sin', 'float32', ['positions', half]),
+    positions: input(graph, 'positions', 'int64', ['B', 'T']),
+    cos: input(graph, 'cos', 'float32', ['angles', half]),
+    sin: input(graph, 'sin', 'float32', ['angles', half]),
     attend: (q, k, v) => groupedAttention(q, k, v, folded),
   };
   const number = (name: string): Tensor => input(graph, name, 'float32', []);

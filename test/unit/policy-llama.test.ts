@@ -6,6 +6,7 @@ import { tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.
 import { initialAdapters, loraNames, mergeAdapter } from '../../policy/models/lora.ts';
 import { createLengthFeeds, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
+import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildLogprobGraph, type TrainingModel } from '../../policy/training/training-graph.ts';
 import { policyFeeds } from '../../policy/training/training-state.ts';
 import { plainLogprobs } from '../fixtures/plain-llama.ts';
@@ -46,7 +47,7 @@ async function graphLogprobs(
   adapters: Weights,
   temperature: number,
 ): Promise<{ members: readonly number[]; logprobs: number[] }> {
-  const [micro] = planMicroBatches(SEQUENCES, 1000);
+  const [micro] = planMicroBatches(SEQUENCES, separateRows(SEQUENCES), 1000);
   if (micro === undefined) throw new Error('one micro-batch is planned');
   const session = await openSession(buildLogprobGraph(model), 2);
   const feeds = {

@@ -6,6 +6,7 @@ import { initialWeights, type WeightTensor } from '../../policy/models/initial-w
 import type { LlamaTraits } from '../../policy/models/llama-traits.ts';
 import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
+import { separateRows, sharedRows } from '../../policy/training/packed-rows.ts';
 import { buildSupervisedGraph } from '../../policy/training/supervised-loss.ts';
 import {
   addMicroBatch,
@@ -46,13 +47,18 @@ const SEQUENCES = [
   { promptIds: [1, 2, 3], completionIds: [4, 5, 4, 4, 6] },
   { promptIds: [7], completionIds: [1, 1] },
   { promptIds: [9, 10, 11, 12], completionIds: [13, 14, 15] },
+  { promptIds: [1, 2, 3], completionIds: [8, 2] },
 ];
+
+/** Costs that always put the completions of a prompt into one row. */
+const ALWAYS = { linear: 1, attention: 0 };
 
 interface Case {
   readonly tied: boolean;
   readonly mode: TrainMode;
   readonly kvHeads: number;
-  readonly loss: 'grpo' | 'grpo-on-policy' | 'supervised';
+  readonly loss: 'grpo' | 'supervised';
+  readonly shared?: boolean;
 }
 
 const CASES: Case[] = [
@@ -60,6 +66,7 @@ const CASES: Case[] = [
   { tied: true, mode: 'full', kvHeads: 2, loss: 'grpo' },
   { tied: false, mode: 'full', kvHeads: 4, loss: 'grpo' },
   { tied: false, mode: 'full', kvHeads: 1, loss: 'supervised' },
+  { tied: true, mode: 'full', kvHeads: 2, loss: 'grpo', shared: true },
   { tied: true, mode: 'lora', kvHeads: 2, loss: 'grpo' },
   { tied: false, mode: 'lora', kvHeads: 2, loss: 'supervised' },
 ];
@@ -76,7 +83,7 @@ function lossFeeds(loss: Case['loss'], size: number): Feeds {
     advantage: floats(randomArray(4, size, 2), dims),
     // Spread around the policy's own values (about −3): ratios from e⁻² to e², so both clips and the cap are met.
     old_logprobs: floats(
-      randomArray(5, size, 2).map((x) => x - 3),
+      randomArray(15, size, 3).map((x) => x - 3),
       dims,
     ),
     rollout_logprobs: floats(
@@ -87,7 +94,7 @@ function lossFeeds(loss: Case['loss'], size: number): Feeds {
       randomArray(7, size, 1).map((x) => x - 3),
       dims,
     ),
-    on_policy: floatScalar(loss === 'grpo-on-policy' ? 1 : 0),
+    on_policy: floatScalar(0),
     clip_low: floatScalar(0.8),
     clip_high: floatScalar(1.28),
     importance_cap: floatScalar(2),
@@ -95,7 +102,7 @@ function lossFeeds(loss: Case['loss'], size: number): Feeds {
   };
 }
 
-async function prepare({ tied, mode, kvHeads, loss }: Case): Promise<{
+async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Promise<{
   state: TrainingState;
   evaluate: () => Promise<{ loss: number; clippedLow: number; clippedHigh: number }>;
 }> {
@@ -107,7 +114,11 @@ async function prepare({ tied, mode, kvHeads, loss }: Case): Promise<{
     threads: 1,
   });
   if (mode === 'lora') state.parameters.data.set(randomArray(8, state.parameters.data.length, 0.3));
-  const [micro] = planMicroBatches(SEQUENCES, 1000);
+  const [micro] = planMicroBatches(
+    SEQUENCES,
+    shared ? sharedRows(SEQUENCES, ALWAYS, 1000) : separateRows(SEQUENCES),
+    1000,
+  );
   if (micro === undefined) throw new Error('one micro-batch is planned');
   const session = await openSession(
     loss === 'supervised' ? buildSupervisedGraph(state.model) : buildGrpoGraph(state.model),

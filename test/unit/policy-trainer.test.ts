@@ -266,6 +266,27 @@ describe('GRPO', () => {
     },
   );
 
+  it('computes a prompt once for its completions, with the same result', async () => {
+    const group = sequences(UNIFORM).map((sequence, i) => ({
+      ...sequence,
+      promptIds: someIds(hashSeed('prompt', i % 2), 30),
+    }));
+    const step = (microBatchTokens: number) =>
+      withTrainer(async (trainer) => {
+        const batch = { ...grpo({ beta: 0.1 }, microBatchTokens), sequences: group };
+        const reference = initialWeights(TRAITS, 2);
+        const outcome = await trainer.gradientStep({ ...batch, reference });
+        return { outcome, moments: copyOf(trainer.optimizerState()) };
+      });
+    const shared = await step(1000);
+    // Nothing fits in so few tokens, so each sequence is computed by itself.
+    const separate = await step(1);
+    for (const key of Object.keys(shared.outcome) as (keyof GradientOutcome)[]) {
+      expect(shared.outcome[key], key).toBeCloseTo(separate.outcome[key] ?? Number.NaN, 5);
+    }
+    expect(distance(shared.moments, separate.moments)).toBeLessThan(1e-6);
+  });
+
   it('raises the probability of what was good and lowers the rest', async () => {
     await withTrainer(async (trainer) => {
       const good = sequences(UNIFORM).slice(0, 1);
