@@ -1,17 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
-import { findDataFolder, readServiceState } from '../../services/data-folder.ts';
+import { readServiceState } from '../../services/data-folder.ts';
 import { isAlive, readPidFile } from '../../services/process.ts';
 import { withClient } from '../../services/postgres/connection.ts';
 import {
@@ -22,61 +19,29 @@ import {
   type Services,
 } from '../../services/services.ts';
 import { checkNamespace } from '../../services/temporal/connection.ts';
-import { findCli } from '../../services/temporal/cli.ts';
 import type { TemporalService } from '../../services/temporal/ensure-temporal.ts';
+import {
+  addName,
+  env,
+  names,
+  scratchFolders,
+  serverPids,
+  upInProcess,
+  type ScratchFolders,
+} from './support/scratch-services.ts';
 
 const run = promisify(execFile);
-const isRoot = process.getuid?.() === 0;
 
-/** The environment without servers of the developer's own. */
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(
-    ([name]) => !/^(TEMPORAL_|DATABASE_URL|TOOLSAMPLE_)/.test(name),
-  ),
-);
-
-let root: string;
-const homes = new Set<string>();
-
+let folders: ScratchFolders;
 beforeAll(async () => {
-  root = await realpath(await mkdtemp(join(tmpdir(), 'toolsample-services-')));
-  await chmod(root, 0o755);
+  folders = await scratchFolders();
 });
 afterAll(async () => {
-  await Promise.all([...homes].map(remove));
-  await rm(root, { recursive: true, force: true });
+  await folders.close();
 });
-
-function scratch(name: string): string {
-  const home = join(root, name);
-  homes.add(home);
-  return home;
-}
-
-async function remove(home: string): Promise<void> {
-  await stopServices(home);
-  const elsewhere = readServiceState(home)?.postgres?.root ?? null;
-  if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
-  await rm(home, { recursive: true, force: true });
-}
 
 async function up(home: string): Promise<Services> {
   return ensureServices({ home, env, localTemporalPort: null });
-}
-
-async function names(url: string): Promise<unknown[]> {
-  return withClient(url, async (client) => {
-    await client.query('create table if not exists policies (name text primary key)');
-    const { rows } = await client.query<{ name: string }>('select name from policies order by 1');
-    return rows.map(({ name }) => name);
-  });
-}
-
-async function addName(url: string, name: string): Promise<void> {
-  await withClient(url, async (client) => {
-    await client.query('create table if not exists policies (name text primary key)');
-    await client.query('insert into policies values ($1)', [name]);
-  });
 }
 
 async function withWorkflows<T>(
@@ -91,35 +56,20 @@ async function withWorkflows<T>(
   }
 }
 
-async function pids(home: string): Promise<{ postgres: number; temporal: number }> {
-  const { postgres, temporal } = await inspectServices({ home, env, localTemporalPort: null });
-  if (postgres.pid === null || temporal.pid === null) throw new Error('not running');
-  return { postgres: postgres.pid, temporal: temporal.pid };
-}
-
-/** A process in its own right that calls `ensureServices`. */
-async function upInProcess(home: string, prefix: readonly string[] = [], extra = env) {
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm')).href;
-  const script = fileURLToPath(new URL('../fixtures/ensure-services.ts', import.meta.url));
-  const [program, ...args] = [...prefix, process.execPath, '--import', loader, script, home];
-  const { stdout } = await run(program, args, { env: extra, cwd: '/' });
-  return JSON.parse(stdout) as { uid: number; postgres: string; temporal: string; url: string };
-}
-
 describe('two data folders side by side, one of them half-initialised', () => {
   let a: Services;
   let b: Services;
   beforeAll(async () => {
     // The first start of this one was interrupted within initdb.
-    const postgres = join(scratch('b'), 'postgres');
+    const postgres = join(folders.home('b'), 'postgres');
     await mkdir(join(postgres, 'data.new', 'base'), { recursive: true });
     await writeFile(join(postgres, 'data.new', 'PG_VERSION'), '18\n');
     await mkdir(join(postgres, 'data'));
     const [one, again, inProcess, other] = await Promise.all([
-      up(scratch('a')),
-      up(scratch('a')),
-      upInProcess(scratch('a')),
-      up(scratch('b')),
+      up(folders.home('a')),
+      up(folders.home('a')),
+      upInProcess(folders.home('a')),
+      up(folders.home('b')),
     ]);
     a = one;
     b = other;
@@ -176,7 +126,7 @@ describe('two data folders side by side, one of them half-initialised', () => {
   });
 
   it('can serve another folder by address, without being its own', async () => {
-    const home = scratch('guest');
+    const home = folders.home('guest');
     const byAddress = {
       ...env,
       DATABASE_URL: a.databaseUrl,
@@ -207,7 +157,7 @@ describe('two data folders side by side, one of them half-initialised', () => {
     await withWorkflows(a.temporal, async (client) => {
       await client.workflow.start('trainingRun', { workflowId: 'killed', taskQueue: 'none' });
     });
-    const before = await pids(home);
+    const before = await serverPids(home);
     process.kill(before.temporal, 'SIGKILL');
     process.kill(before.postgres, 'SIGKILL');
 
@@ -221,13 +171,13 @@ describe('two data folders side by side, one of them half-initialised', () => {
       client.workflow.getHandle('killed').describe(),
     );
     expect(status.status.name).toBe('RUNNING');
-    expect(await pids(home)).not.toEqual(before);
+    expect(await serverPids(home)).not.toEqual(before);
   });
 
   it('are stopped by another process than the one that started them, and start again', async () => {
     const { home } = b.folder;
     await addName(b.databaseUrl, 'kept');
-    const before = await pids(home);
+    const before = await serverPids(home);
     expect(await stopServices(home)).toEqual({ postgres: true, temporal: true });
     expect(await stopServices(home)).toEqual({ postgres: false, temporal: false });
     const state = await inspectServices({ home, env, localTemporalPort: null });
@@ -291,7 +241,7 @@ describe('two data folders side by side, one of them half-initialised', () => {
 
 describe('a cluster that lacks files', () => {
   it('is explained', async () => {
-    const home = scratch('incomplete');
+    const home = folders.home('incomplete');
     await mkdir(join(home, 'postgres', 'data'), { recursive: true });
     await writeFile(join(home, 'postgres', 'data', 'PG_VERSION'), '18\n');
     await expect(ensureDatabaseOnly({ home, env })).rejects.toMatchObject({
@@ -316,7 +266,7 @@ describe('servers by address', () => {
       'mysql://me:secret-word@127.0.0.1:1/db',
     ]) {
       const problem = await ensureDatabaseOnly({
-        home: scratch('refused'),
+        home: folders.home('refused'),
         env: { ...env, DATABASE_URL: url },
       }).catch((error: unknown) => String(error));
       expect(problem).toMatch(/DATABASE_URL.* — /);
@@ -330,59 +280,5 @@ describe('servers by address', () => {
       code: 'service',
       message: expect.stringContaining('TEMPORAL_ADDRESS'),
     });
-  });
-});
-
-describe.runIf(isRoot)('as root', () => {
-  it('puts the cluster where its user can enter when the data folder lies under a closed home', async () => {
-    const closed = join(root, 'closed');
-    await mkdir(closed, { mode: 0o700 });
-    const messages: string[] = [];
-    const home = scratch('closed/clone/.toolsample');
-    const { databaseUrl } = await ensureDatabaseOnly({
-      home,
-      env,
-      log: (message) => messages.push(message),
-    });
-    await addName(databaseUrl, 'elsewhere');
-    const elsewhere = readServiceState(home)?.postgres?.root ?? '';
-    expect(elsewhere).toContain((await findDataFolder(home))?.id);
-    expect(messages.join('\n')).toContain(elsewhere);
-    await stopServices(home);
-    const again = await ensureDatabaseOnly({ home, env });
-    expect(again.postgres.how).toBe('started');
-    expect(await names(again.databaseUrl)).toEqual(['elsewhere']);
-  });
-
-  it('leaves room for ordinary users, who run everything as themselves', async (context) => {
-    // Reading rights only: the checkout itself may lie under a folder that others cannot enter.
-    const asNobody = [
-      'setpriv',
-      '--reuid=65534',
-      '--regid=65534',
-      '--clear-groups',
-      '--inh-caps=+dac_read_search',
-      '--ambient-caps=+dac_read_search',
-    ];
-    const allowed = await run('setpriv', [...asNobody.slice(1), 'true']).catch(() => null);
-    if (allowed === null) context.skip('setpriv cannot switch users here');
-    const folder = await findDataFolder(scratch('a'));
-    const cli = folder === null ? null : await findCli(folder, env);
-    const home = scratch('nobody/.toolsample');
-    await mkdir(dirname(home));
-    await chmod(dirname(home), 0o777);
-    const extra = {
-      PATH: `${dirname(cli?.path ?? '')}:${env['PATH'] ?? ''}`,
-      HOME: dirname(home),
-      TMPDIR: tmpdir(),
-    };
-    const answer = await upInProcess(home, asNobody, extra);
-    expect(answer).toMatchObject({ uid: 65_534, postgres: 'started', temporal: 'started' });
-    const { postgres, temporal } = await pids(home);
-    for (const pid of [postgres, temporal]) {
-      expect(await readFile(`/proc/${pid}/status`, 'utf8')).toMatch(/^Uid:\t65534\t65534/m);
-    }
-    expect(readServiceState(home)?.postgres).toMatchObject({ root: null, account: null });
-    expect(await names(answer.url)).toEqual([]);
   });
 });
