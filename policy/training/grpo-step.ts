@@ -126,9 +126,9 @@ async function referenceLogprobs(
   state: TrainingState,
   batch: GradientBatch,
 ): Promise<ReferencePass> {
-  const { traits, lora } = state.model;
-  const base = batch.reference ?? (lora === null ? undefined : state.base);
-  if (base === undefined) {
+  const { traits } = state.model;
+  const base = batch.reference ?? state.base;
+  if (base === null) {
     throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
   }
   const feeds = policyFeeds(traits, base);

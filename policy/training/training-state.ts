@@ -36,7 +36,8 @@ export interface TrainingCall {
 /** What a trainer holds in memory. */
 export interface TrainingState {
   readonly model: TrainingModel;
-  readonly base: Weights;
+  /** The base policy of LoRA; null where all weights train. */
+  readonly base: Weights | null;
   readonly parameters: FlatTensors;
   readonly gradients: FlatTensors;
   readonly optimizer: Optimizer;
@@ -66,7 +67,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     Object.fromEntries([...gradients.values].map(([name, value]) => [rename(name), value]));
   return {
     model,
-    base: weights,
+    base: lora === null ? null : weights,
     parameters,
     gradients,
     optimizer: await createOptimizer(specs, threads),

@@ -67,14 +67,16 @@ describe('micro-batches', () => {
   });
 });
 
+const group = (prompt: number[], sizes: number[]) =>
+  sizes.map((size) => ({
+    promptIds: prompt,
+    completionIds: Array.from({ length: size }, () => 1),
+  }));
+
+const lengths = (rows: readonly PackedRow[]): number[] => rows.map(({ length }) => length);
+
 describe('rows', () => {
-  const group = (prompt: number[], sizes: number[]) =>
-    sizes.map((size) => ({
-      promptIds: prompt,
-      completionIds: Array.from({ length: size }, () => 1),
-    }));
   const given = [...group([1, 2, 3, 4], [5, 6, 7]), ...group([9], [2])];
-  const lengths = (rows: readonly PackedRow[]): number[] => rows.map(({ length }) => length);
 
   it('are shared by the completions of a prompt as far as that is cheaper and fits', () => {
     expect(lengths(separateRows(given))).toEqual([8, 9, 10, 2]);
