@@ -1,0 +1,135 @@
+/** A point of a line; both values in the panel's own units. */
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** Ends of an interval around `y`. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export interface Line {
+  readonly label: string;
+  readonly colour: string;
+  readonly points: readonly Point[];
+  /** How intervals are drawn, and whether points are marked. Default: a line alone. */
+  readonly style?: 'band' | 'whiskers';
+}
+
+/** One coordinate system: shares from `yLow` to 1 over numbers from 0 to `xHigh`. */
+export interface Panel {
+  readonly title: string;
+  readonly xTitle: string;
+  readonly xHigh: number;
+  readonly yLow: number;
+  readonly lines: readonly Line[];
+}
+
+/** Where a panel's plot lies; titles and labels are drawn around it. */
+export interface Frame {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const LABEL_HEIGHT = 15;
+
+/** A panel as SVG elements. Colours of text, grid and ground are the classes `text`, `quiet` and `grid` of the picture. */
+export function panelElements(panel: Panel, frame: Frame): string[] {
+  const { left, top, width, height } = frame;
+  const x = (value: number): number => left + (value / panel.xHigh) * width;
+  const y = (share: number): number => top + ((1 - share) / (1 - panel.yLow)) * height;
+  const yTicks = ticks(panel.yLow, 1);
+  const xTicks = ticks(0, panel.xHigh);
+  const labels = spreadLabels(
+    panel.lines.map((line) => y(line.points.at(-1)?.y ?? 0)),
+    top,
+    top + height,
+  );
+  return [
+    text(left, top - 16, panel.title, 'text title'),
+    ...yTicks.flatMap((share) => [
+      segment(left, y(share), left + width, y(share), 'grid'),
+      text(left - 8, y(share) + 4, `${Math.round(100 * share)}%`, 'quiet end'),
+    ]),
+    ...xTicks.map((value) => text(x(value), top + height + 18, shortNumber(value), 'quiet middle')),
+    text(left + width / 2, top + height + 38, panel.xTitle, 'quiet middle'),
+    ...panel.lines.flatMap((line, i) => [
+      ...lineElements(line, x, y),
+      `<text x="${fixed(left + width + 8)}" y="${fixed((labels[i] ?? 0) + 4)}" fill="${line.colour}">${escaped(line.label)}</text>`,
+    ]),
+  ];
+}
+
+function lineElements(
+  { points, colour, style }: Line,
+  x: (value: number) => number,
+  y: (share: number) => number,
+): string[] {
+  const at = (value: number, share: number): string => `${fixed(x(value))},${fixed(y(share))}`;
+  const path = points.map((point) => at(point.x, point.y)).join(' ');
+  const low = points.map((point) => at(point.x, point.low ?? point.y));
+  const high = points.map((point) => at(point.x, point.high ?? point.y));
+  const dashes = style === 'whiskers' ? ' stroke-dasharray="5 4"' : '';
+  const band = `<polygon points="${[...high, ...low.toReversed()].join(' ')}" fill="${colour}" fill-opacity="0.18"/>`;
+  const whiskers = points.map(
+    (point) =>
+      `<path d="M${at(point.x, point.low ?? point.y)}L${at(point.x, point.high ?? point.y)}" stroke="${colour}" stroke-width="1.5"/>`,
+  );
+  const marks = points.map(
+    (point) =>
+      `<circle cx="${fixed(x(point.x))}" cy="${fixed(y(point.y))}" r="3.5" fill="${colour}"/>`,
+  );
+  return [
+    ...(style === 'band' ? [band] : []),
+    ...(style === 'whiskers' ? whiskers : []),
+    `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dashes}/>`,
+    ...(style === undefined ? [] : marks),
+  ];
+}
+
+/** Heights for labels near the wanted ones, so far apart that none covers another. */
+function spreadLabels(wanted: readonly number[], top: number, bottom: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
+  const placed: number[] = [];
+  let next = top;
+  for (const [rank, index] of order.entries()) {
+    const room = bottom - (order.length - 1 - rank) * LABEL_HEIGHT;
+    const height = Math.min(Math.max(wanted[index] ?? 0, next), room);
+    placed[index] = height;
+    next = height + LABEL_HEIGHT;
+  }
+  return placed;
+}
+
+/** Four to eight round numbers from `low` to `high`. */
+function ticks(low: number, high: number): number[] {
+  const magnitude = 10 ** Math.floor(Math.log10(high - low));
+  const step =
+    [0.2, 0.25, 0.5, 1].map((part) => part * magnitude).find((s) => (high - low) / s < 8) ??
+    magnitude;
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, i) => (first + i) * step);
+}
+
+function shortNumber(value: number): string {
+  return value >= 1000 ? `${value / 1000}k` : String(value);
+}
+
+function segment(x1: number, y1: number, x2: number, y2: number, name: string): string {
+  return `<path d="M${fixed(x1)},${fixed(y1)}L${fixed(x2)},${fixed(y2)}" class="${name}"/>`;
+}
+
+/** A line of text; `classes` also say how it is aligned. */
+export function text(x: number, y: number, content: string, classes: string): string {
+  return `<text x="${fixed(x)}" y="${fixed(y)}" class="${classes}">${escaped(content)}</text>`;
+}
+
+export function escaped(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+function fixed(value: number): string {
+  return String(Number(value.toFixed(1)));
+}

@@ -1,0 +1,94 @@
+import type { ArtifactStore } from '../contracts/artifacts.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { hashSeed, seededRandom } from '../contracts/hash.ts';
+import { startingPolicy } from '../activities/starting-policy.ts';
+import { builtinCorpus } from '../datasets/builtin/corpus.ts';
+import { loadBaseWeights, readArchitecture } from '../policy/checkpoint/base-weights.ts';
+import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
+import type { Weights } from '../policy/models/initial-weights.ts';
+import { elementCount, tensorSpecs, type LlamaTraits } from '../policy/models/llama-traits.ts';
+import { readPolicyText } from '../policy/text/policy-text.ts';
+
+/** A policy to measure, with the prompts it completes. */
+export interface BenchModel {
+  readonly name: string;
+  readonly traits: LlamaTraits;
+  readonly weights: Weights;
+  readonly contextLength: number;
+  readonly eosIds: readonly number[];
+  readonly prompts: readonly (readonly number[])[];
+}
+
+/** The policy of a run with as many prompts of its corpus as a step has. */
+export async function policyOfRun(config: RunConfig, store: ArtifactStore): Promise<BenchModel> {
+  const { base } = await startingPolicy(config, store);
+  const files = await manifestFiles(base, store);
+  const architecture = await readArchitecture(files);
+  const text = await readPolicyText(files);
+  const { seed, trainBatchSize: size, levelMix } = config;
+  const { hidden, layers, vocab } = architecture.traits;
+  return {
+    ...architecture,
+    name: `${config.policy} (d ${hidden}, ${layers} layers, vocab ${vocab})`,
+    weights: await loadBaseWeights(files, architecture),
+    eosIds: text.eosIds,
+    prompts: [...builtinCorpus({ seed, size, levelMix })].map(({ messages }) =>
+      text.encodePrompt(messages),
+    ),
+  };
+}
+
+const SMOLLM2_135M: LlamaTraits = {
+  hidden: 576,
+  layers: 30,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  ffn: 1536,
+  vocab: 49_152,
+  ropeTheta: 100_000,
+  rmsEps: 1e-5,
+  tied: true,
+};
+
+/** SmolLM2-135M's shape with random weights, and random prompts. Without an end token: every completion has full length. */
+export function smolLm2Shape(size: {
+  readonly prompts: number;
+  readonly promptTokens: number;
+}): BenchModel {
+  const traits = SMOLLM2_135M;
+  return {
+    name: 'SmolLM2-135M shape',
+    traits,
+    weights: anyWeights(traits),
+    contextLength: 512,
+    eosIds: [],
+    prompts: Array.from({ length: size.prompts }, (_, i) =>
+      randomIds(traits, size.promptTokens, hashSeed('bench prompt', i)),
+    ),
+  };
+}
+
+/** Weights whose values don't matter: the same small random numbers over and over, which is quick for large policies. */
+function anyWeights(traits: LlamaTraits): Weights {
+  const random = seededRandom(hashSeed('bench weights'));
+  const block = Float32Array.from({ length: 1 << 16 }, () => 0.06 * (random() - 0.5));
+  return new Map(
+    tensorSpecs(traits).map(({ name, dims, role }) => {
+      const data = new Float32Array(elementCount(dims));
+      if (role === 'norm') data.fill(1);
+      else for (let at = 0; at < data.length; at += block.length) fillFrom(block, data, at);
+      return [name, { dims, data }];
+    }),
+  );
+}
+
+function fillFrom(block: Float32Array, target: Float32Array, at: number): void {
+  target.set(block.subarray(0, target.length - at), at);
+}
+
+/** Token ids drawn evenly from the vocabulary. */
+export function randomIds({ vocab }: LlamaTraits, count: number, seed: number): number[] {
+  const random = seededRandom(seed);
+  return Array.from({ length: count }, () => Math.floor(random() * vocab));
+}

@@ -1,0 +1,91 @@
+import type { RunConfig } from '../contracts/config.ts';
+import { INITIAL_CURRICULUM, type CurriculumState } from '../contracts/curriculum.ts';
+import type { RewardBreakdown } from '../contracts/reward.ts';
+import type { ActivationState, SampleStatistics } from '../contracts/sampling.ts';
+import type { IngestedSample } from '../db/corpus-ingestion.ts';
+import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/activation.ts';
+import { nextCurriculum } from '../dscl/curriculum.ts';
+import { firstRoundGroups } from '../dscl/filter.ts';
+import { halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
+import { poolEvidence } from '../dscl/mastery.ts';
+import { mean } from '../dscl/moments.ts';
+import { chances, pickByImportance, pickShuffled } from '../dscl/selection.ts';
+import { visitSample } from '../dscl/statistics.ts';
+
+/** What a run knows between steps; in the product it is in Postgres. */
+export interface Learned {
+  readonly statistics: Map<string, SampleStatistics>;
+  curriculum: CurriculumState;
+  activation: ActivationState;
+}
+
+export function nothingLearned(): Learned {
+  return { statistics: new Map(), curriculum: INITIAL_CURRICULUM, activation: INITIAL_ACTIVATION };
+}
+
+/** A group with its scored completions. */
+export interface ScoredGroup {
+  readonly sample: IngestedSample;
+  readonly breakdowns: readonly RewardBreakdown[];
+}
+
+/** The samples of a step, candidates for backfill included, as `selectBatch` reserves them. */
+export function drawSamples(
+  config: RunConfig,
+  corpus: readonly IngestedSample[],
+  learned: Learned,
+  at: { readonly step: number; readonly epoch: number; readonly drawnInEpoch: number },
+): IngestedSample[] {
+  const { seed: runSeed, sampling, trainBatchSize } = config;
+  const first = firstRoundGroups(trainBatchSize, config.oversample, corpus.length);
+  const count = Math.min(first * (1 + config.maxBackfillRounds), corpus.length);
+  const active = picksDynamically(learned.activation, { ...sampling, sampler: config.sampler });
+  const ids = corpus.map(({ sample }) => sample.id);
+  const picked = active
+    ? pickByImportance(weighed(config, corpus, learned, at.step), { runSeed, step: at.step, count })
+    : pickShuffled(ids, { runSeed, epoch: at.epoch, offset: at.drawnInEpoch, count });
+  const byId = new Map(corpus.map((each) => [each.sample.id, each]));
+  return picked.flatMap((id) => byId.get(id) ?? []);
+}
+
+function weighed(
+  config: RunConfig,
+  corpus: readonly IngestedSample[],
+  { statistics }: Learned,
+  step: number,
+): { id: string; probability: number }[] {
+  const { sampling, sampler, trainBatchSize } = config;
+  const fresh = corpus.map(({ sample, rewardMin: min, rewardMax: max }) => {
+    const known = statistics.get(sample.id) ?? null;
+    return { known, value: importance(known, { min, max }, { ...sampling, sampler }) };
+  });
+  const average = mean(fresh.map(({ value }) => value));
+  const halfLife = sampling.ablate.includes('staleness')
+    ? Number.POSITIVE_INFINITY
+    : halfLifeSteps(sampling.halfLifeEpochs, corpus.length, trainBatchSize);
+  const { probabilities } = chances(
+    fresh.map(({ known, value }) =>
+      known === null ? value : staleImportance(value, step - known.lastStep, average, halfLife),
+    ),
+    sampling,
+  );
+  return corpus.map(({ sample }, i) => ({ id: sample.id, probability: probabilities[i] ?? 0 }));
+}
+
+/** What a step's rollouts teach, as `updateCurriculum` commits it. */
+export function learn(
+  config: RunConfig,
+  learned: Learned,
+  groups: readonly ScoredGroup[],
+  step: number,
+): void {
+  for (const { sample, breakdowns } of groups) {
+    const { id } = sample.sample;
+    const rewards = breakdowns.map(({ reward }) => reward);
+    learned.statistics.set(id, visitSample(learned.statistics.get(id) ?? null, rewards, step));
+  }
+  const all = groups.flatMap(({ breakdowns }) => breakdowns);
+  learned.curriculum = nextCurriculum(learned.curriculum, poolEvidence(all), config);
+  const reward = mean(all.map((breakdown) => breakdown.reward));
+  learned.activation = nextActivation(learned.activation, reward, config.sampling);
+}

@@ -1,0 +1,225 @@
+import { join } from 'node:path';
+import type { ArtifactStore } from '../contracts/artifacts.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { hashSeed } from '../contracts/hash.ts';
+import type {
+  GeneratedCompletion,
+  GenerationPrompt,
+  PolicyEngine,
+  PolicyRef,
+  PolicyText,
+  TrainingSequence,
+} from '../contracts/policy.ts';
+import type { RewardBreakdown } from '../contracts/reward.ts';
+import type { Sample } from '../contracts/sample.ts';
+import { adamW, trainableOptions } from '../activities/engine-options.ts';
+import { runSchedule } from '../activities/run-schedule.ts';
+import { startingPolicy } from '../activities/starting-policy.ts';
+import { longestPrompt, usableSamples } from '../activities/usable-samples.ts';
+import { builtinEvaluation } from '../datasets/builtin/corpus.ts';
+import { EVALUATION_SPLITS } from '../datasets/builtin/splits.ts';
+import { openDataset } from '../datasets/dataset.ts';
+import { storableText } from '../db/columns.ts';
+import type { IngestedSample } from '../db/corpus-ingestion.ts';
+import { advantages } from '../dscl/advantage.ts';
+import { backfillGroups, firstRoundGroups, hasSignal } from '../dscl/filter.ts';
+import { scoreCompletion, weightedReward } from '../dscl/reward.ts';
+import { loadPolicyText } from '../policy/text/policy-text.ts';
+import { warmedUp } from '../policy/training/learning-rate.ts';
+import {
+  drawSamples,
+  learn,
+  nothingLearned,
+  type Learned,
+  type ScoredGroup,
+} from './plain-learning.ts';
+
+/** What the loop works with; the same parts that activities get, without the database. */
+export interface PlainDependencies {
+  readonly engine: PolicyEngine;
+  readonly artifacts: ArtifactStore;
+  /** Receives the exported policy. */
+  readonly folder: string;
+}
+
+interface PlainRun extends PlainDependencies {
+  readonly config: RunConfig;
+  readonly text: PolicyText;
+  readonly corpus: readonly IngestedSample[];
+}
+
+/** A group as the gradient step needs it. */
+interface RolledOut extends ScoredGroup {
+  readonly promptIds: readonly number[];
+  readonly completions: readonly GeneratedCompletion[];
+  readonly weighted: readonly number[];
+}
+
+/**
+ * A run of the built-in data without Temporal and Postgres: the same engine, artifacts and DSCL functions, the same seeds and
+ * calls in the same order, everything between steps in memory. It ends in the same weights, byte for byte.
+ * @returns SHA-256 of the exported `model.safetensors`
+ */
+export async function runPlainly(
+  config: RunConfig,
+  deps: PlainDependencies,
+): Promise<{ readonly policySha256: string }> {
+  let policy = await startingPolicy(config, deps.artifacts);
+  const text = await loadPolicyText(policy.base, deps.artifacts);
+  const corpus: IngestedSample[] = [];
+  const limit = longestPrompt(config, text.contextLength);
+  for await (const each of usableSamples(openDataset(config.data, config), text, limit).samples) {
+    corpus.push(each);
+  }
+  const run = { ...deps, config, text, corpus };
+  const { stepsPerEpoch, totalSteps } = runSchedule(config, corpus.length);
+
+  await evaluate(run, policy);
+  const learned = nothingLearned();
+  let drawnInEpoch = 0;
+  for (let step = 1; step <= totalSteps; step++) {
+    const epoch = Math.ceil(step / stepsPerEpoch);
+    if ((step - 1) % stepsPerEpoch === 0) drawnInEpoch = 0;
+    const drawn = drawSamples(config, corpus, learned, { step, epoch, drawnInEpoch });
+    const groups = await rollOut(run, policy, learned, drawn, step);
+    drawnInEpoch += groups.length;
+    learn(config, learned, groups, step);
+    policy = await update(run, policy, groups.filter(keptBy(config)), step);
+  }
+  await evaluate(run, policy);
+  const folder = join(deps.folder, `seed-${config.seed}`);
+  const { sha256 } = await deps.engine.export(policy, trainableOptions(config), folder);
+  return { policySha256: sha256 };
+}
+
+/** Whether the update trains on a group. */
+function keptBy(config: RunConfig): (group: RolledOut) => boolean {
+  return ({ weighted }) => !config.filterGroups || hasSignal(weighted);
+}
+
+/** Rounds of rollouts from the drawn samples until enough groups are kept. */
+async function rollOut(
+  run: PlainRun,
+  policy: PolicyRef,
+  learned: Learned,
+  drawn: readonly IngestedSample[],
+  step: number,
+): Promise<RolledOut[]> {
+  const { config, corpus } = run;
+  const { trainBatchSize, oversample, rolloutShardSize } = config;
+  const groups: RolledOut[] = [];
+  let wanted = firstRoundGroups(trainBatchSize, oversample, corpus.length);
+  for (let round = 0; wanted > 0; round++) {
+    const members = drawn.slice(groups.length, groups.length + wanted);
+    for (let from = 0; from < members.length; from += rolloutShardSize) {
+      const shard = members.slice(from, from + rolloutShardSize);
+      groups.push(...(await rollOutShard(run, policy, learned, shard, step)));
+    }
+    wanted = backfillGroups({
+      kept: groups.filter(keptBy(config)).length,
+      wanted: trainBatchSize,
+      round,
+      maxBackfillRounds: config.filterGroups ? config.maxBackfillRounds : 0,
+      oversample,
+      remaining: drawn.length - groups.length,
+    });
+  }
+  return groups;
+}
+
+async function rollOutShard(
+  run: PlainRun,
+  policy: PolicyRef,
+  { curriculum }: Learned,
+  shard: readonly IngestedSample[],
+  step: number,
+): Promise<RolledOut[]> {
+  const { config, text } = run;
+  const prompts = shard.map(({ sample }) => ({
+    ids: text.encodePrompt(sample.messages),
+    seeds: Array.from({ length: config.numGenerations }, (_, index) =>
+      hashSeed(config.seed, 'rollout', step, sample.id, index),
+    ),
+  }));
+  const generated = await complete(run, policy, prompts, config);
+  return shard.map((sample, prompt) => {
+    const completions = generated.filter((each) => each.prompt === prompt);
+    const breakdowns = completions.map(({ ids }) => score(run, sample.sample, ids));
+    const weighted = breakdowns.map((each) => weightedReward(each, curriculum.weights));
+    return { sample, promptIds: prompts[prompt]?.ids ?? [], completions, breakdowns, weighted };
+  });
+}
+
+async function complete(
+  { engine, text, config }: PlainRun,
+  policy: PolicyRef,
+  prompts: readonly GenerationPrompt[],
+  { temperature, topP }: Pick<RunConfig, 'temperature' | 'topP'>,
+): Promise<readonly GeneratedCompletion[]> {
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  const maxNewTokens = Math.min(config.maxCompletionLength, text.contextLength - longest);
+  const sampling = { temperature, topP, maxNewTokens };
+  return engine.generate({ policy, trainable: trainableOptions(config), prompts, sampling });
+}
+
+/** Of the text as Postgres would have stored it. */
+function score(
+  { text, config }: PlainRun,
+  sample: Sample,
+  ids: readonly number[],
+): RewardBreakdown {
+  return scoreCompletion({
+    completion: storableText(text.decode(ids)),
+    groundTruth: sample,
+    valueMatch: config.valueMatch,
+  });
+}
+
+async function update(
+  { engine, config }: PlainRun,
+  policy: PolicyRef,
+  kept: readonly RolledOut[],
+  step: number,
+): Promise<PolicyRef> {
+  if (kept.length === 0) return policy;
+  const { scaleRewards, advantageFloor: floor } = config;
+  const values = advantages(
+    kept.map(({ weighted }) => weighted),
+    { scaleRewards, floor },
+  );
+  const sequences = kept.flatMap(({ promptIds, completions }, group) =>
+    completions.map((each, i): TrainingSequence => ({
+      promptIds,
+      completionIds: each.ids,
+      rolloutLogprobs: each.logprobs,
+      advantage: values[group]?.[i] ?? 0,
+      masked: config.maskTruncatedCompletions && each.finishReason === 'length',
+    })),
+  );
+  const result = await engine.gradientStep({
+    policy,
+    trainable: trainableOptions(config),
+    sequences,
+    objective: config,
+    optimizer: adamW(config, warmedUp(config.learningRate, step - 1, config.warmupSteps)),
+    microBatchTokens: config.microBatchTokens,
+  });
+  return result.policy;
+}
+
+/** Greedy completions of every held-out split, scored. */
+async function evaluate(run: PlainRun, policy: PolicyRef): Promise<void> {
+  const { seed, evalSize: size } = run.config;
+  for (const split of EVALUATION_SPLITS) {
+    const samples = builtinEvaluation({ seed, size, split });
+    const prompts = samples.map(({ messages }) => ({
+      ids: run.text.encodePrompt(messages),
+      seeds: [0],
+    }));
+    const greedy = { temperature: 0, topP: 1 };
+    for (const { prompt, ids } of await complete(run, policy, prompts, greedy)) {
+      const sample = samples[prompt];
+      if (sample !== undefined) score(run, sample, ids);
+    }
+  }
+}
