@@ -16,7 +16,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /** The process's command line, its arguments joined by blanks; null when there is none (gone, or a zombie). */
-export async function commandLine(pid: number): Promise<string | null> {
+async function commandLine(pid: number): Promise<string | null> {
   if (process.platform === 'linux') {
     try {
       const text = await readFile(`/proc/${pid}/cmdline`, 'utf8');

@@ -1,4 +1,11 @@
-import { findDataFolder, openDataFolder, type DataFolder } from './data-folder.ts';
+import { rm } from 'node:fs/promises';
+
+import {
+  findDataFolder,
+  openDataFolder,
+  readServiceState,
+  type DataFolder,
+} from './data-folder.ts';
 import { withFolderLock } from './folder-lock.ts';
 import {
   ensurePostgres,
@@ -89,6 +96,19 @@ export async function stopServices(home: string): Promise<StoppedServices> {
     const temporal = await stopDevServer(folder);
     return { temporal, postgres: await stopPostgres(folder) };
   });
+}
+
+/**
+ * Stops a data folder's services and deletes all of it for good, the cluster that lies outside of it as root included.
+ * A folder that is no data folder is left alone.
+ */
+export async function removeDataFolder(home: string): Promise<void> {
+  const folder = await findDataFolder(home);
+  if (folder === null) return;
+  await stopServices(home);
+  const outside = readServiceState(folder.home)?.postgres?.root ?? null;
+  if (outside !== null) await rm(outside, { recursive: true, force: true });
+  await rm(folder.home, { recursive: true, force: true });
 }
 
 export interface ServicesState {

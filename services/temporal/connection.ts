@@ -50,7 +50,7 @@ export function temporalSettings(
 }
 
 /** Runs `work` with a connection that is closed afterwards. Each call on it ends within `milliseconds`. */
-export async function withTemporal<T>(
+async function withTemporal<T>(
   options: TemporalConnectionOptions,
   work: (connection: Connection) => Promise<T>,
   milliseconds = 10_000,

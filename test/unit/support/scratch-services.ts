@@ -6,9 +6,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 
-import { readServiceState } from '../../../services/data-folder.ts';
 import { withClient } from '../../../services/postgres/connection.ts';
-import { inspectServices, stopServices } from '../../../services/services.ts';
+import { inspectServices, removeDataFolder } from '../../../services/services.ts';
 
 /** The environment without servers of the developer's own. */
 export const env = Object.fromEntries(
@@ -38,16 +37,10 @@ export async function scratchFolders(): Promise<ScratchFolders> {
       return home;
     },
     async close() {
-      await Promise.all([...homes].map(stopAndRemove));
+      await Promise.all([...homes].map(removeDataFolder));
       await rm(root, { recursive: true, force: true });
     },
   };
-}
-
-async function stopAndRemove(home: string): Promise<void> {
-  await stopServices(home);
-  const elsewhere = readServiceState(home)?.postgres?.root ?? null;
-  if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
 }
 
 /** What {@link addName} added to a database. */
@@ -91,7 +84,9 @@ export async function upInProcess(
   const loader = createRequire(import.meta.url)
     .resolve('tsx/esm')
     .replace(CHECKOUT, checkout);
-  const script = join(checkout, 'test', 'fixtures', 'ensure-services.ts');
+  const script = fileURLToPath(
+    new URL('../../fixtures/ensure-services.ts', import.meta.url),
+  ).replace(CHECKOUT, checkout);
   const command = [process.execPath, '--import', pathToFileURL(loader).href, script, home];
   const [program = '', ...args] = [...prefix, ...command];
   const { stdout } = await promisify(execFile)(program, args, { env: environment, cwd: '/' });
