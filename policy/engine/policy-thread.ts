@@ -37,7 +37,19 @@ async function serve({ name, request, abort }: ToThread & { kind: 'call' }): Pro
   }
 }
 
+let running: Promise<void> = Promise.resolve();
 port.on('message', (message: ToThread) => {
-  if (message.kind === 'call') void serve(message);
-  else markStored(memory, message.weights, message.optimizer);
+  switch (message.kind) {
+    case 'call':
+      running = serve(message);
+      break;
+    case 'stored':
+      markStored(memory, message.weights, message.optimizer);
+      break;
+    case 'end':
+      // The thread ends by itself once nobody can write to it; the running call still answers.
+      void running.then(() => {
+        port.close();
+      });
+  }
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { EngineCallOptions } from '../../contracts/policy.ts';
@@ -21,15 +22,15 @@ export interface ThreadHost {
   ) => Promise<ThreadResults[Name]>;
   /** A message that has no answer; nothing happens without a thread. */
   readonly post: (message: ToThread) => void;
-  /** Ends the thread; the running call rejects, and so do later ones. */
+  /** Stops the running call, which rejects like all later ones, and lets the thread end. */
   readonly close: () => Promise<void>;
 }
 
 export function createThreadHost(options: ThreadOptions): ThreadHost {
   let worker: Worker | null = null;
-  let closed = false;
+  const closing = new AbortController();
   const living = (): Worker => {
-    if (closed) throw new ToolsampleError('service', 'the policy engine is closed');
+    closing.signal.throwIfAborted();
     if (worker !== null) return worker;
     const started = startThread(options);
     started.once('exit', () => {
@@ -39,13 +40,22 @@ export function createThreadHost(options: ThreadOptions): ThreadHost {
     return started;
   };
   return {
-    call: async (name, request, call) => callThread(living(), name, request, call),
+    call: async (name, request, { onProgress, signal }) =>
+      callThread(living(), name, request, {
+        ...(onProgress === undefined ? {} : { onProgress }),
+        signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
+      }),
     post: (message) => {
       if (worker !== null) send(worker, message);
     },
     close: async () => {
-      closed = true;
-      await worker?.terminate();
+      closing.abort(new ToolsampleError('service', 'the policy engine is closed'));
+      if (worker === null) return;
+      // Never terminate(): the process aborts when ONNX Runtime is at work in the thread.
+      const exit = once(worker, 'exit');
+      worker.ref();
+      send(worker, { kind: 'end' });
+      await exit;
     },
   };
 }

@@ -67,7 +67,9 @@ export type ToThread =
       readonly abort: Int32Array;
     }
   /** The policy that the last training call left in memory is now stored under these hashes. */
-  | { readonly kind: 'stored'; readonly weights: string; readonly optimizer: string };
+  | { readonly kind: 'stored'; readonly weights: string; readonly optimizer: string }
+  /** Nothing will follow. */
+  | { readonly kind: 'end' };
 
 export type FromThread =
   | { readonly kind: 'progress'; readonly progress: EngineProgress }

@@ -99,7 +99,7 @@ async function gradient(policy: PolicyRef, trainable = FULL): Promise<GradientRe
   };
 }
 
-describe('policy engine', () => {
+describe('policy engine', { timeout: 120_000 }, () => {
   it('imports a folder under a stable reference, text side included', async () => {
     expect(await importPolicyFolder(join(root, 'policy'), store)).toEqual(base);
     expect(base).toMatchObject({ weights: null, optimizer: null });
@@ -220,8 +220,11 @@ describe('policy engine', () => {
     const expected = await engine.gradientStep(request);
     const many = { ...request, objective: { ...request.objective, numIterations: 1000 } };
     const killed = engine.gradientStep(many, {
-      // The first thread is this engine's; later ones were other engines'.
-      onProgress: () => void workers[0]!.terminate(),
+      // A message that the thread does not expect: an uncaught error ends it. The first thread is this engine's.
+      onProgress: () => {
+        // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+        workers[0]!.postMessage(null);
+      },
     });
     const error: unknown = await killed.catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(ToolsampleError);
@@ -247,13 +250,30 @@ describe('policy engine', () => {
     );
   });
 
+  it('can be closed in the middle of a computation', async () => {
+    const request = await gradient(base);
+    const many = { ...request, objective: { ...request.objective, numIterations: 1000 } };
+    const other = createPolicyEngine({ artifacts: store, threads: 1 });
+    let closed: Promise<void> | undefined;
+    const running = other.gradientStep(many, {
+      onProgress: () => {
+        closed ??= other.close();
+      },
+    });
+    await expect(running).rejects.toThrow('the policy engine is closed');
+    await closed;
+  });
+
   it('rejects what is running and what comes after when it is closed', async () => {
     const brief = createPolicyEngine({ artifacts: store, threads: 1 });
     const running = brief.generate(generation(base, FULL, 80));
     running.catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, 50));
+    const queued = brief.generate(generation(base));
+    queued.catch(() => undefined);
     await brief.close();
-    await expect(running).rejects.toMatchObject({ code: 'service' });
+    await expect(running).rejects.toThrow('the policy engine is closed');
+    await expect(queued).rejects.toMatchObject({ code: 'service' });
     await expect(brief.generate(generation(base))).rejects.toThrow('the policy engine is closed');
   });
 });
