@@ -48,6 +48,8 @@ export interface ToolsampleClient extends RunReader {
    * @throws ToolsampleError `not-found`
    */
   resumeRun(run: string): Promise<'running' | 'completed'>;
+  /** Runs under way that no worker has prepared yet, so that Postgres does not know them; with the configuration each was given. */
+  unpreparedRuns(): Promise<{ readonly run: string; readonly config: unknown }[]>;
   /** Waits until the run completes, fails or stops. @throws ToolsampleError when it failed before it was recorded */
   waitFor(run: string, options?: WaitOptions): Promise<RunStatus>;
   /** What the run is doing now; null when no worker answers within a second. */
@@ -99,6 +101,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
         workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
         staticSummary: `${config.sampler} on ${config.data}, policy ${config.policy}`,
         staticDetails: detailsOf(config),
+        memo: { config },
       });
       return 'running';
     } catch (error) {
@@ -132,6 +135,15 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     async resumeRun(run) {
       const { state } = await reader.status(run);
       return state === 'completed' ? 'completed' : goOn(run, await reader.config(run));
+    },
+    async unpreparedRuns() {
+      const query = `WorkflowType = '${TRAINING_RUN}' and ExecutionStatus = 'Running' and TaskQueue = '${temporal.taskQueue}'`;
+      const found = [];
+      for await (const { workflowId, memo } of workflow.list({ query })) {
+        if ((await findRun(database.db, workflowId)) === null)
+          found.push({ run: workflowId, config: memo?.['config'] });
+      }
+      return found;
     },
     waitFor: async (run, wait = {}) =>
       waitForEnd(workflow.getHandle(run), async () => statusOrNull(reader, run), wait),

@@ -6,7 +6,8 @@ import type { LiveView } from './live-view.ts';
 export interface FollowOptions {
   readonly client: Pick<ToolsampleClient, 'waitFor' | 'steps' | 'progress'>;
   readonly run: string;
-  readonly epochs: number;
+  /** How far the run is already; null for a new one. */
+  readonly before: RunStatus | null;
   readonly view: LiveView;
   readonly workflowUrl: string | null;
   /** Asked at each drawing: what the user should know. */
@@ -19,7 +20,7 @@ export interface FollowOptions {
 
 export interface FollowedRun {
   readonly status: RunStatus;
-  /** Steps that were seen. */
+  /** Steps that were made meanwhile. */
   readonly steps: readonly StepStatus[];
   /** Seconds until the run was prepared. */
   readonly startSeconds: number;
@@ -36,8 +37,9 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
   const begin = Date.now();
   const steps: StepStatus[] = [];
   const done = new AbortController();
-  let status: RunStatus | null = null;
-  let phase: string | null = null;
+  let status: RunStatus =
+    options.before === null ? unprepared(run) : { ...options.before, state: 'running' };
+  let phase = 'starting a worker';
   let preparedAt: number | null = null;
 
   const draw = async (now: RunStatus): Promise<void> => {
@@ -46,7 +48,6 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
     view.update({
       status: now,
       steps,
-      epochs: options.epochs,
       phase,
       elapsed: (Date.now() - begin) / 1000,
       workflowUrl: options.workflowUrl,
@@ -64,7 +65,7 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
         phase = progress?.phase ?? phase;
       }
       // What is drawn is not worth ending a run for: a database that is away comes back or ends the wait.
-      if (status !== null && !done.signal.aborted) await draw(status).catch(() => undefined);
+      if (!done.signal.aborted) await draw(status).catch(() => undefined);
       await sleep(intervalMs, undefined, { signal: done.signal }).catch(() => undefined);
     }
   };
@@ -82,10 +83,34 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
     done.abort();
     await drawing;
     await draw(ended);
-    return { status: ended, steps, startSeconds: ((preparedAt ?? Date.now()) - begin) / 1000 };
+    const news = steps.filter(({ step }) => step > (options.before?.step ?? 0));
+    return {
+      status: ended,
+      steps: news,
+      startSeconds: ((preparedAt ?? Date.now()) - begin) / 1000,
+    };
   } finally {
     done.abort();
     await drawing;
     view.close();
   }
+}
+
+/** What is known of a run that no worker has begun to prepare. */
+function unprepared(run: string): RunStatus {
+  return {
+    run,
+    state: 'running',
+    epoch: 0,
+    step: 0,
+    totalSteps: 0,
+    policySha256: null,
+    policyFolder: null,
+    generatedTokens: 0,
+    evaluations: [],
+    lastStep: null,
+    startedAt: new Date().toISOString(),
+    finishedAt: null,
+    reason: null,
+  };
 }

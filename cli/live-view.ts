@@ -1,4 +1,4 @@
-import type { EvaluationStatus } from '../contracts/run-status.ts';
+import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { evaluationLine, stepLine } from './render/log-line.ts';
 import { renderPanel, type PanelState } from './render/panel.ts';
 import type { Terminal } from './terminal.ts';
@@ -36,11 +36,14 @@ export function panelView(terminal: Terminal, write: (text: string) => void): Li
   };
 }
 
-/** One line for each step and each evaluation. */
-export function logView(terminal: Terminal): LiveView {
-  let toldStep = 0;
+/**
+ * One line for each step and each evaluation.
+ * @param before - How far a run was that goes on: what it did then is not told again.
+ */
+export function logView(terminal: Terminal, before: RunStatus | null): LiveView {
+  let toldStep = before?.step ?? 0;
   let toldPhase: string | null = null;
-  const toldEvaluations = new Set<string>();
+  const toldEvaluations = new Set(before?.evaluations.map(evaluationKey));
   return {
     update: ({ status, steps, phase }) => {
       // Before the first step nothing else tells that something happens.
@@ -63,7 +66,7 @@ export function logView(terminal: Terminal): LiveView {
       ].sort((a, b) => a.step - b.step);
       for (const { line } of news) terminal.print(line());
       for (const evaluation of evaluations) toldEvaluations.add(evaluationKey(evaluation));
-      toldStep = steps.at(-1)?.step ?? toldStep;
+      toldStep = Math.max(toldStep, steps.at(-1)?.step ?? 0);
     },
     say: (line) => terminal.print(line),
     close: () => undefined,

@@ -51,7 +51,11 @@ export async function printOutcome(options: OutcomeOptions): Promise<void> {
 function timings({ followed, serviceSeconds, totalSeconds }: OutcomeOptions): Timing[] {
   const { status, steps, startSeconds } = followed;
   const firstStep = steps[0]?.step ?? Number.POSITIVE_INFINITY;
-  const training = steps.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0);
+  // The first step of a resumed run may have begun long before.
+  const training = Math.min(
+    totalSeconds - startSeconds,
+    steps.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0),
+  );
   const evaluation = status.evaluations
     .filter(({ step }) => step >= firstStep - 1)
     .reduce((sum, { seconds }) => sum + seconds, 0);

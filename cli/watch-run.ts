@@ -1,4 +1,5 @@
 import type { ToolsampleClient } from '../client.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
 import type { ExitCode } from './failure.ts';
 import { followRun } from './follow-run.ts';
@@ -13,7 +14,8 @@ export interface WatchOptions {
   readonly context: CommandContext;
   readonly client: ToolsampleClient;
   readonly run: string;
-  readonly epochs: number;
+  /** How far the run was, when it goes on; null for a new one. */
+  readonly before: RunStatus | null;
   /** How long the services took to start. */
   readonly serviceSeconds: number;
 }
@@ -32,10 +34,12 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const begin = Date.now();
   const view = terminal.live
     ? panelView(terminal, (text) => process.stdout.write(text))
-    : logView(terminal);
+    : logView(terminal, options.before);
   const workflowUrl = workflowAddress(client, run);
   const goOn = suggestion(ownInvocation(), home, `resume ${run}`);
-  terminal.note(`run ${run}${workflowUrl === null ? '' : `  ${workflowUrl}`}`);
+  const from = options.before === null ? '' : `, going on after step ${options.before.step}`;
+  terminal.note(`run ${run}${from}`);
+  if (workflowUrl !== null) terminal.note(`Temporal UI  ${workflowUrl}`);
 
   let notice: string | null = null;
   const say = (message: string): void => {
@@ -62,7 +66,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     const followed = await followRun({
       client,
       run,
-      epochs: options.epochs,
+      before: options.before,
       view,
       workflowUrl,
       notice: () => notice,
@@ -75,12 +79,14 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     }
     return reportEnd(followed.status, stopping, goOn, terminal.note);
   } catch (error) {
+    if (stopping && error instanceof ToolsampleError && error.code === 'not-found') {
+      terminal.note('stopped before the run began; the same command starts it');
+      return 0;
+    }
     if (!givenUp.signal.aborted) throw error;
-    terminal.note(
-      stopping
-        ? `stopped; go on with: ${goOn}`
-        : `${String(givenUp.signal.reason)}. Go on with: ${goOn}`,
-    );
+    const reason = String(givenUp.signal.reason);
+    terminal.note(stopping ? 'stopped' : reason);
+    terminal.note(`go on with: ${goOn}`);
     return stopping ? 0 : 1;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openLog } from '../services/log-file.ts';
+import { openLog, readLog } from '../services/log-file.ts';
+import { printable } from './render/text.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
 
@@ -42,6 +43,7 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   const command = options.command ?? [PROGRAM, 'worker', '--home', options.home];
   const backoff = options.backoffMilliseconds ?? 500;
   let child: ChildProcess | null = null;
+  let logBegin = 0;
   const halt = new AbortController();
   const lost = supervise();
 
@@ -53,7 +55,7 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
       if (Date.now() - begin > STEADY_MILLISECONDS) deaths = 0;
       // Exit code 2 is the user's to mend: another try would end the same way.
       if (end === 'code 2' || deaths >= MAX_RESTARTS)
-        return `the worker ended with ${end}; see ${log}`;
+        return `the worker ended with ${end}${await lastError(log, logBegin)}; see ${log}`;
       deaths += 1;
       options.onRestart(
         `the worker ended with ${end} and is started again (${deaths} of ${MAX_RESTARTS}); see ${log}`,
@@ -65,7 +67,8 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   }
 
   async function runOnce(): Promise<string> {
-    const { file } = await openLog(log);
+    const { file, begin } = await openLog(log);
+    logBegin = begin;
     try {
       if (halt.signal.aborted) return 'stopped';
       child = spawn(process.execPath, command, {
@@ -102,4 +105,11 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
       await lost;
     },
   };
+}
+
+/** The line in which a worker that ended said why; empty when it did not. */
+async function lastError(log: string, begin: number): Promise<string> {
+  const text = await readLog(log, begin).catch(() => '');
+  const line = text.split('\n').findLast((each) => each.startsWith('error: '));
+  return line === undefined ? '' : ` (${printable(line.slice('error: '.length))})`;
 }

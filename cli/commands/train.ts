@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
+import type { RunStatus } from '../../contracts/run-status.ts';
 import type { ExitCode } from '../failure.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';
@@ -23,40 +24,35 @@ export interface TrainOptions {
 export async function train(context: CommandContext, options: TrainOptions): Promise<ExitCode> {
   const config = await trainingConfig(options.file, options.flags);
   return withClient(context, async (client, serviceSeconds) => {
-    const { terminal } = context;
-    const unfinished =
+    const before =
       options.forceNew || options.name !== undefined ? null : await unfinishedRun(client, config);
-    if (unfinished !== null) {
-      terminal.note(`going on with run ${unfinished} (--new starts another one)`);
-      await client.resumeRun(unfinished);
-      return watchRun({
-        context,
-        client,
-        run: unfinished,
-        epochs: config.numTrainEpochs,
-        serviceSeconds,
-      });
+    if (before !== null) {
+      context.terminal.note('an unfinished run has this configuration; --new would start another');
+      await client.resumeRun(before.run);
+      return watchRun({ context, client, run: before.run, before, serviceSeconds });
     }
-    const { run } = await client.startRun({ run: options.name, config: { ...config } });
-    return watchRun({ context, client, run, epochs: config.numTrainEpochs, serviceSeconds });
+    const run = options.forceNew ? undefined : await waitingRun(client, config);
+    const started = await client.startRun({ run: options.name ?? run, config: { ...config } });
+    return watchRun({ context, client, run: started.run, before: null, serviceSeconds });
   });
 }
 
 /** `toolsample resume RUN`: goes on with a run after its last finished piece of work; follows it. */
 export async function resume(context: CommandContext, reference: string): Promise<ExitCode> {
   return withClient(context, async (client, serviceSeconds) => {
+    const runs = await client.runs();
     const run = findRunId(
       reference,
-      (await client.runs()).map((each) => each.run),
+      runs.map((each) => each.run),
     );
-    const { numTrainEpochs } = await client.config(run);
+    const before = await client.status(run);
     if ((await client.resumeRun(run)) === 'completed') {
       context.terminal.note(
         `run ${run} has completed; ${suggestion(ownInvocation(), context.home, `status ${run}`)} shows the result`,
       );
       return 0;
     }
-    return watchRun({ context, client, run, epochs: numTrainEpochs, serviceSeconds });
+    return watchRun({ context, client, run, before, serviceSeconds });
   });
 }
 
@@ -75,9 +71,22 @@ async function withClient(
 }
 
 /** The newest run that has not completed and has this very configuration. */
-async function unfinishedRun(client: ToolsampleClient, config: RunConfig): Promise<string | null> {
-  for (const { run, state } of await client.runs()) {
-    if (state !== 'completed' && isDeepStrictEqual(await client.config(run), config)) return run;
+async function unfinishedRun(
+  client: ToolsampleClient,
+  config: RunConfig,
+): Promise<RunStatus | null> {
+  for (const status of await client.runs()) {
+    if (status.state === 'completed') continue;
+    if (isDeepStrictEqual(await client.config(status.run), config)) return status;
   }
   return null;
+}
+
+/** A run of this configuration that was started and lost its machine before a worker took it up. */
+async function waitingRun(
+  client: ToolsampleClient,
+  config: RunConfig,
+): Promise<string | undefined> {
+  const waiting = await client.unpreparedRuns();
+  return waiting.find((each) => isDeepStrictEqual(each.config, config))?.run;
 }

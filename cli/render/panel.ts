@@ -7,7 +7,6 @@ export interface PanelState {
   readonly status: RunStatus;
   /** Steps seen so far, oldest first; the pace is taken from the last of them. */
   readonly steps: readonly StepStatus[];
-  readonly epochs: number;
   /** What goes on outside of steps (`warm start: slice 2 of 5`); null when unknown. */
   readonly phase: string | null;
   /** Seconds since this command began. */
@@ -38,7 +37,9 @@ export function renderPanel(state: PanelState, width: number, paint: Paint): str
         ]),
     ...evaluationLine(status.evaluations, paint),
     ...(state.workflowUrl === null ? [] : [paint.dim(`Temporal  ${state.workflowUrl}`)]),
-    state.notice === null ? paint.dim('Ctrl-C stops cleanly') : paint.yellow(state.notice),
+    ...(status.state === 'running' || status.state === 'paused'
+      ? [state.notice === null ? paint.dim('Ctrl-C stops cleanly') : paint.yellow(state.notice)]
+      : []),
   ];
   return lines.map((line) => fit(line, width));
 }
@@ -48,8 +49,9 @@ export function timeLeft(steps: readonly StepStatus[], totalSteps: number): numb
   const recent = steps.slice(-PACE_STEPS);
   const last = recent.at(-1);
   if (last === undefined) return null;
-  const seconds = recent.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0) / recent.length;
-  return Math.max(0, totalSteps - last.step) * seconds;
+  // The median: a step in which the run lay still, stopped or crashed, says nothing about the pace.
+  const pace = recent.map(({ wallSeconds }) => wallSeconds).sort((a, b) => a - b);
+  return Math.max(0, totalSteps - last.step) * (pace[Math.floor((pace.length - 1) / 2)] ?? 0);
 }
 
 /** Generated tokens per second of rollout over the last steps; null before the first. */
@@ -67,14 +69,19 @@ function stateText(state: RunStatus['state'], paint: Paint): string {
 
 function progressLine(state: PanelState, width: number, paint: Paint): string {
   const { status } = state;
-  const left = timeLeft(state.steps, status.totalSteps);
+  const over = status.state !== 'running' && status.state !== 'paused';
+  const left = over ? null : timeLeft(state.steps, status.totalSteps);
   const share = status.totalSteps === 0 ? 0 : status.step / status.totalSteps;
   const words = [
-    `epoch ${status.epoch}/${state.epochs}`,
-    `step ${status.step}/${status.totalSteps}`,
-    paint.cyan(bar(share, width < 80 ? 10 : 24)),
+    ...(status.totalSteps === 0
+      ? []
+      : [
+          `epoch ${status.epoch}`,
+          `step ${status.step}/${status.totalSteps}`,
+          paint.cyan(bar(share, width < 80 ? 10 : 24)),
+        ]),
     left === null ? '' : `${duration(left)} left`,
-    state.phase === null ? '' : paint.dim(state.phase),
+    state.phase === null || over ? '' : paint.dim(state.phase),
   ];
   return words.filter((word) => word !== '').join('  ');
 }

@@ -70,7 +70,6 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
       ...part,
     },
     steps,
-    epochs: 3,
     phase: null,
     elapsed: 65,
     workflowUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/dscl-1',
@@ -85,7 +84,7 @@ describe('panel', () => {
     for (const part of [
       'dscl-1',
       'running',
-      'epoch 1/3',
+      'epoch 1',
       'step 2/48',
       '3:04 left', // 46 steps of 4 s
       'reward 2.50 ± 1.25',
