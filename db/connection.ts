@@ -13,6 +13,9 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+/** A server that does not answer for so long is away; the caller tries again. */
+const CONNECTION_TIMEOUT_MS = 30_000;
+
 /**
  * Opens a pool of connections; nothing is sent before the first query.
  *
@@ -27,7 +30,11 @@ export function connect(url: string, options: { readonly connections?: number } 
       hint: 'write postgres://user:password@host:port/database',
     });
   }
-  const pool = new Pool({ connectionString: url, max: options.connections ?? 10 });
+  const pool = new Pool({
+    connectionString: url,
+    max: options.connections ?? 10,
+    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+  });
   // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));

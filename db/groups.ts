@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray } from 'drizzle-orm';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import type { RoundKey, ShardKey, StepKey } from '../contracts/activities.ts';
 import type { Sample } from '../contracts/sample.ts';
 import type { Database } from './connection.ts';
@@ -61,22 +61,13 @@ export async function assignToShards(
   ranks: readonly number[],
   shardSize: number,
 ): Promise<number> {
-  const shards = Math.ceil(ranks.length / shardSize);
-  for (let shard = 0; shard < shards; shard++) {
-    const members = ranks.slice(shard * shardSize, (shard + 1) * shardSize);
-    await db
-      .update(groups)
-      .set({ round: key.round, shard, state: 'drawn' })
-      .where(
-        and(
-          eq(groups.run, key.run),
-          eq(groups.step, key.step),
-          inArray(groups.rank, members),
-          eq(groups.state, 'reserved'),
-        ),
-      );
-  }
-  return shards;
+  const shards = ranks.map((_, place) => Math.floor(place / shardSize));
+  await db.execute(sql`
+    update groups set round = ${key.round}, shard = t.shard, state = 'drawn'
+    from unnest(${sql.param(ranks)}::integer[], ${sql.param(shards)}::integer[]) t (rank, shard)
+    where groups.run = ${key.run} and groups.step = ${key.step} and groups.rank = t.rank
+      and groups.state = 'reserved'`);
+  return Math.ceil(ranks.length / shardSize);
 }
 
 /** Decides groups of a step: kept for the update, or dropped and why. */

@@ -16,9 +16,9 @@ import { commentsOnTable } from '../comments.ts';
 import { samples } from './corpora.ts';
 import { rounds, steps } from './steps.ts';
 
-export const GROUP_STATES = ['reserved', 'drawn', 'kept', 'dropped'] as const;
+const GROUP_STATES = ['reserved', 'drawn', 'kept', 'dropped'] as const;
 export type GroupState = (typeof GROUP_STATES)[number];
-export const DROP_REASONS = ['zero-variance'] as const;
+const DROP_REASONS = ['zero-variance'] as const;
 export type DropReason = (typeof DROP_REASONS)[number];
 
 export const groups = pgTable(
@@ -119,7 +119,7 @@ export const rolloutShardsComments = commentsOnTable(
   },
 );
 
-export const FINISH_REASONS = ['stop', 'length'] as const;
+const FINISH_REASONS = ['stop', 'length'] as const;
 
 export const rollouts = pgTable(
   'rollouts',

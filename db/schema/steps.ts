@@ -11,8 +11,8 @@ import { count, oneOf, text } from '../columns.ts';
 import { commentsOnTable } from '../comments.ts';
 import { runs } from './runs.ts';
 
-export const EPOCH_STATES = ['running', 'completed'] as const;
-export const STEP_STATES = ['selected', 'learned', 'committed', 'skipped'] as const;
+const EPOCH_STATES = ['running', 'completed'] as const;
+const STEP_STATES = ['selected', 'learned', 'committed', 'skipped'] as const;
 /** `selected` → `learned` (statistics and curriculum committed) → `committed` or `skipped` (policy committed). */
 export type StepState = (typeof STEP_STATES)[number];
 

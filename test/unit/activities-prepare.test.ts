@@ -231,7 +231,8 @@ describe('a run on a file', () => {
   });
 });
 
-test('a random policy is made and stored', async () => {
+// Learns a tokenizer first.
+test('a random policy is made and stored', { timeout: 240_000 }, async () => {
   const config = { ...builtin, policy: 'random', maxPromptLength: 80 };
   expect(await prepare('random', config)).toMatchObject({ policy: 'random', committedStep: 0 });
   expect((await readRun(connection.db, 'random')).contextLength).toBe(256);

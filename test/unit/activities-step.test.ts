@@ -1,3 +1,4 @@
+import { drizzle } from 'drizzle-orm/node-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RoundKey, StepKey } from '../../contracts/activities.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
@@ -24,6 +25,8 @@ import { mean } from '../../dscl/moments.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRollouts, scratchRun, scratchSamples } from './support/scratch-run.ts';
 
+/** Seconds on an idle machine; the tests run beside others. */
+const LONG = 240_000;
 const G = 8;
 const SAMPLES = scratchSamples(48);
 const SMALL = {
@@ -131,25 +134,70 @@ async function allRows({ pool }: Connection): Promise<{ [table: string]: unknown
   return result;
 }
 
-test('activities that run twice, or two at a time, leave the same rows', async () => {
-  const outcomes = [];
-  for (const call of [once, disturbed, racing]) {
-    const database = await freshDatabase();
-    await scratchRun(database.db, 'run', SAMPLES.slice(0, 30), {
-      ...SMALL,
-      trainBatchSize: 5,
-      sampling: { activationPatience: 1 },
-    });
-    await steps(database, 'run', 4, call);
-    outcomes.push(await allRows(database));
-    await database.close();
-  }
-  const [undisturbed, ...others] = outcomes;
-  expect(undisturbed?.['rollouts']?.length).toBeGreaterThan(4 * 7 * G);
-  expect(undisturbed?.['rounds']?.length).toBeGreaterThan(4);
-  expect(undisturbed?.['sample_statistics']?.length).toBeGreaterThan(15);
-  for (const other of others) expect(other).toEqual(undisturbed);
-});
+test(
+  'activities that run twice, or two at a time, leave the same rows',
+  { timeout: LONG },
+  async () => {
+    const outcomes = [];
+    for (const call of [once, disturbed, racing]) {
+      const database = await freshDatabase();
+      await scratchRun(database.db, 'run', SAMPLES.slice(0, 30), {
+        ...SMALL,
+        trainBatchSize: 5,
+        sampling: { activationPatience: 1 },
+      });
+      await steps(database, 'run', 4, call);
+      outcomes.push(await allRows(database));
+      await database.close();
+    }
+    const [undisturbed, ...others] = outcomes;
+    expect(undisturbed?.['rollouts']?.length).toBeGreaterThan(4 * 7 * G);
+    expect(undisturbed?.['rounds']?.length).toBeGreaterThan(4);
+    expect(undisturbed?.['sample_statistics']?.length).toBeGreaterThan(15);
+    for (const other of others) expect(other).toEqual(undisturbed);
+  },
+);
+
+test(
+  'an activity that dies at any of its statements, and runs again, leaves the same rows',
+  { timeout: LONG },
+  async () => {
+    const outcomes = [];
+    let deaths = 0;
+    for (const dying of [false, true]) {
+      const database = await freshDatabase();
+      await scratchRun(database.db, 'run', SAMPLES, {
+        ...SMALL,
+        sampling: { ablate: ['activation'] },
+      });
+      /** The same database, on which the statement that makes the countdown end is never sent. */
+      let countdown = Infinity;
+      const logQuery = (query: string): void => {
+        // A transaction that never began is as good as the statement before it.
+        if (!/^begin|^rollback/.test(query) && --countdown === 0) throw new Error('killed');
+      };
+      const mortal = { ...database, db: drizzle(database.pool, { logger: { logQuery } }) };
+      await step(mortal, { run: 'run', epoch: 1, step: 1 }, async (activity) => {
+        for (let statement = 1; dying; statement++) {
+          countdown = statement;
+          try {
+            const result = await activity();
+            countdown = Infinity;
+            return result;
+          } catch (error) {
+            if (!/killed/.test(String(error))) throw error;
+            deaths++;
+          }
+        }
+        return activity();
+      });
+      outcomes.push(await allRows(database));
+      await database.close();
+    }
+    expect(deaths).toBeGreaterThan(60);
+    expect(outcomes[1]).toEqual(outcomes[0]);
+  },
+);
 
 describe('a step', () => {
   const run = 'steps';

@@ -1,6 +1,6 @@
 import { defineConfig } from 'drizzle-kit';
 
-/** For `npx drizzle-kit generate --config db/drizzle.config.ts`: writes the next migration from the schema. */
+/** For `npx drizzle-kit generate`: writes the next migration from the schema. */
 export default defineConfig({
   dialect: 'postgresql',
   schema: './db/schema/*.ts',
