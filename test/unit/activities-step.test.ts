@@ -178,7 +178,8 @@ test(
       };
       const mortal = { ...database, db: drizzle(database.pool, { logger: { logQuery } }) };
       await step(mortal, { run: 'run', epoch: 1, step: 1 }, async (activity) => {
-        for (let statement = 1; dying; statement++) {
+        if (!dying) return activity();
+        for (let statement = 1; ; statement++) {
           countdown = statement;
           try {
             const result = await activity();
@@ -189,7 +190,6 @@ test(
             deaths++;
           }
         }
-        return activity();
       });
       outcomes.push(await allRows(database));
       await database.close();
