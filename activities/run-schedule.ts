@@ -21,7 +21,7 @@ export function runSchedule(
 ): RunSchedule {
   const stepsPerEpoch = Math.ceil(corpusSamples / config.trainBatchSize);
   const totalSteps =
-    config.maxSteps > 0 ? config.maxSteps : Math.ceil(config.numTrainEpochs * stepsPerEpoch);
+    config.maxSteps >= 0 ? config.maxSteps : Math.ceil(config.numTrainEpochs * stepsPerEpoch);
   return {
     epochs: Math.ceil(totalSteps / stepsPerEpoch),
     stepsPerEpoch,

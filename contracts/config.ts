@@ -91,7 +91,7 @@ export interface RunConfig {
 
   // — schedule
   readonly numTrainEpochs: number;
-  /** Stops after so many steps; −1: no limit (TRL). */
+  /** Stops after so many steps; −1: no limit (TRL); 0: the warm start alone. */
   readonly maxSteps: number;
   /** Prompts (groups) of one step (verl: train_batch_size). */
   readonly trainBatchSize: number;

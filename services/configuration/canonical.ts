@@ -4,7 +4,7 @@ import { CONFIG_KEYS } from './keys.ts';
 import { adviceFor, ALIASES, foldName } from './names.ts';
 
 /** One setting as a user wrote it. */
-export interface Setting {
+interface Setting {
   /** The name as written, nesting joined by dots; for messages. */
   readonly written: string;
   readonly value: unknown;

@@ -3,7 +3,7 @@ import { warmStartPhaseSchema } from './nested-schemas.ts';
 import { runConfigSchema, type Group } from './schema.ts';
 
 /** What kind of value a key takes; decides how a flag's text is read. */
-export type KeyKind = 'integer' | 'number' | 'boolean' | 'text' | 'choice' | 'list' | 'mixed';
+type KeyKind = 'integer' | 'number' | 'boolean' | 'text' | 'choice' | 'list' | 'mixed';
 
 /** One key that a user can set, as help, documentation and error messages describe it. */
 export interface ConfigKey {

@@ -191,7 +191,8 @@ function checkTogether(config: RunConfig, settings: Settings): void {
     );
   if (config.levelMix.every((share) => share === 0))
     refuse('levelMix', 'all shares are 0', 'give at least one level a share');
-  if (config.maxSteps === 0) refuse('maxSteps', 'there would be no step', 'use -1 for no limit');
+  if (config.maxSteps === 0 && config.warmStart.length === 0)
+    refuse('maxSteps', 'there would be no step', 'use -1 for no limit, or give a warm start');
   if (config.data === 'builtin' && config.corpusSize < config.trainBatchSize)
     refuse(
       'corpusSize',

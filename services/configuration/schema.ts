@@ -105,7 +105,7 @@ export const runConfigSchema = z.strictObject({
     .min(-1)
     .max(100_000_000)
     .default(-1)
-    .meta(about('Schedule', 'stop after so many steps; -1: no limit')),
+    .meta(about('Schedule', 'stop after so many steps; -1: no limit; 0: the warm start alone')),
   trainBatchSize: positiveInt(65_536)
     .default(16)
     .meta(about('Schedule', 'prompts (groups) of one step')),
