@@ -8,7 +8,7 @@ export interface Invocation {
 }
 
 /** The beginning of a command line: `npx toolsample`, `toolsample` or `node bin/toolsample.js`. */
-export function programName({ argv, env, workingDirectory }: Invocation): string {
+function programName({ argv, env, workingDirectory }: Invocation): string {
   if (env['npm_lifecycle_event'] !== undefined) return 'npx toolsample';
   const script = argv[1] ?? '';
   return script.endsWith('.js')

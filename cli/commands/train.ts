@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { connectToolsample, type ToolsampleClient } from '../../client.ts';
+import type { ToolsampleClient } from '../../client.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
 import type { ExitCode } from '../failure.ts';
@@ -7,7 +7,6 @@ import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunId } from '../run-reference.ts';
 import { trainingConfig } from '../training-config.ts';
-import { serviceLines } from './up.ts';
 import { watchRun } from '../watch-run.ts';
 
 export interface TrainOptions {
@@ -61,6 +60,11 @@ async function withClient(
   work: (client: ToolsampleClient, serviceSeconds: number) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const begin = Date.now();
+  // Loaded only now: a mistake on the command line is told without waiting for Temporal's and Postgres' libraries.
+  const [{ connectToolsample }, { serviceLines }] = await Promise.all([
+    import('../../client.ts'),
+    import('./up.ts'),
+  ]);
   const client = await connectToolsample({ home, log: (message) => terminal.note(message) });
   try {
     for (const line of serviceLines(client.services, terminal)) terminal.note(line);

@@ -13,7 +13,7 @@ export interface Example {
   readonly after: Answer;
 }
 
-export interface Answer {
+interface Answer {
   readonly completion: string;
   readonly exactMatch: boolean;
   readonly reward: number;

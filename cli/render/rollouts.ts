@@ -6,7 +6,7 @@ import { block } from './outcome.ts';
 import { table, type Paint } from './text.ts';
 
 export type GroupReport = Awaited<ReturnType<RunReader['rollouts']>>[number];
-export type CompletionReport = GroupReport['completions'][number];
+type CompletionReport = GroupReport['completions'][number];
 
 /** What each sub-task adds to a completion's reward. The points of all, less 3 where a call was asked for, are the reward. */
 export interface RewardPart {
