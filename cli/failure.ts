@@ -1,7 +1,5 @@
-import { join } from 'node:path';
 import { CommanderError } from 'commander';
 import { ToolsampleError } from '../contracts/errors.ts';
-import { homePath } from '../services/data-folder.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Exit codes: 0 done, 1 the machine or a server failed, 2 the user has to change something. */
@@ -11,7 +9,7 @@ export type ExitCode = 0 | 1 | 2;
  * Tells an error in one line and gives the exit code. Only what nobody foresaw shows where it happened, because that is
  * what a bug report needs.
  */
-export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
+export async function reportFailure(error: unknown, terminal: Terminal): Promise<ExitCode> {
   const fail = terminal.paint.red('error:');
   if (error instanceof ToolsampleError) {
     terminal.note(`${fail} ${oneLine(error.message)}`);
@@ -31,8 +29,10 @@ export function reportFailure(error: unknown, terminal: Terminal): ExitCode {
   if (error instanceof Error && error.stack !== undefined) {
     terminal.note(terminal.paint.dim(error.stack.split('\n').slice(1).join('\n')));
   }
+  // Loaded only here: `--help` must not wait for it.
+  const { homePath } = await import('../services/data-folder.ts');
   terminal.note(
-    `The logs lie in ${join(homePath(), 'logs')}; \`toolsample doctor\` checks the machine.`,
+    `Logs: ${homePath()}/logs (or those of --home). \`toolsample doctor\` checks the machine.`,
   );
   return 1;
 }

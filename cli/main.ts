@@ -19,6 +19,6 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
     await program.parseAsync([...args], { from: 'user' });
     return code;
   } catch (error) {
-    return reportFailure(error, terminal);
+    return await reportFailure(error, terminal);
   }
 }
