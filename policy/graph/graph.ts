@@ -103,19 +103,7 @@ export function initializer(
   data: ArrayBufferView,
 ): Tensor {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  graph.initializers.push({ name, type, dims, data: { kind: 'inline', bytes } });
-  return { graph, name, type, shape: dims };
-}
-
-/** Data in a file next to the model (`file` relative to the model's folder; offset and length in bytes): memory-mapped on loading. */
-export function externalInitializer(
-  graph: Graph,
-  name: string,
-  type: ElementType,
-  dims: readonly number[],
-  place: { readonly file: string; readonly offset: number; readonly length: number },
-): Tensor {
-  graph.initializers.push({ name, type, dims, data: { kind: 'external', ...place } });
+  graph.initializers.push({ name, type, dims, bytes });
   return { graph, name, type, shape: dims };
 }
 
@@ -129,11 +117,6 @@ export function integers(graph: Graph, values: readonly number[]): Tensor {
   return constant(graph, `ints:${values.join(',')}`, 'int64', [values.length], () =>
     BigInt64Array.from(values, BigInt),
   );
-}
-
-/** An integer scalar (shape []). */
-export function integer(graph: Graph, value: number): Tensor {
-  return constant(graph, `int:${value}`, 'int64', [], () => BigInt64Array.of(BigInt(value)));
 }
 
 function constant(

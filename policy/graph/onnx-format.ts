@@ -11,8 +11,7 @@ message OperatorSet { optional string domain = 1; optional int64 version = 2; }
 message Graph { repeated Node node = 1; optional string name = 2; repeated Tensor initializer = 5; repeated Value input = 11; repeated Value output = 12; }
 message Node { repeated string input = 1; repeated string output = 2; optional string name = 3; optional string op_type = 4; repeated Attribute attribute = 5; optional string domain = 7; }
 message Attribute { optional string name = 1; optional float f = 2; optional int64 i = 3; optional bytes s = 4; repeated int64 ints = 8; optional int32 type = 20; }
-message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8; optional bytes raw_data = 9; repeated Entry external_data = 13; optional int32 data_location = 14; }
-message Entry { optional string key = 1; optional string value = 2; }
+message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8; optional bytes raw_data = 9; }
 message Value { optional string name = 1; optional Type type = 2; }
 message Type { optional TensorType tensor_type = 1; }
 message TensorType { optional int32 elem_type = 1; optional Shape shape = 2; }
@@ -21,7 +20,7 @@ message Dim { optional int64 dim_value = 1; optional string dim_param = 2; }
 `;
 
 /** ONNX element types by number. */
-export const ELEMENT_TYPES = {
+const ELEMENT_TYPES = {
   float32: 1,
   int32: 6,
   int64: 7,
@@ -46,27 +45,17 @@ export interface NodeRecord {
   readonly attributes: { readonly [name: string]: AttributeValue };
 }
 
-export interface ValueRecord {
+interface ValueRecord {
   readonly name: string;
   readonly type: ElementType;
   readonly shape: readonly Dimension[];
 }
 
-/** Where an initializer's bytes lie: inside the model, or in a file next to it (relative to the model's folder). */
-export type InitializerData =
-  | { readonly kind: 'inline'; readonly bytes: Uint8Array }
-  | {
-      readonly kind: 'external';
-      readonly file: string;
-      readonly offset: number;
-      readonly length: number;
-    };
-
 export interface InitializerRecord {
   readonly name: string;
   readonly type: ElementType;
   readonly dims: readonly number[];
-  readonly data: InitializerData;
+  readonly bytes: Uint8Array;
 }
 
 export interface ModelRecord {
@@ -78,7 +67,6 @@ export interface ModelRecord {
 
 const IR_VERSION = 10;
 const OPSET = 21;
-const EXTERNAL = 1;
 const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 const modelType = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('Model');
@@ -102,25 +90,15 @@ function value(record: ValueRecord): object {
 }
 
 function initializer(record: InitializerRecord): object {
-  const head = {
+  return {
     name: record.name,
     dims: [...record.dims],
     data_type: ELEMENT_TYPES[record.type],
-  };
-  if (record.data.kind === 'inline') return { ...head, raw_data: record.data.bytes };
-  const { file, offset, length } = record.data;
-  return {
-    ...head,
-    data_location: EXTERNAL,
-    external_data: [
-      { key: 'location', value: file },
-      { key: 'offset', value: String(offset) },
-      { key: 'length', value: String(length) },
-    ],
+    raw_data: record.bytes,
   };
 }
 
-/** The bytes of an ONNX model: opset 21 and `com.microsoft` 1. At most 2 GB, so large weights go in external files or feeds. */
+/** The bytes of an ONNX model: opset 21 and `com.microsoft` 1. At most 2 GB, so large weights are feeds. */
 export function encodeModel(model: ModelRecord): Uint8Array {
   const message = {
     ir_version: IR_VERSION,

@@ -1,4 +1,4 @@
-import { emit, emitOne, integer, integers, scalar, withGradient, type Tensor } from './graph.ts';
+import { emit, emitOne, integers, scalar, withGradient, type Tensor } from './graph.ts';
 import type { Dimension } from './onnx-format.ts';
 
 /*
@@ -190,7 +190,7 @@ export function scatterAdd(base: Tensor, indices: Tensor, updates: Tensor): Tens
 }
 
 /** `base` [V, H] with the rows `indices` [N] replaced by `updates` [N, H]; each index at most once. */
-export function scatterRows(base: Tensor, indices: Tensor, updates: Tensor): Tensor {
+function scatterRows(base: Tensor, indices: Tensor, updates: Tensor): Tensor {
   const column = reshape(indices, [-1, 1], [dimension(updates, 0), 1]);
   const spec = { type: base.type, shape: base.shape };
   return emitOne(base.graph, 'ScatterND', [base, column, updates], spec);
@@ -270,18 +270,4 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
 export function rotary(x: Tensor, positions: Tensor, cos: Tensor, sin: Tensor): Tensor {
   const spec = { type: x.type, shape: x.shape };
   return emitOne(x.graph, 'RotaryEmbedding', [x, positions, cos, sin], spec, { interleaved: 0n });
-}
-
-/** One slice [start, end) along `axis`. */
-export function slice(x: Tensor, axis: number, start: number, end: number): Tensor {
-  const { graph } = x;
-  const ends = [start, end, axis].map((v) => integers(graph, [v]));
-  const shape = x.shape.with(axis, end - start);
-  return emitOne(graph, 'Slice', [x, ...ends], { type: x.type, shape });
-}
-
-/** The element or sub-tensor at `index` of axis 0. */
-export function at(x: Tensor, index: number): Tensor {
-  const spec = { type: x.type, shape: x.shape.slice(1) };
-  return emitOne(x.graph, 'Gather', [x, integer(x.graph, index)], spec, { axis: 0n });
 }

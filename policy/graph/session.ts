@@ -9,24 +9,19 @@ export interface Session {
 }
 
 /**
- * Loads a graph from bytes, or from a file when initializers lie in files next to it.
- * Without memory patterns (they nearly double the peak for training graphs) and sequential (parallel execution is slower).
+ * Loads a graph. Without memory patterns (they nearly double the peak of training graphs), sequential (parallel execution is
+ * slower), and with threads that sleep while they wait: spinning makes a busy machine two to five times slower.
  */
-export async function openSession(model: Uint8Array | string, threads: number): Promise<Session> {
-  const options: InferenceSession.SessionOptions = {
+export async function openSession(model: Uint8Array, threads: number): Promise<Session> {
+  const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: 'sequential',
     enableMemPattern: false,
     logSeverityLevel: 3,
-    // Threads that spin while they wait make a busy machine two to five times slower.
     extra: { session: { intra_op: { allow_spinning: '0' } } },
-  };
-  const session =
-    typeof model === 'string'
-      ? await InferenceSession.create(model, options)
-      : await InferenceSession.create(model, options);
+  });
   return {
     run: (feeds, fetches) => session.run(feeds, fetches),
     release: () => session.release(),

@@ -15,7 +15,7 @@ import {
  * Folds the query heads that share a key head into rows: [B, heads, T, hd] → [B, kvHeads, G·T, hd], group-major.
  * Grouped-query attention then needs no copies of keys and values.
  */
-export function foldGroups(q: Tensor, kvHeads: number): Tensor {
+function foldGroups(q: Tensor, kvHeads: number): Tensor {
   const shape = [dimension(q, 0), kvHeads, foldedRows(q, kvHeads), dimension(q, 3)];
   return reshape(q, [0, kvHeads, -1, Number(dimension(q, 3))], shape);
 }

@@ -17,7 +17,7 @@ export interface LlamaTraits {
 }
 
 /** What a tensor is for; decides its start value, its weight decay and whether LoRA adapts it. */
-export type TensorRole = 'embedding' | 'projection' | 'residual-projection' | 'norm' | 'head';
+type TensorRole = 'embedding' | 'projection' | 'residual-projection' | 'norm' | 'head';
 
 export interface TensorSpec {
   /** Hugging Face's name. */

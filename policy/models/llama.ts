@@ -74,7 +74,7 @@ function mergeHeads(x: Tensor): Tensor {
 }
 
 /** One decoder layer. With `rows`, only these rows of the flattened [B·T] leave it, as [R, hidden]. */
-export function llamaLayer(parts: LlamaParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
+function llamaLayer(parts: LlamaParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
   const { traits, weight, project, positions, cos, sin } = parts;
   const names = layerNames(layer);
   const normed = rmsNorm(x, weight(names.inputNorm), traits.rmsEps);

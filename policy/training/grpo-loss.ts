@@ -24,7 +24,7 @@ const ratio = (a: Tensor, b: Tensor): Tensor =>
   exp(clip(sub(a, b), -LOG_RATIO_LIMIT, LOG_RATIO_LIMIT));
 
 /** The feeds of the GRPO graph besides {@link buildPolicyGraph}'s: one value per predicted token, [R]. */
-export const GRPO_TOKEN_FEEDS = [
+const GRPO_TOKEN_FEEDS = [
   /** Advantage of the token's completion. */
   'advantage',
   /** Weight in the sum over tokens; expresses how a loss type averages. */
@@ -38,7 +38,7 @@ export const GRPO_TOKEN_FEEDS = [
 ] as const;
 
 /** Its further feeds of one number each. */
-export const GRPO_NUMBER_FEEDS = [
+const GRPO_NUMBER_FEEDS = [
   /** 1: the current log-probabilities are the old ones (first update on a batch), `old_logprobs` is not looked at. */
   'on_policy',
   /** 1 − ε and 1 + ε_high. */

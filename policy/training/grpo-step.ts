@@ -136,7 +136,7 @@ async function referenceLogprobs(
     buildLogprobGraph({ traits, lora: null }),
   );
   return async (micro, temperature) => {
-    const inputs = { ...feeds, ...microBatchFeeds(state.lengthFeeds, micro, temperature) };
+    const inputs = { ...feeds, ...microBatchFeeds(state.rotations, micro, temperature) };
     return floatData(await session.run(inputs, ['logprobs']), 'logprobs');
   };
 }

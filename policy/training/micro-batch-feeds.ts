@@ -7,33 +7,27 @@ import type { MicroBatch } from './micro-batches.ts';
 /** Added to a score that must not count; exp of it is 0. */
 const MASKED = -1e9;
 
-/** The feeds of a micro-batch that depend on its length alone, kept for later ones. */
-export interface LengthFeeds {
+/** Rotation tables for the longest micro-batch so far, kept for later ones. */
+export interface RotationTables {
   readonly traits: LlamaTraits;
-  /** By length. */
-  readonly causalMasks: Map<number, Value>;
   rope: { readonly length: number; readonly cos: Value; readonly sin: Value };
 }
 
-export function createLengthFeeds(traits: LlamaTraits): LengthFeeds {
-  return { traits, causalMasks: new Map(), rope: ropeFeeds(traits, 1) };
+export function createRotationTables(traits: LlamaTraits): RotationTables {
+  return { traits, rope: ropeFeeds(traits, 1) };
 }
 
-function ropeFeeds(traits: LlamaTraits, length: number): LengthFeeds['rope'] {
+function ropeFeeds(traits: LlamaTraits, length: number): RotationTables['rope'] {
   const { cos, sin } = ropeTable(traits, length);
   const dims = [length, traits.headDim / 2];
   return { length, cos: floats(cos, dims), sin: floats(sin, dims) };
 }
 
 /** Each position sees itself and what is before it: one mask for all rows, [1, T, T]. */
-function causalMask(cache: LengthFeeds, length: number): Value {
-  const known = cache.causalMasks.get(length);
-  if (known !== undefined) return known;
+function causalMask(length: number): Value {
   const mask = new Float32Array(length * length);
   for (let t = 0; t < length; t++) mask.fill(MASKED, t * length + t + 1, (t + 1) * length);
-  const value = floats(mask, [1, length, length]);
-  cache.causalMasks.set(length, value);
-  return value;
+  return floats(mask, [1, length, length]);
 }
 
 /** As the causal mask, and a completion does not see the others of its row: [rows, T, T]. */
@@ -52,7 +46,11 @@ function segmentMask({ rows, length, segments }: MicroBatch): Value {
 }
 
 /** The feeds of {@link buildPolicyGraph} for a micro-batch, weights aside. */
-export function microBatchFeeds(cache: LengthFeeds, batch: MicroBatch, temperature: number): Feeds {
+export function microBatchFeeds(
+  cache: RotationTables,
+  batch: MicroBatch,
+  temperature: number,
+): Feeds {
   const { length, rows } = batch;
   if (cache.rope.length < length) cache.rope = ropeFeeds(cache.traits, length);
   return {
@@ -61,7 +59,7 @@ export function microBatchFeeds(cache: LengthFeeds, batch: MicroBatch, temperatu
     rows: new Value('int64', batch.predicting, [batch.predicting.length]),
     targets: new Value('int32', batch.targets, [batch.targets.length]),
     inverse_temperature: floatScalar(1 / temperature),
-    mask: batch.shared ? segmentMask(batch) : causalMask(cache, length),
+    mask: batch.shared ? segmentMask(batch) : causalMask(length),
     cos: cache.rope.cos,
     sin: cache.rope.sin,
   };

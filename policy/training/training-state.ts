@@ -5,7 +5,7 @@ import type { Weights } from '../models/initial-weights.ts';
 import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
 import { initialAdapters } from '../models/lora.ts';
 import { allocateFlat, fillFlat, type FlatTensors } from './flat-tensors.ts';
-import { createLengthFeeds, microBatchFeeds, type LengthFeeds } from './micro-batch-feeds.ts';
+import { createRotationTables, microBatchFeeds, type RotationTables } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { createOptimizer, globalNorm, updateParameters, type Optimizer } from './optimizer.ts';
 import {
@@ -41,7 +41,7 @@ export interface TrainingState {
   readonly parameters: FlatTensors;
   readonly gradients: FlatTensors;
   readonly optimizer: Optimizer;
-  readonly lengthFeeds: LengthFeeds;
+  readonly rotations: RotationTables;
   /** Every weight, adapters included. */
   readonly weightFeeds: Feeds;
   /** The gradient sums, as feeds and as fetches: the same buffers, so a run adds to them in place. */
@@ -71,7 +71,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     parameters,
     gradients,
     optimizer: await createOptimizer(specs, threads),
-    lengthFeeds: createLengthFeeds(traits),
+    rotations: createRotationTables(traits),
     weightFeeds: {
       ...(lora === null ? {} : policyFeeds(traits, weights)),
       ...Object.fromEntries(parameters.values),
@@ -124,7 +124,7 @@ export async function addMicroBatch(
     {
       ...state.weightFeeds,
       ...state.gradientFeeds,
-      ...microBatchFeeds(state.lengthFeeds, batch, temperature),
+      ...microBatchFeeds(state.rotations, batch, temperature),
       ...feeds,
     },
     { ...state.gradientFetches, ...fetches },

@@ -4,7 +4,7 @@ import { floatData, openSession } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import { tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.ts';
 import { initialAdapters, loraNames, mergeAdapter } from '../../policy/models/lora.ts';
-import { createLengthFeeds, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
+import { createRotationTables, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildLogprobGraph, type TrainingModel } from '../../policy/training/training-graph.ts';
@@ -53,7 +53,7 @@ async function graphLogprobs(
   const feeds = {
     ...policyFeeds(model.traits, weights),
     ...Object.fromEntries([...adapters].map(([name, t]) => [name, floats(t.data, t.dims)])),
-    ...microBatchFeeds(createLengthFeeds(model.traits), micro, temperature),
+    ...microBatchFeeds(createRotationTables(model.traits), micro, temperature),
   };
   const results = await session.run(feeds, ['logprobs']);
   await session.release();
