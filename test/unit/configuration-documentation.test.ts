@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
 import { ALIASES } from '../../services/configuration/names.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
@@ -60,3 +61,53 @@ it('docs/cli.md describes every flag as the schema has it', () => {
   if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
   else expect(squeezed(document)).toBe(squeezed(made));
 });
+
+it('docs/cli.md names every field of the status, as --json prints it', () => {
+  const document = readFileSync(DOCUMENT, 'utf8');
+  const fields = [...Object.keys(STATUS), ...Object.keys(EVALUATION), ...Object.keys(STEP)];
+  for (const field of fields) expect(document).toContain(`"${field}":`);
+});
+
+/** Typed so that a field that is added to the contract has to be added here, and so to the documentation. */
+const STATUS: { [field in keyof RunStatus]: true } = {
+  run: true,
+  state: true,
+  epoch: true,
+  step: true,
+  totalSteps: true,
+  policySha256: true,
+  policyFolder: true,
+  generatedTokens: true,
+  evaluations: true,
+  lastStep: true,
+  startedAt: true,
+  finishedAt: true,
+  reason: true,
+};
+const EVALUATION: { [field in keyof EvaluationStatus]: true } = {
+  epoch: true,
+  step: true,
+  split: true,
+  n: true,
+  exactMatch: true,
+  exactMatchLow: true,
+  exactMatchHigh: true,
+  reward: true,
+  scores: true,
+  seconds: true,
+};
+const STEP: { [field in keyof StepStatus]: true } = {
+  step: true,
+  reward: true,
+  rewardStd: true,
+  fracRewardZeroStd: true,
+  groups: true,
+  keptGroups: true,
+  mastery: true,
+  weights: true,
+  generatedTokens: true,
+  loss: true,
+  rolloutSeconds: true,
+  gradientSeconds: true,
+  wallSeconds: true,
+};
