@@ -118,7 +118,7 @@ async function train(
     // A crash may have come between a step's commit and the evaluation that was due after it.
     if (step > 0 && plan.evaluateAt.includes(step)) {
       const splits = step === plan.totalSteps ? plan.splits : plan.splits.slice(0, 1);
-      const due = { run, epoch: Math.ceil(step / plan.stepsPerEpoch), step };
+      const due = { run, epoch: epochOf(step, plan), step };
       evaluations = visibleEvaluations([...evaluations, ...(await evaluate(due, splits))]);
     }
   }
@@ -159,10 +159,15 @@ async function train(
   enter('exporting the policy');
   const exported = await acceleratorActivities().exportPolicy.executeWithOptions(
     { summary: `export the policy of step ${step}` },
-    [{ run, epoch: Math.ceil(step / plan.stepsPerEpoch), step }],
+    [{ run, epoch: epochOf(step, plan), step }],
   );
   enter('completed');
   return { run, steps: step, ...exported, evaluations };
+}
+
+/** Epoch to which a step belongs; 0 for the policy before training. */
+function epochOf(step: number, { stepsPerEpoch }: RunPlan): number {
+  return step === 0 ? 0 : Math.ceil(step / stepsPerEpoch);
 }
 
 /** A child that ends at this very moment is no error: the state reaches the next one as its input. */

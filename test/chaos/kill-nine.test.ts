@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { connectToolsample, type ToolsampleClient } from '../../client.ts';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import type { RunStatus } from '../../contracts/run-status.ts';
+import { epochWorkflowId } from '../../contracts/temporal.ts';
+import { createHome, type Home } from './toolsample-home.ts';
+import { allRows } from './run-rows.ts';
+
+/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
+const STARTED = 2;
+
+const MINUTES = 60_000;
+const RUN = 'chaos';
+
+/** Small, but everything happens: a warm start in slices, dropped groups, backfill, real gradients, evaluations. */
+const CONFIG: RunConfigInput = {
+  policy: 'random',
+  random_policy: {
+    hidden_size: 64,
+    layers: 2,
+    heads: 2,
+    key_value_heads: 1,
+    intermediate_size: 128,
+    vocabulary_size: 1024,
+  },
+  corpus_size: 32,
+  level_mix: [1, 0, 0, 0],
+  eval_size: 16,
+  max_steps: 4,
+  train_batch_size: 4,
+  num_generations: 8,
+  rollout_shard_size: 3,
+  max_backfill_rounds: 1,
+  save_total_limit: 1,
+  threads: 1,
+  warm_start: [
+    {
+      data: 'builtin',
+      steps: 180,
+      batch_tokens: 600,
+      levels: [0],
+      learning_rate: 5e-3,
+      final_learning_rate: 2e-3,
+    },
+  ],
+};
+
+interface Outcome {
+  readonly status: RunStatus;
+  readonly rows: Map<string, string[]>;
+  readonly weights: string;
+}
+
+const homes: Home[] = [];
+
+/** Runs to the end; `during` may do harm. */
+async function train(
+  name: string,
+  during: (home: Home, toolsample: ToolsampleClient) => Promise<ToolsampleClient>,
+): Promise<Outcome> {
+  const home = await createHome(name);
+  homes.push(home);
+  const started = await connectToolsample({ home: home.path });
+  await started.startRun({ run: RUN, config: CONFIG });
+  const toolsample = await during(home, started);
+  const status = await toolsample.waitFor(RUN);
+  const rows = await allRows(toolsample.services.databaseUrl, toolsample.services.folder.home);
+  await toolsample.close();
+  const bytes = await readFile(join(status.policyFolder ?? '', 'model.safetensors'));
+  return { status, rows, weights: createHash('sha256').update(bytes).digest('hex') };
+}
+
+/** Waits until a worker is in the middle of an activity: started, and heard of since. */
+async function inTheMiddleOf(
+  { services }: ToolsampleClient,
+  workflowId: string,
+  activity: string,
+): Promise<void> {
+  const connection = await Connection.connect({ address: services.temporal.address });
+  try {
+    const handle = new Client({ connection }).workflow.getHandle(workflowId);
+    await vi.waitUntil(
+      async () => {
+        const { raw } = await handle.describe().catch((error: unknown) => {
+          if (error instanceof WorkflowNotFoundError) return { raw: null };
+          throw error;
+        });
+        return (raw?.pendingActivities ?? []).some(
+          ({ activityType, state }) => activityType?.name === activity && Number(state) === STARTED,
+        );
+      },
+      { timeout: 4 * MINUTES, interval: 20 },
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+/** How often activities of a workflow were tried again, from its history. */
+async function retriedActivities(
+  { services }: ToolsampleClient,
+  workflowId: string,
+): Promise<Set<string>> {
+  const connection = await Connection.connect({ address: services.temporal.address });
+  try {
+    const { events } = await new Client({ connection }).workflow
+      .getHandle(workflowId)
+      .fetchHistory();
+    const names = new Map(
+      (events ?? []).map(({ eventId, activityTaskScheduledEventAttributes: scheduled }) => [
+        String(eventId),
+        scheduled?.activityType?.name ?? '',
+      ]),
+    );
+    return new Set(
+      (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
+        (started?.attempt ?? 1) > 1 ? [names.get(String(started?.scheduledEventId)) ?? ''] : [],
+      ),
+    );
+  } finally {
+    await connection.close();
+  }
+}
+
+let undisturbed: Outcome;
+let disturbed: Outcome;
+const retried = new Set<string>();
+
+beforeAll(async () => {
+  undisturbed = await train('undisturbed', async (home, toolsample) => {
+    home.startWorker();
+    return toolsample;
+  });
+  await homes[0]?.remove();
+
+  disturbed = await train('disturbed', async (home, toolsample) => {
+    let worker = home.startWorker();
+    const killIn = async (client: ToolsampleClient, workflowId: string, activity: string) => {
+      await inTheMiddleOf(client, workflowId, activity);
+      await worker.kill();
+    };
+    await killIn(toolsample, RUN, 'warmStart');
+    worker = home.startWorker();
+    await killIn(toolsample, epochWorkflowId(RUN, 1), 'rollout');
+    worker = home.startWorker();
+    await killIn(toolsample, epochWorkflowId(RUN, 1), 'gradientStep');
+    // Now everything at once, as when the power fails.
+    await home.killServices();
+    await toolsample.close();
+    const again = await connectToolsample({ home: home.path });
+    home.startWorker();
+    await again.waitFor(RUN);
+    for (const workflowId of [RUN, epochWorkflowId(RUN, 1)]) {
+      for (const name of await retriedActivities(again, workflowId)) retried.add(name);
+    }
+    return again;
+  });
+}, 15 * MINUTES);
+
+afterAll(async () => {
+  for (const home of homes) await home.remove();
+}, 2 * MINUTES);
+
+describe('a run whose worker, database and Temporal server were killed', () => {
+  it('was really hit in a warm-start slice, a rollout and a gradient step', () => {
+    expect([...retried].sort()).toEqual(
+      expect.arrayContaining(['gradientStep', 'rollout', 'warmStart']),
+    );
+  });
+
+  it('completes with the weights of an undisturbed run, byte for byte', () => {
+    expect(disturbed.status.state).toBe('completed');
+    expect(disturbed.weights).toBe(undisturbed.weights);
+    expect(disturbed.status.policySha256).toBe(disturbed.weights);
+  });
+
+  it('leaves the same rows in every table', () => {
+    expect([...disturbed.rows.keys()]).toEqual([...undisturbed.rows.keys()]);
+    for (const [table, rows] of undisturbed.rows) {
+      expect(disturbed.rows.get(table), table).toEqual(rows);
+    }
+  });
+
+  it('trained for real: groups were dropped, backfilled, and moved the policy', () => {
+    expect(undisturbed.status.step).toBe(4);
+    expect(undisturbed.rows.get('rollouts')?.length).toBeGreaterThan(4 * 5 * 8 - 1);
+    const weights = (undisturbed.rows.get('checkpoints') ?? []).map((row) => JSON.parse(row)[5]);
+    expect(new Set(weights).size).toBe(weights.length);
+    const rounds = (undisturbed.rows.get('rounds') ?? []).map((row) => JSON.parse(row)[2]);
+    expect(rounds).toContain('1');
+  });
+});

@@ -1,0 +1,69 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspectServices, stopServices } from '../../services/services.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+
+/** Without the machine's own services: the test's are of its data folder. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(DATABASE_URL|TEMPORAL_|TOOLSAMPLE_)/.test(name),
+  ),
+);
+
+export interface WorkerChild {
+  /** SIGKILL: no chance to tidy up. */
+  kill(): Promise<void>;
+}
+
+export interface Home {
+  readonly path: string;
+  /** `toolsample worker`, a process of its own. */
+  startWorker(): WorkerChild;
+  /** SIGKILL for Postgres and the Temporal server. */
+  killServices(): Promise<void>;
+  /** Ends everything and removes the folder. */
+  remove(): Promise<void>;
+}
+
+async function killWorker(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** A data folder of its own, with processes that a test may kill. */
+export async function createHome(name: string): Promise<Home> {
+  const path = await mkdtemp(join(tmpdir(), `toolsample-${name}-`));
+  const workers: ChildProcess[] = [];
+  return {
+    path,
+    startWorker() {
+      const child = spawn(process.execPath, [PROGRAM, 'worker', '--home', path], {
+        env: ENVIRONMENT,
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      child.stderr.pipe(createWriteStream(join(path, 'worker.log'), { flags: 'a' }));
+      workers.push(child);
+      return { kill: async () => killWorker(child) };
+    },
+    async killServices() {
+      const { postgres, temporal } = await inspectServices({ home: path, env: ENVIRONMENT });
+      for (const { pid } of [postgres, temporal]) {
+        if (pid === null) throw new Error('a service that should be killed does not run');
+        process.kill(pid, 'SIGKILL');
+      }
+    },
+    async remove() {
+      for (const child of workers) await killWorker(child);
+      await stopServices(path);
+      await rm(path, { recursive: true, force: true });
+    },
+  };
+}
