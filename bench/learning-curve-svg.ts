@@ -102,7 +102,7 @@ function masteryPanel(
   })).filter(({ points }) => points.length > 0);
   const lowest = Math.min(1, ...lines.flatMap(({ points }) => points.map(({ y }) => y)));
   return {
-    title: 'Mastery of the sub-tasks in training',
+    title: 'Mastery of the sub-tasks, moving average',
     xTitle: 'generated tokens',
     xHigh,
     yLow: Math.max(0, Math.floor((lowest - 0.05) * 5) / 5),

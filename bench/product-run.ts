@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { connectToolsample, type ToolsampleClient } from '../client.ts';
 import { startWorkerProcess, type WorkerProcess } from '../cli/worker-process.ts';
 import type { RunConfig } from '../contracts/config.ts';
-import { readServiceState } from '../services/data-folder.ts';
-import { stopServices } from '../services/services.ts';
+import { removeDataFolder } from '../services/services.ts';
 
 /** The product in a data folder of its own: embedded services, a worker process, a client. */
 export interface ScratchProduct {
@@ -42,9 +41,7 @@ export async function startScratchProduct(log: (message: string) => void): Promi
   const close = async (): Promise<void> => {
     await worker?.stop(WORKER_STOP_MILLISECONDS);
     await client?.close();
-    await stopServices(home);
-    const elsewhere = readServiceState(home)?.postgres?.root ?? null;
-    if (elsewhere !== null) await rm(elsewhere, { recursive: true, force: true });
+    await removeDataFolder(home);
     await rm(root, { recursive: true, force: true });
   };
   try {

@@ -1,6 +1,5 @@
 /** Workflow types, as any Temporal client in any language names them. */
 export const TRAINING_RUN = 'trainingRun';
-export const TRAINING_EPOCH = 'trainingEpoch';
 
 /** The task queue of the accelerator's activities beside the one of light work. */
 export function acceleratorQueue(taskQueue: string): string {

@@ -293,9 +293,9 @@ test(
     }
     console.log(`a batch of 100,000 samples: ${seconds.map((s) => s.toFixed(2)).join(', ')} s`);
     const [first = 1, second = 1, shuffled] = seconds;
-  // The better of two: neighbours that share a core slow its computing down, too.
-  expect(Math.min(first, second)).toBeLessThan(1);
-  expect(shuffled).toBeLessThan(1);
+    // The better of two: neighbours that share a core slow its computing down, too.
+    expect(Math.min(first, second)).toBeLessThan(1);
+    expect(shuffled).toBeLessThan(1);
   },
 );
 

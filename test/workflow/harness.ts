@@ -16,7 +16,7 @@ import {
 } from './stand-in-activities.ts';
 import { startTemporalServer, type TestServer } from './temporal-server.ts';
 
-export const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
 /** The workflows as a worker loads them, bundled without chatter. */
 export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {

@@ -60,7 +60,7 @@ export function tinyTokenizer(): Record<string, unknown> {
   };
 }
 
-export const TINY_CHAT_TEMPLATE =
+const TINY_CHAT_TEMPLATE =
   "{{ bos_token }}{% for message in messages %}{{ '<|user|>' + message['content'] }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '>' }}{% endif %}";
 
