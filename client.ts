@@ -70,11 +70,13 @@ export interface ToolsampleClient extends RunReader {
  * import { connectToolsample } from './client.ts';
  *
  * const toolsample = await connectToolsample({ home: '.toolsample' });
- * const { run } = await toolsample.startRun({ config: { max_steps: 2, seed: 7 } });
+ * const { run } = await toolsample.startRun({
+ *   config: { max_steps: 2, corpus_size: 32, eval_size: 32, seed: 7 },
+ * });
  * const status = await toolsample.waitFor(run, {
  *   onStatus: ({ step, totalSteps }) => console.log(`step ${step} of ${totalSteps}`),
  * });
- * console.log(status.state, status.policyFolder);
+ * console.log(status.state, status.policySha256, status.policyFolder);
  * await toolsample.close();
  * ```
  */

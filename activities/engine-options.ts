@@ -1,5 +1,5 @@
 import type { RunConfig } from '../contracts/config.ts';
-import type { AdamWOptions, TrainableOptions } from '../contracts/policy.ts';
+import type { AdamWOptions, ObjectiveOptions, TrainableOptions } from '../contracts/policy.ts';
 
 /** What of the policy trains, from the run's configuration. */
 export function trainableOptions(config: RunConfig): TrainableOptions {
@@ -20,5 +20,21 @@ export function adamW(config: RunConfig, learningRate: number): AdamWOptions {
     epsilon: config.adamEpsilon,
     weightDecay: config.weightDecay,
     maxGradNorm: config.maxGradNorm,
+  };
+}
+
+/** The GRPO loss, from the run's configuration. */
+export function objectiveOptions(config: RunConfig): ObjectiveOptions {
+  const { lossType, epsilon, epsilonHigh, beta, numIterations, importanceSamplingCap } = config;
+  const { temperature, maxCompletionLength } = config;
+  return {
+    lossType,
+    epsilon,
+    epsilonHigh,
+    beta,
+    numIterations,
+    importanceSamplingCap,
+    temperature,
+    maxCompletionLength,
   };
 }

@@ -10,8 +10,9 @@ import { findStep, type StepRow } from '../db/steps.ts';
 import { advantages } from '../dscl/advantage.ts';
 import { warmedUp } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { adamW, trainableOptions } from './engine-options.ts';
+import { adamW, objectiveOptions, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
+import { withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
 import { decodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
 
@@ -43,26 +44,20 @@ export async function gradientStep(
   const tokens = await tokensOfStep(deps, key);
   const learningRate = warmedUp(config.learningRate, key.step - 1, config.warmupSteps);
   const engine = await deps.engine(config.threads);
-  const result = await engineCall((options) =>
-    engine.gradientStep(
-      {
-        policy,
-        trainable: trainableOptions(config),
-        sequences: kept.map((row, i) => sequence(row, values[i] ?? 0, tokens, config)),
-        objective: {
-          lossType: config.lossType,
-          epsilon: config.epsilon,
-          epsilonHigh: config.epsilonHigh,
-          beta: config.beta,
-          numIterations: config.numIterations,
-          importanceSamplingCap: config.importanceSamplingCap,
-          temperature: config.temperature,
-          maxCompletionLength: config.maxCompletionLength,
+  const sequences = kept.map((row, i) => sequence(row, values[i] ?? 0, tokens, config));
+  const result = await withMicroBatches(config.microBatchTokens, async (microBatchTokens) =>
+    engineCall((options) =>
+      engine.gradientStep(
+        {
+          policy,
+          trainable: trainableOptions(config),
+          sequences,
+          objective: objectiveOptions(config),
+          optimizer: adamW(config, learningRate),
+          microBatchTokens,
         },
-        optimizer: adamW(config, learningRate),
-        microBatchTokens: config.microBatchTokens,
-      },
-      options,
+        options,
+      ),
     ),
   );
   requireFinite(result, key.step);

@@ -11,6 +11,7 @@ import { fileDemonstrations } from './demonstration-file.ts';
 import { builtinDemonstrations, phaseSeed, type DemonstrationAt } from './demonstrations.ts';
 import { adamW, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
+import { withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
 import { warmStartSlices, type WarmStartSlice } from './warm-start-slices.ts';
 
@@ -42,26 +43,24 @@ export async function warmStart(
       : await fileDemonstrations(deps, run, slice.phase, seed, text);
   const batches = await batchesOf(slice, seed, phase.batchTokens, demonstrationAt);
   const engine = await deps.engine(run.config.threads);
-  const result = await engineCall((options) =>
-    engine.supervise(
-      {
-        policy: before.policy,
-        trainable: trainableOptions(run.config),
-        batches: batches.map((demonstrations, i) => ({
-          demonstrations,
-          optimizer: adamW(
-            run.config,
-            linearDecay(
-              phase.learningRate,
-              phase.finalLearningRate,
-              slice.firstStep + i,
-              phase.steps,
-            ),
-          ),
-        })),
-        microBatchTokens: run.config.microBatchTokens,
-      },
-      options,
+  const steps = batches.map((demonstrations, i) => ({
+    demonstrations,
+    optimizer: adamW(
+      run.config,
+      linearDecay(phase.learningRate, phase.finalLearningRate, slice.firstStep + i, phase.steps),
+    ),
+  }));
+  const result = await withMicroBatches(run.config.microBatchTokens, async (microBatchTokens) =>
+    engineCall((options) =>
+      engine.supervise(
+        {
+          policy: before.policy,
+          trainable: trainableOptions(run.config),
+          batches: steps,
+          microBatchTokens,
+        },
+        options,
+      ),
     ),
   );
   if (!Number.isFinite(result.meanLoss)) {
