@@ -7,6 +7,7 @@ import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
+import { ensureServices } from '../../services/services.ts';
 import { createHome, type Home } from './toolsample-home.ts';
 import { allRows } from './run-rows.ts';
 
@@ -147,9 +148,13 @@ beforeAll(async () => {
     worker = home.startWorker();
     await killIn(toolsample, epochWorkflowId(RUN, 1), 'rollout');
     worker = home.startWorker();
+    // The database alone: the worker lives on, and waits for it.
+    await inTheMiddleOf(toolsample, epochWorkflowId(RUN, 1), 'rollout');
+    await home.killServices('postgres');
+    await ensureServices({ home: home.path });
     await killIn(toolsample, epochWorkflowId(RUN, 1), 'gradientStep');
     // Now everything at once, as when the power fails.
-    await home.killServices();
+    await home.killServices('postgres', 'temporal');
     await toolsample.close();
     const again = await connectToolsample({ home: home.path });
     home.startWorker();

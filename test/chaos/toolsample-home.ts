@@ -25,8 +25,8 @@ export interface Home {
   readonly path: string;
   /** `toolsample worker`, a process of its own. */
   startWorker(): WorkerChild;
-  /** SIGKILL for Postgres and the Temporal server. */
-  killServices(): Promise<void>;
+  /** SIGKILL for servers. */
+  killServices(...names: readonly ('postgres' | 'temporal')[]): Promise<void>;
   /** Ends everything and removes the folder. */
   remove(): Promise<void>;
 }
@@ -53,10 +53,11 @@ export async function createHome(name: string): Promise<Home> {
       workers.push(child);
       return { kill: async () => killWorker(child) };
     },
-    async killServices() {
-      const { postgres, temporal } = await inspectServices({ home: path, env: ENVIRONMENT });
-      for (const { pid } of [postgres, temporal]) {
-        if (pid === null) throw new Error('a service that should be killed does not run');
+    async killServices(...names) {
+      const state = await inspectServices({ home: path, env: ENVIRONMENT });
+      for (const name of names) {
+        const { pid } = state[name];
+        if (pid === null) throw new Error(`${name} should be killed, but does not run`);
         process.kill(pid, 'SIGKILL');
       }
     },
