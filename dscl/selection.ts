@@ -23,8 +23,9 @@ export function chances(
   const total = masses.reduce((sum, mass) => sum + mass, 0);
   if (total === 0) return { probabilities: importances.map(() => uniform), allMastered: true };
   return {
+    // The quotient first: tiny masses keep their shares.
     probabilities: masses.map(
-      (mass) => ((1 - uniformShare) * mass) / total + uniformShare * uniform,
+      (mass) => (1 - uniformShare) * (mass / total) + uniformShare * uniform,
     ),
     allMastered: false,
   };
