@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
 import { ensureServices } from '../../services/services.ts';
+import { inTheMiddleOf, retriedActivities } from './activity-history.ts';
 import { createHome, type Home } from './toolsample-home.ts';
 import { allRows } from './run-rows.ts';
-
-/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
-const STARTED = 2;
 
 const MINUTES = 60_000;
 const RUN = 'chaos';
@@ -57,58 +54,6 @@ async function train(
   await toolsample.close();
   const bytes = await readFile(join(status.policyFolder ?? '', 'model.safetensors'));
   return { status, rows, weights: createHash('sha256').update(bytes).digest('hex') };
-}
-
-/** Waits until a worker is in the middle of an activity: started, and heard of since. */
-async function inTheMiddleOf(
-  { services }: ToolsampleClient,
-  workflowId: string,
-  activity: string,
-): Promise<void> {
-  const connection = await Connection.connect({ address: services.temporal.address });
-  try {
-    const handle = new Client({ connection }).workflow.getHandle(workflowId);
-    await vi.waitUntil(
-      async () => {
-        const { raw } = await handle.describe().catch((error: unknown) => {
-          if (error instanceof WorkflowNotFoundError) return { raw: null };
-          throw error;
-        });
-        return (raw?.pendingActivities ?? []).some(
-          ({ activityType, state }) => activityType?.name === activity && Number(state) === STARTED,
-        );
-      },
-      { timeout: 4 * MINUTES, interval: 20 },
-    );
-  } finally {
-    await connection.close();
-  }
-}
-
-/** How often activities of a workflow were tried again, from its history. */
-async function retriedActivities(
-  { services }: ToolsampleClient,
-  workflowId: string,
-): Promise<Set<string>> {
-  const connection = await Connection.connect({ address: services.temporal.address });
-  try {
-    const { events } = await new Client({ connection }).workflow
-      .getHandle(workflowId)
-      .fetchHistory();
-    const names = new Map(
-      (events ?? []).map(({ eventId, activityTaskScheduledEventAttributes: scheduled }) => [
-        String(eventId),
-        scheduled?.activityType?.name ?? '',
-      ]),
-    );
-    return new Set(
-      (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
-        (started?.attempt ?? 1) > 1 ? [names.get(String(started?.scheduledEventId)) ?? ''] : [],
-      ),
-    );
-  } finally {
-    await connection.close();
-  }
 }
 
 let undisturbed: Outcome;

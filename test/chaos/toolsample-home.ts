@@ -19,6 +19,8 @@ const ENVIRONMENT = Object.fromEntries(
 export interface WorkerChild {
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>;
+  /** SIGTERM; returns the exit code. */
+  terminate(): Promise<number | null>;
 }
 
 export interface Home {
@@ -51,7 +53,15 @@ export async function createHome(name: string): Promise<Home> {
       });
       child.stderr.pipe(createWriteStream(join(path, 'worker.log'), { flags: 'a' }));
       workers.push(child);
-      return { kill: async () => killWorker(child) };
+      return {
+        kill: async () => killWorker(child),
+        terminate: async () => {
+          const ended = once(child, 'exit');
+          child.kill('SIGTERM');
+          await ended;
+          return child.exitCode;
+        },
+      };
     },
     async killServices(...names) {
       const state = await inspectServices({ home: path, env: ENVIRONMENT });

@@ -1,8 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { ApplicationFailure } from '@temporalio/common';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { bundleWorkflows, createHarness } from '../workflow/harness.ts';
 import { SMALL_PLAN } from '../workflow/stand-in-activities.ts';
@@ -26,6 +31,7 @@ let workflowBundle: WorkflowBundleWithSourceMap;
 
 beforeAll(async () => {
   if (RECORD) await record();
+  else Runtime.install({ logger: new DefaultLogger('ERROR') });
   workflowBundle = await bundleWorkflows();
 });
 
@@ -45,7 +51,9 @@ async function record(): Promise<void> {
   try {
     const completed = await harness.runToEnd({
       plan: { ...SMALL_PLAN, searchAttributes: true },
-      during: async (handle) => {
+      during: async (handle, calls) => {
+        // The epoch is under way: it is told.
+        await vi.waitUntil(() => calls.some(({ activity }) => activity === 'selectBatch'));
         await handle.signal(RUN_SIGNALS.pause);
         await handle.signal(RUN_SIGNALS.continue);
       },

@@ -8,8 +8,10 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
+import { epochWorkflowId } from '../../contracts/temporal.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
-import { createHome, type Home } from '../chaos/toolsample-home.ts';
+import { inTheMiddleOf, retriedActivities } from '../chaos/activity-history.ts';
+import { createHome, type Home, type WorkerChild } from '../chaos/toolsample-home.ts';
 
 const execute = promisify(execFile);
 const MINUTE = 60_000;
@@ -26,12 +28,13 @@ const SMALL: RunConfigInput = {
 };
 
 let home: Home;
+let worker: WorkerChild;
 let toolsample: ToolsampleClient;
 
 beforeAll(async () => {
   home = await createHome('client');
   toolsample = await connectToolsample({ home: home.path });
-  home.startWorker();
+  worker = home.startWorker();
 }, 2 * MINUTE);
 
 afterAll(async () => {
@@ -142,6 +145,20 @@ describe('client', () => {
       );
     },
     6 * MINUTE,
+  );
+
+  it(
+    'loses nothing when a worker is asked to end: it finishes what it does',
+    async () => {
+      const run = 'restarted';
+      await toolsample.startRun({ run, config: { ...SMALL, seed: 5 } });
+      await inTheMiddleOf(toolsample, epochWorkflowId(run, 1), 'gradientStep');
+      expect(await worker.terminate()).toBe(0);
+      worker = home.startWorker();
+      expect(await toolsample.waitFor(run)).toMatchObject({ state: 'completed', step: 2 });
+      expect(await retriedActivities(toolsample, epochWorkflowId(run, 1))).toEqual(new Set());
+    },
+    3 * MINUTE,
   );
 
   it('says in one line what is wrong, wherever it was found', async () => {
