@@ -53,7 +53,7 @@ async function record(): Promise<void> {
       plan: { ...SMALL_PLAN, searchAttributes: true },
       during: async (handle, calls) => {
         // The epoch is under way: it is told.
-        await vi.waitUntil(() => calls.some(({ activity }) => activity === 'selectBatch'));
+        await vi.waitUntil(() => calls.some(({ activity }) => activity === 'selectBatch'), 30_000);
         await handle.signal(RUN_SIGNALS.pause);
         await handle.signal(RUN_SIGNALS.continue);
       },
