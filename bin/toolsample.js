@@ -14,3 +14,5 @@ const { register } = await import('tsx/esm/api');
 register({ tsconfig: false });
 const { main } = await import('../cli/main.ts');
 process.exitCode = await main(process.argv.slice(2));
+// After a failure, clients may still be trying to reach a server that is gone: nothing they could say is of use.
+if (process.exitCode !== 0) process.exit();

@@ -23,6 +23,12 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     terminal.note(`${fail} ${oneLine(error.message.replace(/^error: /, ''))}`);
     return 2;
   }
+  if (isLostConnection(error)) {
+    terminal.note(
+      `${fail} Postgres or Temporal no longer answers — \`toolsample resume latest\` starts what is down and goes on`,
+    );
+    return 1;
+  }
   terminal.note(
     `${fail} unexpected: ${oneLine(error instanceof Error ? error.message : String(error))}`,
   );
@@ -35,6 +41,19 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     `Logs: ${homePath()}/logs (or those of --home). \`toolsample doctor\` checks the machine.`,
   );
   return 1;
+}
+
+/** Codes of the system and of Postgres (class 57: it is shutting down or starting) for a server that went away. */
+const LOST = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03']);
+
+/** Whether a server that answered before is gone; drivers wrap that into errors of their own. */
+function isLostConnection(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { code } = cause as { code?: unknown };
+    if (typeof code === 'string' && LOST.has(code)) return true;
+    if (/^Connection terminated|^Channel has been shut down/.test(cause.message)) return true;
+  }
+  return false;
 }
 
 function oneLine(text: string): string {

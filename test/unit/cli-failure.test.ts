@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { reportFailure } from '../../cli/failure.ts';
+import { processTerminal } from '../../cli/terminal.ts';
+
+/** What `reportFailure` prints, without colours. */
+async function told(error: unknown): Promise<{ code: number; lines: string[] }> {
+  const lines: string[] = [];
+  const terminal = {
+    ...processTerminal({ NO_COLOR: '1' }),
+    note: (line: string) => lines.push(line),
+  };
+  const code = await reportFailure(error, terminal);
+  return { code, lines };
+}
+
+describe('a server that goes away', () => {
+  it.each([
+    Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), { code: 'ECONNREFUSED' }),
+    Object.assign(new Error('terminating connection'), { code: '57P01' }),
+    new Error('Connection terminated unexpectedly'),
+  ])('is told in one line that says how to go on: %s', async (cause) => {
+    const { code, lines } = await told(new Error('Failed query: select 1', { cause }));
+    expect(code).toBe(1);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('toolsample resume latest');
+  });
+
+  it('is not what every other error is taken for', async () => {
+    const { code, lines } = await told(new Error('a mistake of ours'));
+    expect(code).toBe(1);
+    expect(lines[0]).toContain('unexpected: a mistake of ours');
+    expect(lines.join('\n')).toContain('Logs:');
+  });
+});
