@@ -60,4 +60,4 @@ it('continues as new in the middle of an epoch and between epochs, and loses not
   } finally {
     await server.stop();
   }
-});
+}, 180_000);

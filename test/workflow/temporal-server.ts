@@ -46,6 +46,8 @@ export async function startTemporalServer(
     ],
     { stdio: 'ignore' },
   );
+  // Also when a test ran out of time and nobody stops it.
+  process.once('exit', () => server.kill('SIGKILL'));
   const address = `127.0.0.1:${port}`;
   let connection: Connection | undefined;
   for (let attempt = 0; connection === undefined; attempt++) {

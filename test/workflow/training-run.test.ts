@@ -55,7 +55,8 @@ const STEP = [
   'gradientStep',
 ];
 
-describe('trainingRun', () => {
+// A busy machine takes ten times as long.
+describe('trainingRun', { timeout: 180_000 }, () => {
   it('calls the activities in the order of the algorithm, with keys only, and reports the policy', async () => {
     const { calls, handle, result } = await harness.runToEnd({ args: [] });
     expect(names(calls)).toEqual([
