@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isAbsolute, resolve } from 'node:path';
 import {
   Client,
   Connection,
@@ -19,6 +18,7 @@ import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { findRun } from './db/runs.ts';
 import { runReader, type RunReader, type RunReaderOptions } from './run-reader.ts';
+import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
@@ -189,19 +189,6 @@ async function whileUnderWay(run: string, request: () => Promise<unknown>): Prom
       cause: error,
     });
   }
-}
-
-/** Files as the worker will find them, wherever it was started. */
-function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
-  const absolute = (path: string): string =>
-    ['builtin', 'random', 'auto'].includes(path) || isAbsolute(path) ? path : resolve(folder, path);
-  return {
-    ...config,
-    policy: absolute(config.policy),
-    data: absolute(config.data),
-    evalData: absolute(config.evalData),
-    warmStart: config.warmStart.map((phase) => ({ ...phase, data: absolute(phase.data) })),
-  };
 }
 
 function newRunId({ sampler }: RunConfig): string {
