@@ -11,6 +11,15 @@ import { accepts } from '../ports.ts';
 import { isRunning, readPidFile, stopProcess } from '../process.ts';
 import { probeTemporal } from './connection.ts';
 
+/**
+ * Lets the dev server hand out tasks at once. By default each queue of a shard is read 20 times a second, and a run is one
+ * workflow after the other on one shard: measured, 52 ms an activity in a chain instead of 15 ms.
+ */
+export const PROMPT_TASKS: readonly string[] = [
+  '--dynamic-config-value',
+  'history.transferProcessorMaxPollRPS=2000',
+];
+
 /** Types as the CLI's `--search-attribute` writes them. */
 const FLAG_TYPES = { KEYWORD: 'Keyword', INT: 'Int', DOUBLE: 'Double' } as const;
 
@@ -91,6 +100,7 @@ async function startOnce(
     'start-dev',
     ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]),
     ...attributes,
+    ...PROMPT_TASKS,
   ];
   const log = await openLog(logFile);
   // The shell writes the pid file and then becomes the server: killed at any instant, no server runs that is not in

@@ -8,6 +8,7 @@ import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
 import { openDataFolder } from '../../services/data-folder.ts';
 import { freePort } from '../../services/ports.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
+import { PROMPT_TASKS } from '../../services/temporal/dev-server.ts';
 import { fetchCli } from '../../services/temporal/fetch-cli.ts';
 
 export interface TestServer {
@@ -42,6 +43,7 @@ export async function startTemporalServer(
       String(port),
       '--headless',
       ...attributes,
+      ...PROMPT_TASKS,
       ...extraArguments,
     ],
     { stdio: 'ignore' },
