@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { seededRandom, hashSeed } from '../contracts/hash.ts';
 import type { Demonstration } from '../contracts/policy.ts';
 
@@ -7,14 +8,38 @@ export const BLOCK_STEPS = 16;
 /** Indices set aside for a block: blocks never share a demonstration, and none depends on the one before. */
 export const BLOCK_INDICES = 2 ** 20;
 
-export interface DemonstrationBlockOptions {
+interface DemonstrationStream {
   readonly seed: number;
-  /** 0-based block of the phase. */
-  readonly block: number;
   /** Tokens (prompt and completion, no padding) that a batch has on average. */
   readonly batchTokens: number;
   /** Demonstration number `index`, tokenised; null where it does not fit the context. */
   readonly demonstrationAt: (index: number) => Demonstration | null;
+}
+
+export interface DemonstrationBlockOptions extends DemonstrationStream {
+  /** 0-based block of the phase. */
+  readonly block: number;
+}
+
+export interface DemonstrationBatchesOptions extends DemonstrationStream {
+  /** 0-based step of the phase. */
+  readonly firstStep: number;
+  readonly steps: number;
+}
+
+/** The batches of some steps of a phase, one per optimiser step; the same wherever a phase is cut. */
+export async function demonstrationBatches(
+  options: DemonstrationBatchesOptions,
+): Promise<Demonstration[][]> {
+  const { firstStep, steps } = options;
+  const offset = firstStep % BLOCK_STEPS;
+  const batches: Demonstration[][] = [];
+  for (let block = (firstStep - offset) / BLOCK_STEPS; batches.length < offset + steps; block++) {
+    batches.push(...demonstrationBlock({ ...options, block }));
+    // Tokenising holds the main thread: heartbeats get their turn between blocks.
+    await setImmediate();
+  }
+  return batches.slice(offset, offset + steps);
 }
 
 const lengthOf = (demonstration: Demonstration): number =>

@@ -13,6 +13,7 @@ import { findRun, hasStarted, insertRun, setRunState, splitsOf, type RunRow } fr
 import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { policyParameters } from '../policy/checkpoint/policy-parameters.ts';
 import { ingestRunData, type RunData, type StoredData } from './run-data.ts';
 import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
@@ -38,12 +39,19 @@ export async function prepareRun(
 
   const policy = await startingPolicy(config, deps.artifacts);
   const text = await deps.policyText(policy.base);
+  const parameters = await policyParameters(policy.base, deps.artifacts);
   await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the run of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${input.run}, 0))`);
     if ((await findRun(tx, input.run)) !== null) return;
     const data = await ingestRunData(tx, config, text);
-    await createRun(tx, input.run, config, policy, text.contextLength, data);
+    await createRun(
+      tx,
+      input.run,
+      config,
+      { policy, parameters, contextLength: text.contextLength },
+      data,
+    );
   });
   const created = await findRun(db, input.run);
   if (created === null) throw new Error('a run that was just created could not be read');
@@ -76,14 +84,21 @@ async function resume(db: Database, run: RunRow, config: RunConfig): Promise<Run
   return planOf(db, run);
 }
 
+interface StartingPolicy {
+  readonly policy: PolicyRef;
+  readonly parameters: number;
+  /** Tokens. */
+  readonly contextLength: number;
+}
+
 async function createRun(
   tx: Database,
   run: string,
   config: RunConfig,
-  policy: PolicyRef,
-  contextLength: number,
+  start: StartingPolicy,
   data: RunData,
 ): Promise<void> {
+  const { policy, parameters, contextLength } = start;
   const { train, splits } = data;
   const schedule = runSchedule(config, train.samples);
   await insertRun(
@@ -99,10 +114,11 @@ async function createRun(
       corpusSamples: train.samples,
       rejectedRows: train.leftOut.rejectedRows,
       overlongPrompts: train.leftOut.overlongPrompts,
+      policyParameters: parameters,
       contextLength,
       ...schedule,
       evaluateAt: [...schedule.evaluateAt],
-      warmStartSlices: warmStartSlices(config.warmStart).length,
+      warmStartSlices: warmStartSlices(config.warmStart, parameters).length,
     },
     splits.map(({ split, corpus }) => ({ split, corpus })),
   );

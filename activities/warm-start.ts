@@ -1,19 +1,17 @@
-import { setImmediate } from 'node:timers/promises';
 import type { WarmStartKey, WarmStartSummary } from '../contracts/activities.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
-import type { Demonstration } from '../contracts/policy.ts';
 import { commitCheckpoint, findCheckpoint, type Checkpoint } from '../db/checkpoints.ts';
 import { readRun } from '../db/runs.ts';
 import { linearDecay } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { BLOCK_STEPS, demonstrationBlock } from './demonstration-batches.ts';
+import { demonstrationBatches } from './demonstration-batches.ts';
 import { fileDemonstrations } from './demonstration-file.ts';
-import { builtinDemonstrations, phaseSeed, type DemonstrationAt } from './demonstrations.ts';
+import { builtinDemonstrations, phaseSeed } from './demonstrations.ts';
 import { adamW, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
 import { withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
-import { warmStartSlices, type WarmStartSlice } from './warm-start-slices.ts';
+import { warmStartSlices } from './warm-start-slices.ts';
 
 /**
  * One slice of the supervised cold start: so many optimiser steps on demonstrations, from the checkpoint of the slice before,
@@ -28,7 +26,7 @@ export async function warmStart(
   if (committed !== null) return summary(key, committed);
 
   const run = await readRun(db, key.run);
-  const slice = warmStartSlices(run.config.warmStart)[key.slice - 1];
+  const slice = warmStartSlices(run.config.warmStart, run.policyParameters ?? 0)[key.slice - 1];
   const phase = run.config.warmStart[slice?.phase ?? -1];
   const before = await findCheckpoint(db, { run: key.run, step: 0, slice: key.slice - 1 });
   if (slice === undefined || phase === undefined || before === null) {
@@ -41,7 +39,12 @@ export async function warmStart(
     phase.data === 'builtin'
       ? builtinDemonstrations(phase, seed, text, run.config)
       : await fileDemonstrations(deps, run, slice.phase, seed, text);
-  const batches = await batchesOf(slice, seed, phase.batchTokens, demonstrationAt);
+  const batches = await demonstrationBatches({
+    ...slice,
+    seed,
+    batchTokens: phase.batchTokens,
+    demonstrationAt,
+  });
   const engine = await deps.engine(run.config.threads);
   const steps = batches.map((demonstrations, i) => ({
     demonstrations,
@@ -81,22 +84,6 @@ export async function warmStart(
   );
   await pruneCheckpoints(deps, key.run);
   return summary(key, stored);
-}
-
-/** The batches of a slice, one per optimiser step. */
-async function batchesOf(
-  slice: WarmStartSlice,
-  seed: number,
-  batchTokens: number,
-  demonstrationAt: DemonstrationAt,
-): Promise<Demonstration[][]> {
-  const batches: Demonstration[][] = [];
-  for (let block = slice.firstStep / BLOCK_STEPS; batches.length < slice.steps; block++) {
-    batches.push(...demonstrationBlock({ seed, block, batchTokens, demonstrationAt }));
-    // Tokenising holds the main thread: heartbeats get their turn between blocks.
-    await setImmediate();
-  }
-  return batches.slice(0, slice.steps);
 }
 
 function summary(key: WarmStartKey, checkpoint: Checkpoint): WarmStartSummary {

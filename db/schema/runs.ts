@@ -2,7 +2,7 @@ import { foreignKey, index, integer, pgTable, primaryKey, timestamp } from 'driz
 import type { RunConfig } from '../../contracts/config.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import { RUN_STATES, type RunState } from '../../contracts/run-status.ts';
-import { json, oneOf, text } from '../columns.ts';
+import { count, json, oneOf, text } from '../columns.ts';
 import { commentsOnTable } from '../comments.ts';
 import { corpora } from './corpora.ts';
 
@@ -21,6 +21,7 @@ export const runs = pgTable(
     corpusSamples: integer('corpus_samples').notNull(),
     rejectedRows: integer('rejected_rows').notNull(),
     overlongPrompts: integer('overlong_prompts').notNull(),
+    policyParameters: count('policy_parameters'),
     contextLength: integer('context_length').notNull(),
     epochs: integer('epochs').notNull(),
     stepsPerEpoch: integer('steps_per_epoch').notNull(),
@@ -52,6 +53,7 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
   corpusSamples: 'Samples of that corpus.',
   rejectedRows: 'Rows of the data that could not be used (the reasons are in events).',
   overlongPrompts: 'Samples left out because their prompt is too long.',
+  policyParameters: 'Parameters of the policy; null for runs that older versions prepared.',
   contextLength: 'Context of the policy, in tokens.',
   epochs: 'Epochs planned.',
   stepsPerEpoch: 'Steps of an epoch.',

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   BLOCK_INDICES,
   BLOCK_STEPS,
+  demonstrationBatches,
   demonstrationBlock,
 } from '../../activities/demonstration-batches.ts';
 import { inSeededPasses } from '../../activities/demonstration-file.ts';
 import { tokenised } from '../../activities/demonstrations.ts';
-import { SLICE_STEPS, warmStartSlices } from '../../activities/warm-start-slices.ts';
+import { warmStartSlices } from '../../activities/warm-start-slices.ts';
 import type { WarmStartPhase } from '../../contracts/config.ts';
 import type { Demonstration, PolicyText } from '../../contracts/policy.ts';
 
@@ -26,17 +27,19 @@ function numberOf(demonstration: Demonstration | null): number | undefined {
 }
 
 describe('warmStartSlices', () => {
-  it('covers every step of every phase once, in order, in pieces that begin with a block', () => {
+  it('covers every step of every phase once, in order, in slices whose work is bounded', () => {
     const steps = fc.array(fc.integer({ min: 0, max: 500 }), { maxLength: 4 });
+    const parameters = fc.constantFrom(0, 1e3, 684_928, 135e6, 500e6, 7e9);
     fc.assert(
-      fc.property(steps, (phases) => {
-        const slices = warmStartSlices(phases.map((each) => ({ ...PHASE, steps: each })));
+      fc.property(steps, parameters, (phases, size) => {
+        const slices = warmStartSlices(
+          phases.map((each) => ({ ...PHASE, batchTokens: 800, steps: each })),
+          size,
+        );
         const covered = slices.flatMap(({ phase, firstStep, steps: count }) => {
-          expect([firstStep % BLOCK_STEPS, count > 0, count <= SLICE_STEPS]).toEqual([
-            0,
-            true,
-            true,
-          ]);
+          expect(count).toBeGreaterThan(0);
+          expect(count).toBeLessThanOrEqual(96);
+          if (count > 1) expect(count * 800 * size).toBeLessThanOrEqual(1e12);
           return Array.from({ length: count }, (_, i) => `${phase}/${firstStep + i}`);
         });
         const wanted = phases.flatMap((count, phase) =>
@@ -45,6 +48,32 @@ describe('warmStartSlices', () => {
         expect(covered).toEqual(wanted);
       }),
     );
+  });
+
+  it('cuts by the work: many steps of a small policy, few of a large one', () => {
+    const sliceOf = (parameters: number): number | undefined =>
+      warmStartSlices([{ ...PHASE, batchTokens: 2048, steps: 200 }], parameters)[0]?.steps;
+    expect([684_928, 135e6, 494e6].map(sliceOf)).toEqual([96, 3, 1]);
+  });
+});
+
+describe('demonstrationBatches', () => {
+  it('shows the same wherever a phase is cut', async () => {
+    const stream = {
+      seed: 3,
+      batchTokens: 60,
+      demonstrationAt: inSeededPasses(numbered(500), 3, 60),
+    };
+    const whole = await demonstrationBatches({ ...stream, firstStep: 0, steps: 40 });
+    expect(whole).toHaveLength(40);
+    const cuts = [1, 15, 16, 17, 39];
+    for (const cut of cuts) {
+      const parts = [
+        await demonstrationBatches({ ...stream, firstStep: 0, steps: cut }),
+        await demonstrationBatches({ ...stream, firstStep: cut, steps: 40 - cut }),
+      ];
+      expect(parts.flat()).toEqual(whole);
+    }
   });
 });
 

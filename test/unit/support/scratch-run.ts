@@ -52,6 +52,7 @@ export async function scratchRun(
         corpusSamples: samples.length,
         rejectedRows: 0,
         overlongPrompts: 0,
+        policyParameters: 1000,
         contextLength: 128,
         epochs: 3,
         stepsPerEpoch,

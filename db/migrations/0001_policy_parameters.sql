@@ -1,0 +1,1 @@
+ALTER TABLE "runs" ADD COLUMN "policy_parameters" bigint;
