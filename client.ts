@@ -12,6 +12,8 @@ import {
   PROGRESS_QUERY,
   RUN_SIGNALS,
   TRAINING_RUN,
+  epochWorkflowId,
+  type LiveProgress,
   type RunProgress,
 } from './contracts/temporal.ts';
 import { connect } from './db/connection.ts';
@@ -23,6 +25,7 @@ import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
 import { waitForEnd, type WaitOptions } from './wait-for-run.ts';
+import { workUnderWay } from './work-under-way.ts';
 
 export interface StartRunOptions {
   /** Id of the run, which is also its workflow id. Default: sampler and time, e.g. `dscl-20261124-093015`. */
@@ -53,7 +56,7 @@ export interface ToolsampleClient extends RunReader {
   /** Waits until the run completes, fails or stops. @throws ToolsampleError when it failed before it was recorded */
   waitFor(run: string, options?: WaitOptions): Promise<RunStatus>;
   /** What the run is doing now; null when no worker answers within a second. */
-  progress(run: string): Promise<RunProgress | null>;
+  progress(run: string): Promise<LiveProgress | null>;
   /** Waits at the next step's boundary until {@link resumeRun}. */
   pause(run: string): Promise<void>;
   /** Ends the run at the next step's boundary; {@link resumeRun} goes on. */
@@ -151,9 +154,17 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       waitForEnd(workflow.getHandle(run), async () => statusOrNull(reader, run), wait),
     async progress(run) {
       try {
-        return await connection.withDeadline(Date.now() + 1000, async () =>
-          workflow.getHandle(run).query<RunProgress>(PROGRESS_QUERY),
-        );
+        return await connection.withDeadline(Date.now() + 1000, async () => {
+          const progress = await workflow.getHandle(run).query<RunProgress>(PROGRESS_QUERY);
+          let work = await workUnderWay(workflow, run);
+          if (work === null && progress.epoch > 0) {
+            // The epoch's workflow may be about to start.
+            work = await workUnderWay(workflow, epochWorkflowId(run, progress.epoch)).catch(
+              () => null,
+            );
+          }
+          return { ...progress, work };
+        });
       } catch {
         return null;
       }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolsampleClient } from '../client.ts';
 import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
+import type { WorkUnderWay } from '../contracts/temporal.ts';
 import type { LiveView } from './live-view.ts';
 
 export interface FollowOptions {
@@ -40,6 +41,7 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
   let status: RunStatus =
     options.before === null ? unprepared(run) : { ...options.before, state: 'running' };
   let phase = 'starting a worker';
+  let work: WorkUnderWay | null = null;
   let preparedAt: number | null = null;
 
   const draw = async (now: RunStatus): Promise<void> => {
@@ -49,6 +51,7 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
       status: now,
       steps,
       phase,
+      work,
       elapsed: (Date.now() - begin) / 1000,
       workflowUrl: options.workflowUrl,
       notice: options.notice(),
@@ -63,6 +66,7 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
           progress === null ? Math.min(MAX_DRAWINGS_PER_QUERY, 2 * pause) : DRAWINGS_PER_QUERY;
         sinceQuery = 0;
         phase = progress?.phase ?? phase;
+        work = progress?.work ?? null;
       }
       // What is drawn is not worth ending a run for: a database that is away comes back or ends the wait.
       if (!done.signal.aborted) await draw(status).catch(() => undefined);

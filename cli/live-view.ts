@@ -1,6 +1,6 @@
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { evaluationLine, stepLine } from './render/log-line.ts';
-import { renderPanel, type PanelState } from './render/panel.ts';
+import { renderPanel, workText, type PanelState } from './render/panel.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Shows how a run goes on; redraws where the terminal can, prints lines where it cannot. */
@@ -36,18 +36,31 @@ export function panelView(terminal: Terminal, write: (text: string) => void): Li
   };
 }
 
+/** Milliseconds of silence after which a line tells how far the work under way is. */
+const PATIENCE = 30_000;
+
 /**
- * One line for each step and each evaluation.
+ * One line for each step and each evaluation, and for work that takes long.
  * @param before - How far a run was that goes on: what it did then is not told again.
  */
-export function logView(terminal: Terminal, before: RunStatus | null): LiveView {
+export function logView(
+  terminal: Pick<Terminal, 'print'>,
+  before: RunStatus | null,
+  now: () => number = Date.now,
+): LiveView {
   let toldStep = before?.step ?? 0;
   let toldPhase: string | null = null;
+  let toldWork: string | null = null;
+  let lastTold = now();
+  const tell = (line: string): void => {
+    terminal.print(line);
+    lastTold = now();
+  };
   const toldEvaluations = new Set(before?.evaluations.map(evaluationKey));
   return {
-    update: ({ status, steps, phase }) => {
+    update: ({ status, steps, phase, work }) => {
       // Before the first step nothing else tells that something happens.
-      if (phase !== null && phase !== toldPhase && status.step === 0) terminal.print(phase);
+      if (phase !== null && phase !== toldPhase && status.step === 0) tell(phase);
       toldPhase = phase;
       const evaluations = status.evaluations.filter(
         (evaluation) => !toldEvaluations.has(evaluationKey(evaluation)),
@@ -64,11 +77,16 @@ export function logView(terminal: Terminal, before: RunStatus | null): LiveView 
           line: () => evaluationLine(evaluation),
         })),
       ].sort((a, b) => a.step - b.step);
-      for (const { line } of news) terminal.print(line());
+      for (const { line } of news) tell(line());
       for (const evaluation of evaluations) toldEvaluations.add(evaluationKey(evaluation));
       toldStep = Math.max(toldStep, steps.at(-1)?.step ?? 0);
+      const progress = work === null ? null : workText(work);
+      if (progress !== null && progress !== toldWork && now() - lastTold >= PATIENCE) {
+        toldWork = progress;
+        tell(`  ${progress}`);
+      }
     },
-    say: (line) => terminal.print(line),
+    say: tell,
     close: () => undefined,
   };
 }

@@ -1,3 +1,5 @@
+import type { EngineProgress } from './policy.ts';
+
 /** Workflow types, as any Temporal client in any language names them. */
 export const TRAINING_RUN = 'trainingRun';
 
@@ -40,4 +42,16 @@ export interface RunProgress {
   readonly step: number;
   readonly totalSteps: number;
   readonly paused: boolean;
+}
+
+/** How far an activity of the policy engine is. */
+export interface WorkUnderWay extends EngineProgress {
+  /** Name of the activity, e.g. `rollout`. */
+  readonly activity: string;
+}
+
+/** What a client learns of a run under way. */
+export interface LiveProgress extends RunProgress {
+  /** Null while the policy engine does nothing for the run, or has only begun. */
+  readonly work: WorkUnderWay | null;
 }

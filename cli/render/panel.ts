@@ -1,5 +1,6 @@
 import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import type { WorkUnderWay } from '../../contracts/temporal.ts';
 import { bar, count, duration, fit, padEnd, percent, type Paint } from './text.ts';
 
 /** All that the live panel shows. */
@@ -9,6 +10,8 @@ export interface PanelState {
   readonly steps: readonly StepStatus[];
   /** What goes on outside of steps (`warm start: slice 2 of 5`); null when unknown. */
   readonly phase: string | null;
+  /** How far the activity under way is; null when unknown. */
+  readonly work: WorkUnderWay | null;
   /** Seconds since this command began. */
   readonly elapsed: number;
   readonly workflowUrl: string | null;
@@ -82,8 +85,20 @@ function progressLine(state: PanelState, width: number, paint: Paint): string {
         ]),
     left === null ? '' : `${duration(left)} left`,
     state.phase === null || over ? '' : paint.dim(state.phase),
+    state.work === null || over ? '' : paint.dim(workText(state.work)),
   ];
   return words.filter((word) => word !== '').join('  ');
+}
+
+const WORK_NAMES: { readonly [activity: string]: string } = {
+  warmStart: 'warm start',
+  gradientStep: 'gradient step',
+  evaluatePolicy: 'evaluation',
+};
+
+/** `rollout: 1,234 of 5,120 tokens`. */
+export function workText({ activity, done, total, unit }: WorkUnderWay): string {
+  return `${WORK_NAMES[activity] ?? activity}: ${count(done)} of ${count(total)} ${unit}`;
 }
 
 function stepLines(state: PanelState, last: StepStatus, paint: Paint): string[] {

@@ -51,9 +51,9 @@ describe('warmStartSlices', () => {
   });
 
   it('cuts by the work: many steps of a small policy, few of a large one', () => {
-    const sliceOf = (parameters: number): number | undefined =>
-      warmStartSlices([{ ...PHASE, batchTokens: 2048, steps: 200 }], parameters)[0]?.steps;
-    expect([684_928, 135e6, 494e6].map(sliceOf)).toEqual([96, 3, 1]);
+    const phase = { ...PHASE, batchTokens: 2048, steps: 200 };
+    const sizes = [684_928, 135e6, 494e6].map((size) => warmStartSlices([phase], size)[0]?.steps);
+    expect(sizes).toEqual([96, 3, 1]);
   });
 });
 

@@ -66,6 +66,7 @@ function panel(
     status: status(steps, evaluated),
     steps: Array.from({ length: steps }, (_, index) => step(index + 1)),
     phase,
+    work: null,
     elapsed: 1,
     workflowUrl: null,
     notice: null,
@@ -110,6 +111,30 @@ describe('logView', () => {
     view.update(panel(2, [0, 2]));
     view.update(panel(3, [0, 2]));
     expect(heads(printed)).toEqual(['step 3']);
+  });
+
+  it('tells how far work is that takes long, and no more often than that', () => {
+    const printed: string[] = [];
+    let seconds = 0;
+    const view = logView(terminal(printed), null, () => 1000 * seconds);
+    const at = (second: number, done: number): void => {
+      seconds = second;
+      view.update({
+        ...panel(0, [], 'warm start: slice 1 of 2'),
+        work: { activity: 'warmStart', done, total: 96, unit: 'steps' },
+      });
+    };
+    at(0, 1);
+    at(10, 12);
+    at(31, 40);
+    at(40, 50);
+    at(62, 50);
+    at(95, 50);
+    expect(printed).toEqual([
+      'warm start: slice 1 of 2',
+      '  warm start: 40 of 96 steps',
+      '  warm start: 50 of 96 steps',
+    ]);
   });
 });
 
@@ -160,6 +185,7 @@ describe('followRun', () => {
           step: 0,
           totalSteps: 9,
           paused: false,
+          work: { activity: 'rollout', done: 3, total: 9, unit: 'tokens' },
         }),
         steps: async (_run, after = 0) => [1, 2, 3].filter((n) => n > after).map(step),
         waitFor: async (_run, options) => {
@@ -183,5 +209,6 @@ describe('followRun', () => {
     expect(seen[0]?.status.state).toBe('running');
     expect(seen.at(-1)?.status.evaluations).toHaveLength(2);
     expect(seen.at(-1)?.phase).toBe('epoch 1 of 1');
+    expect(seen.at(-1)?.work?.done).toBe(3);
   });
 });

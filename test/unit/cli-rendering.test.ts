@@ -71,6 +71,7 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
     },
     steps,
     phase: null,
+    work: { activity: 'gradientStep', done: 900, total: 4200, unit: 'tokens' },
     elapsed: 65,
     workflowUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/dscl-1',
     notice: null,
@@ -87,6 +88,7 @@ describe('panel', () => {
       'epoch 1',
       'step 2/48',
       '3:04 left', // 46 steps of 4 s
+      'gradient step: 900 of 4,200 tokens',
       'reward 2.50 ± 1.25',
       '2,000 tokens/s',
       'groups 20, dropped 5',

@@ -161,6 +161,24 @@ describe('client', () => {
     3 * MINUTE,
   );
 
+  it(
+    'tells how far long work is while it lasts',
+    async () => {
+      const run = 'warming-up';
+      const phase = { data: 'builtin', levels: [0], steps: 96, batchTokens: 4000 };
+      await toolsample.startRun({ run, config: { ...SMALL, warm_start: [phase] } });
+      const work = async () => (await toolsample.progress(run))?.work;
+      await expect
+        .poll(work, { timeout: MINUTE, interval: 500 })
+        .toMatchObject({ activity: 'warmStart', total: 96, unit: 'steps' });
+      expect((await work())?.done).toBeGreaterThan(0);
+      await toolsample.cancel(run);
+      expect(await toolsample.waitFor(run)).toMatchObject({ state: 'stopped' });
+      expect(await toolsample.progress(run)).toMatchObject({ work: null });
+    },
+    3 * MINUTE,
+  );
+
   it('says in one line what is wrong, wherever it was found', async () => {
     await expect(toolsample.startRun({ config: { max_stepz: 2 } })).rejects.toMatchObject({
       code: 'config',
