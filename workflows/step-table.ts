@@ -56,18 +56,19 @@ export function stepTable(rows: readonly StepRow[]): string {
     .map((row) =>
       tableLine([
         row.step,
-        row.reward.toFixed(3),
-        row.rewardStd.toFixed(3),
-        `${row.kept} of ${row.groups}`,
-        row.mastery,
-        row.weights,
+        unbroken(`${row.reward.toFixed(2)} ± ${row.rewardStd.toFixed(2)}`),
+        `${row.kept}/${row.groups}`,
+        numbersOf(row.mastery),
+        numbersOf(row.weights),
         row.tokens,
-        row.loss === null ? 'skipped' : row.loss.toFixed(4),
+        row.loss === null ? 'skipped' : row.loss.toFixed(3),
       ]),
     );
   return [
-    tableLine(['step', 'reward', 'std', 'groups kept', 'mastery', 'weights', 'tokens', 'loss']),
-    tableLine(['--:', '--:', '--:', '--:', '---', '---', '--:', '--:']),
+    'Mastery and weights are of format, name, key and value.',
+    '',
+    tableLine(['step', 'reward', 'kept', 'mastery', 'weights', 'tokens', 'loss']),
+    '|--:|--:|--:|:-:|:-:|--:|--:|',
     ...lines,
   ].join('\n');
 }
@@ -91,7 +92,7 @@ export function evaluationTable(rows: readonly EvaluationRow[]): string {
   );
   return [
     tableLine(['step', 'split', 'exact match (95%)', 'reward', 'tasks']),
-    tableLine(['--:', '---', '---', '--:', '--:']),
+    '|--:|---|---|--:|--:|',
     ...lines,
   ].join('\n');
 }
@@ -101,6 +102,17 @@ function percent(share: number): string {
   return `${(100 * share).toFixed(1)}%`;
 }
 
+/** `.93 .76 .71 .82` of `format .93 · name .76 · key .71 · value .82`: the UI's table is narrow. */
+function numbersOf(text: string): string {
+  return unbroken(text.replaceAll(/[a-z]+ |· /g, ''));
+}
+
+/** The UI breaks lines in a cell otherwise. */
+function unbroken(text: string): string {
+  return text.replaceAll(' ', '\u00A0');
+}
+
+/** The UI puts no space between columns: cells bring their own. */
 function tableLine(cells: readonly (string | number)[]): string {
-  return `| ${cells.join(' | ')} |`;
+  return `| ${cells.map((cell) => `\u00A0${cell}\u00A0`).join(' | ')} |`;
 }
