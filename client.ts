@@ -93,7 +93,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   const { temporal } = services;
   const connection = await Connection.connect(temporal.connection);
   const { workflow } = new Client({ connection, namespace: temporal.namespace });
-  const reader = runReader(database);
+  const reader = runReader(database, services.folder);
 
   /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
   const goOn = async (run: string, config: RunConfig): Promise<'running' | 'completed'> => {

@@ -1,4 +1,5 @@
 import type { RunConfig } from './contracts/config.ts';
+import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
 import type { RunStatus, StepStatus } from './contracts/run-status.ts';
 import { connect, type Connection } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
@@ -11,10 +12,11 @@ import {
 import { listRuns, runStatus } from './db/run-status.ts';
 import { stepStatus } from './db/step-status.ts';
 import { readRun } from './db/runs.ts';
-import { homePath } from './services/data-folder.ts';
+import { openArtifactStore } from './services/artifact-store.ts';
+import { homePath, type DataFolder } from './services/data-folder.ts';
 import { ensureDatabaseOnly } from './services/services.ts';
 
-/** Everything about runs that can be read; needs Postgres only. */
+/** Everything about runs that can be read; needs Postgres and the data folder's artifacts only. */
 export interface RunReader {
   /** All runs, newest first. */
   runs(): Promise<RunStatus[]>;
@@ -34,6 +36,14 @@ export interface RunReader {
     run: string,
     options: { readonly step: number; readonly split: string },
   ): Promise<EvaluationAnswer[]>;
+  /**
+   * Writes a policy of a run, whatever the run's state, as a folder that transformers or PEFT loads. The folder appears whole or
+   * not at all.
+   *
+   * @throws ToolsampleError `not-found` when the run has not come to that epoch, `config` when it never will, has no adapters
+   *   to write, or the folder is taken
+   */
+  exportPolicy(run: string, options: ExportOptions): Promise<ExportedPolicy>;
   close(): Promise<void>;
 }
 
@@ -46,16 +56,16 @@ export interface RunReaderOptions {
 
 /** Opens the runs of a data folder for reading; starts Postgres where it is not running. */
 export async function openRuns(options: RunReaderOptions = {}): Promise<RunReader> {
-  const { databaseUrl } = await ensureDatabaseOnly({
+  const { databaseUrl, folder } = await ensureDatabaseOnly({
     home: homePath({ home: options.home }),
     ...(options.log === undefined ? {} : { log: options.log }),
   });
   await migrateDatabase(databaseUrl);
-  return runReader(connect(databaseUrl));
+  return runReader(connect(databaseUrl), folder);
 }
 
 /** Reads runs over a connection, which `close` closes. */
-export function runReader(connection: Connection): RunReader {
+export function runReader(connection: Connection, folder: DataFolder): RunReader {
   const { db } = connection;
   return {
     runs: async () => listRuns(db),
@@ -69,6 +79,11 @@ export function runReader(connection: Connection): RunReader {
     evaluationAnswers: async (run, { step, split }) => {
       await readRun(db, run);
       return evaluationAnswers(db, run, step, split);
+    },
+    exportPolicy: async (run, options) => {
+      // Loaded only here: nobody else who reads needs what knows checkpoints.
+      const { exportRun } = await import('./export-run.ts');
+      return exportRun({ db, artifacts: await openArtifactStore(folder) }, run, options);
     },
     close: async () => connection.close(),
   };

@@ -1,20 +1,17 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { ArtifactStore } from '../contracts/artifacts.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { VOCABULARY_SIZE, writeTokenizerFiles } from '../datasets/builtin/vocabulary.ts';
 import { configJson } from '../policy/checkpoint/architecture.ts';
+import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
 import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
 import { writePolicyFolder } from '../policy/checkpoint/write-folder.ts';
 import { initialWeights } from '../policy/models/initial-weights.ts';
 import type { LlamaTraits } from '../policy/models/llama-traits.ts';
-
-/** The shipped policy. */
-const BUILTIN_POLICY = fileURLToPath(new URL('../assets/policy', import.meta.url));
 
 /** Context of a random policy at least; RoPE costs nothing. */
 const RANDOM_CONTEXT = 256;

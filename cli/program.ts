@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import {
+  EXPORT_DTYPES,
+  EXPORT_FORMATS,
+  type ExportDtype,
+  type ExportFormat,
+} from '../contracts/export.ts';
 import type { WorkerQueue } from '../worker.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -17,6 +23,12 @@ export interface CommandContext {
 interface SharedOptions {
   readonly home?: string;
   readonly json?: boolean;
+}
+
+/** Options of `export`. */
+interface ExportFlags {
+  readonly format: ExportFormat;
+  readonly dtype: ExportDtype;
 }
 
 const READING_GROUP = 'Looking:';
@@ -91,11 +103,27 @@ export async function defineCommands(
     const { resume } = await import('./commands/train.ts');
     finish(await resume(await context(options), run));
   });
-  command(RUNNING_GROUP, 'export <run> <folder>', "copy a run's policy (a Hugging Face folder)")
+  command(
+    RUNNING_GROUP,
+    'export <run[@epoch]> <folder>',
+    'write a policy of a run, in any state, as a Hugging Face folder or a PEFT adapter',
+  )
+    .addOption(
+      new Option(
+        '--format <format>',
+        'hf: whole weights, adapters merged; peft: LoRA adapters alone',
+      )
+        .choices(EXPORT_FORMATS)
+        .default('hf'),
+    )
+    .addOption(
+      new Option('--dtype <type>', 'type of the numbers').choices(EXPORT_DTYPES).default('float32'),
+    )
     .option('--json', 'print JSON (see docs/cli.md)')
-    .action(async (run: string, folder: string, options: SharedOptions) => {
-      const { exportRun } = await import('./commands/export.ts');
-      await exportRun(await context(options), run, folder);
+    .action(async (run: string, folder: string, options: SharedOptions & ExportFlags) => {
+      const { exportPolicy } = await import('./commands/export.ts');
+      const { format, dtype } = options;
+      await exportPolicy(await context(options), run, { folder, format, dtype });
     });
 
   reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {

@@ -28,3 +28,28 @@ export function findRunId(reference: string, runs: readonly string[]): string {
   }
   return only;
 }
+
+/** A run, and an epoch of it where one is named. */
+export interface RunAtEpoch {
+  readonly run: string;
+  readonly epoch: number | undefined;
+}
+
+/**
+ * The run and the epoch that a user means by `RUN` or `RUN@EPOCH`. A run's id may have an @ in it.
+ * @param runs - All ids, newest first.
+ * @throws ToolsampleError `not-found`, `config` for an epoch that is no number.
+ */
+export function findRunAtEpoch(reference: string, runs: readonly string[]): RunAtEpoch {
+  const at = reference.lastIndexOf('@');
+  if (at < 0 || runs.some((run) => run.startsWith(reference))) {
+    return { run: findRunId(reference, runs), epoch: undefined };
+  }
+  const epoch = reference.slice(at + 1);
+  if (!/^\d{1,9}$/.test(epoch)) {
+    throw new ToolsampleError('config', `"${epoch}" is not an epoch`, {
+      hint: `epochs are numbers: ${reference.slice(0, at)}@1 is the first, @0 before it`,
+    });
+  }
+  return { run: findRunId(reference.slice(0, at), runs), epoch: Number(epoch) };
+}

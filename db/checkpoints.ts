@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, max, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, lte, max, sql } from 'drizzle-orm';
 import type { RunKey } from '../contracts/activities.ts';
 import type { ArtifactRef } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
@@ -10,6 +10,11 @@ import { checkpoints } from './schema/policies.ts';
 export interface CheckpointKey extends RunKey {
   readonly step: number;
   readonly slice: number;
+}
+
+/** Where in a run a policy stands. */
+export interface PolicyPoint extends Omit<CheckpointKey, 'run'> {
+  readonly policy: PolicyRef;
 }
 
 export interface Checkpoint {
@@ -77,6 +82,28 @@ export async function policyAfter(db: Database, run: string, step: number): Prom
     });
   }
   return toCheckpoint(row).policy;
+}
+
+/** The newest policy that is kept of those up to a step (default: of all), and where it stands; null before the first. */
+export async function newestPolicy(
+  db: Database,
+  run: string,
+  upToStep?: number,
+): Promise<PolicyPoint | null> {
+  const [row] = await db
+    .select()
+    .from(checkpoints)
+    .where(
+      and(
+        eq(checkpoints.run, run),
+        eq(checkpoints.pruned, false),
+        upToStep === undefined ? undefined : lte(checkpoints.step, upToStep),
+      ),
+    )
+    .orderBy(desc(checkpoints.step), desc(checkpoints.slice))
+    .limit(1);
+  if (row === undefined) return null;
+  return { step: row.step, slice: row.slice, policy: toCheckpoint(row).policy };
 }
 
 /** The last step whose policy is committed; 0 before the first. */

@@ -19,6 +19,47 @@ export async function readArchitecture(files: CheckpointFiles): Promise<PolicyAr
   return parseArchitecture(text);
 }
 
+/** Tensors that are read when they are asked for. */
+export interface OpenWeights {
+  /** One tensor as fp32. @throws ToolsampleError `checkpoint` when it is cut off, of the wrong type, NaN or infinite */
+  read(name: string): Promise<WeightTensor>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a checkpoint's weights and checks which tensors are there and their shapes.
+ * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown or of the wrong shape
+ */
+export async function openBaseWeights(
+  files: CheckpointFiles,
+  architecture: PolicyArchitecture,
+): Promise<OpenWeights> {
+  const readers = new Map<string, SafetensorsReader>();
+  const open: SafetensorsReader[] = [];
+  const close = async (): Promise<void> => {
+    for (const reader of open) await reader.close();
+  };
+  try {
+    for (const name of await weightFiles(files)) {
+      const reader = await openSafetensors(files.paths[name]!, name);
+      open.push(reader);
+      for (const tensor of reader.header.entries.keys()) readers.set(tensor, reader);
+    }
+    checkShapes(tensorSpecs(architecture.traits), readers, open[0]!.label);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    async read(name) {
+      const reader = readers.get(name)!;
+      const { shape, data } = await reader.read(name);
+      return { dims: shape, data: finiteNumbers(data, name, reader.label) };
+    },
+    close,
+  };
+}
+
 /**
  * Loads every tensor of a checkpoint as fp32.
  * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown, of the wrong shape or type, cut off, NaN or infinite
@@ -27,25 +68,15 @@ export async function loadBaseWeights(
   files: CheckpointFiles,
   architecture: PolicyArchitecture,
 ): Promise<Map<string, WeightTensor>> {
-  const readers = new Map<string, SafetensorsReader>();
-  const open: SafetensorsReader[] = [];
+  const open = await openBaseWeights(files, architecture);
   try {
-    for (const name of await weightFiles(files)) {
-      const reader = await openSafetensors(files.paths[name]!, name);
-      open.push(reader);
-      for (const tensor of reader.header.entries.keys()) readers.set(tensor, reader);
-    }
-    const specs = tensorSpecs(architecture.traits);
-    checkShapes(specs, readers, open[0]!.label);
     const weights = new Map<string, WeightTensor>();
-    for (const { name, dims } of specs) {
-      const reader = readers.get(name)!;
-      const data = finiteNumbers((await reader.read(name)).data, name, reader.label);
-      weights.set(name, { dims, data });
+    for (const { name } of tensorSpecs(architecture.traits)) {
+      weights.set(name, await open.read(name));
     }
     return weights;
   } finally {
-    for (const reader of open) await reader.close();
+    await open.close();
   }
 }
 

@@ -9,7 +9,10 @@ export interface CheckpointFiles {
   readonly paths: { readonly [name: string]: string };
 }
 
-/** Files that belong to a policy besides its weights; everything else in a folder is left alone. */
+/**
+ * Files that belong to a policy besides its weights; everything else in a folder is left alone. The last ones are not read
+ * here: other readers of the folder may want them.
+ */
 export const COMPANION_FILES = [
   'config.json',
   'generation_config.json',
@@ -17,6 +20,11 @@ export const COMPANION_FILES = [
   'tokenizer_config.json',
   'special_tokens_map.json',
   'chat_template.jinja',
+  'chat_template.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'tokenizer.model',
 ] as const;
 
 export const SINGLE_WEIGHTS = 'model.safetensors';

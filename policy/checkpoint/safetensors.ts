@@ -16,11 +16,20 @@ export interface MemoryTensor {
   readonly data: Float32Array | Int32Array;
 }
 
+type StoredDtype = 'F32' | 'BF16' | 'I32';
+
+/** How a tensor lies in a file. */
+export interface StoredTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: StoredDtype;
+}
+
 /** A tensor to write; `BF16` rounds fp32 numbers to nearest. */
 export interface WritableTensor extends MemoryTensor {
   readonly name: string;
   /** Default: F32 for numbers, I32 for integers. */
-  readonly dtype?: 'F32' | 'BF16' | 'I32';
+  readonly dtype?: StoredDtype;
 }
 
 /** An open safetensors file whose header has been checked; tensors are read one at a time. */
@@ -82,36 +91,50 @@ export function parseSafetensors(bytes: Uint8Array, label: string): Map<string, 
 }
 
 /** The file's bytes in pieces (header first), without copying fp32 data. Same tensors, same order: same bytes. */
-export function safetensorsChunks(
+function safetensorsChunks(
   tensors: readonly WritableTensor[],
-  metadata: { readonly [key: string]: string } = {},
+  metadata: { readonly [key: string]: string },
+): Uint8Array[] {
+  const typed = tensors.map((tensor) => ({
+    ...tensor,
+    dtype:
+      tensor.dtype ?? (tensor.data instanceof Int32Array ? ('I32' as const) : ('F32' as const)),
+  }));
+  return [
+    ...headerChunks(typed, metadata),
+    ...typed.map((tensor) => storedBytes(tensor, tensor.data)),
+  ];
+}
+
+/** What comes before the data: the header's length, and the header. */
+export function headerChunks(
+  tensors: readonly StoredTensor[],
+  metadata: { readonly [key: string]: string },
 ): Uint8Array[] {
   const header: Record<string, unknown> = {};
   if (Object.keys(metadata).length > 0) header['__metadata__'] = metadata;
-  const chunks: Uint8Array[] = [];
   let offset = 0;
-  for (const tensor of tensors) {
-    const dtype = tensor.dtype ?? (tensor.data instanceof Int32Array ? 'I32' : 'F32');
-    const data =
-      dtype === 'BF16' && tensor.data instanceof Float32Array
-        ? float32ToBfloat16(tensor.data)
-        : tensor.data;
-    const chunk = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    header[tensor.name] = {
-      dtype,
-      shape: tensor.shape,
-      data_offsets: [offset, offset + chunk.length],
-    };
-    offset += chunk.length;
-    chunks.push(chunk);
+  for (const { name, shape, dtype } of tensors) {
+    const end = offset + elements(shape) * (dtype === 'BF16' ? 2 : 4);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
   }
   let json = JSON.stringify(header);
   json += ' '.repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
   const body = new TextEncoder().encode(json);
-  const head = new Uint8Array(8 + body.length);
+  const head = new Uint8Array(8);
   new DataView(head.buffer).setBigUint64(0, BigInt(body.length), true);
-  head.set(body, 8);
-  return [head, ...chunks];
+  return [head, body];
+}
+
+/** A tensor's data as they lie in a file. */
+export function storedBytes(
+  { name, shape, dtype }: StoredTensor,
+  data: Float32Array | Int32Array,
+): Uint8Array {
+  if (data.length !== elements(shape)) throw new Error(`${name} has ${data.length} elements`);
+  const stored = dtype === 'BF16' && data instanceof Float32Array ? float32ToBfloat16(data) : data;
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
 }
 
 /** A whole small file in memory. */
@@ -128,10 +151,18 @@ export async function writeSafetensors(
   tensors: readonly WritableTensor[],
   metadata: { readonly [key: string]: string } = {},
 ): Promise<void> {
+  await writeChunks(path, safetensorsChunks(tensors, metadata));
+}
+
+/** Writes a file from its pieces and flushes it to disk. @throws ToolsampleError `disk-full` */
+export async function writeChunks(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   try {
     const file = await open(path, 'w');
     try {
-      for (const chunk of safetensorsChunks(tensors, metadata)) await writeAll(file, chunk);
+      for await (const chunk of chunks) await writeAll(file, chunk);
       await file.sync();
     } finally {
       await file.close();
@@ -182,7 +213,7 @@ function findEntry(header: SafetensorsHeader, name: string, label: string): Tens
 }
 
 function decodeTensor(entry: TensorEntry, bytes: Uint8Array, label: string): MemoryTensor {
-  const count = entry.shape.reduce((product, size) => product * size, 1);
+  const count = elements(entry.shape);
   const { buffer, byteOffset } = bytes;
   switch (entry.dtype) {
     case 'F32':
@@ -204,4 +235,8 @@ function decodeTensor(entry: TensorEntry, bytes: Uint8Array, label: string): Mem
         'use F32, F16 or BF16 (quantised checkpoints cannot be trained)',
       );
   }
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }

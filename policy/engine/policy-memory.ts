@@ -2,8 +2,8 @@ import type { TrainableOptions } from '../../contracts/policy.ts';
 import type { PolicyArchitecture } from '../checkpoint/architecture.ts';
 import { loadBaseWeights, readArchitecture } from '../checkpoint/base-weights.ts';
 import { loadTensors } from '../checkpoint/load-tensors.ts';
+import { adaptedTensor } from '../checkpoint/stored-policy.ts';
 import { createGenerator, type Generator } from '../generation/generator.ts';
-import { loraNames, mergeAdapter } from '../models/lora.ts';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
 import { tensorSpecs } from '../models/llama-traits.ts';
 import { readTokenizerFiles } from '../text/special-tokens.ts';
@@ -193,12 +193,8 @@ function loadTrained(
 function merge(base: LoadedBase, adapters: Weights, trainable: TrainableOptions): Weights {
   const scale = trainable.loraAlpha / trainable.loraRank;
   const merged = new Map<string, WeightTensor>();
-  for (const { name, dims } of tensorSpecs(base.architecture.traits)) {
-    const weight = base.weights.get(name)!;
-    const { a, b } = loraNames(name);
-    const [low, high] = [adapters.get(a), adapters.get(b)];
-    const adapted = low !== undefined && high !== undefined;
-    merged.set(name, adapted ? { dims, data: mergeAdapter(weight, low, high, scale) } : weight);
+  for (const { name } of tensorSpecs(base.architecture.traits)) {
+    merged.set(name, adaptedTensor(name, base.weights.get(name)!, adapters, scale));
   }
   return merged;
 }

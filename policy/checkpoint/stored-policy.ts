@@ -1,0 +1,76 @@
+import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import type { PolicyRef, TrainableOptions } from '../../contracts/policy.ts';
+import type { Weights, WeightTensor } from '../models/initial-weights.ts';
+import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { initialAdapters, loraNames, loraSpecs, mergeAdapter } from '../models/lora.ts';
+import { openBaseWeights, readArchitecture } from './base-weights.ts';
+import { manifestFiles, type CheckpointFiles } from './checkpoint-files.ts';
+import { loadTensors, openTensors } from './load-tensors.ts';
+
+/** A policy of the store, open for reading, without a tensor runtime. */
+export interface StoredPolicy {
+  readonly files: CheckpointFiles;
+  readonly traits: LlamaTraits;
+  /** LoRA's adapters; null where all weights train. */
+  readonly adapters: Weights | null;
+  /** A tensor as the policy completes prompts with it, adapters merged. */
+  read(name: string): Promise<WeightTensor>;
+  close(): Promise<void>;
+}
+
+/** What trained tensors are called in messages. */
+const TRAINED = 'trained weights';
+
+/**
+ * Opens a policy. What is open can be read to the end, even if its artifacts are deleted meanwhile.
+ * @throws ToolsampleError `not-found` or `corrupt-artifact` from the store, `checkpoint` when a file does not fit the others
+ */
+export async function openStoredPolicy(
+  policy: PolicyRef,
+  trainable: TrainableOptions,
+  store: ArtifactStore,
+): Promise<StoredPolicy> {
+  const files = await manifestFiles(policy.base, store);
+  const architecture = await readArchitecture(files);
+  const { traits } = architecture;
+  const trained = policy.weights === null ? null : await store.path(policy.weights);
+  if (trainable.mode === 'full' && trained !== null) {
+    const weights = await openTensors(trained, tensorSpecs(traits), TRAINED);
+    return { files, traits, adapters: null, ...weights };
+  }
+  const base = await openBaseWeights(files, architecture);
+  if (trainable.mode === 'full') return { files, traits, adapters: null, ...base };
+  try {
+    const { loraRank: rank, loraAlpha: alpha, seed } = trainable;
+    const adapters =
+      trained === null
+        ? initialAdapters(traits, { rank, alpha, seed })
+        : await loadTensors(trained, loraSpecs(traits, rank), TRAINED);
+    return {
+      files,
+      traits,
+      adapters,
+      read: async (name) => adaptedTensor(name, await base.read(name), adapters, alpha / rank),
+      close: async () => base.close(),
+    };
+  } catch (error) {
+    await base.close();
+    throw error;
+  }
+}
+
+/**
+ * A tensor with its adapter worked in; one that has none is returned as it is.
+ * @param scale alpha / rank
+ */
+export function adaptedTensor(
+  name: string,
+  weight: WeightTensor,
+  adapters: Weights,
+  scale: number,
+): WeightTensor {
+  const { a, b } = loraNames(name);
+  const [low, high] = [adapters.get(a), adapters.get(b)];
+  if (low === undefined || high === undefined) return weight;
+  return { dims: weight.dims, data: mergeAdapter(weight, low, high, scale) };
+}
