@@ -52,6 +52,11 @@ describe('toolsample', () => {
       ['train', '--lr', 'fast'],
       /must be a number from 0 to 1, not "fast"/,
     ],
+    [
+      'an unknown form of export',
+      ['export', 'latest', 'out', '--format', 'gguf'],
+      /argument 'gguf' is invalid\. Allowed choices are hf, peft/,
+    ],
     ['a wrong choice', ['train', '--sampler', 'ppo'], /must be one of uniform, dscl/],
     [
       'a wrong line of a file',

@@ -1,6 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import {
@@ -14,6 +16,7 @@ import {
   safetensorsBytes,
   writeSafetensors,
 } from '../../policy/checkpoint/safetensors.ts';
+import { streamSafetensors } from '../../policy/checkpoint/stream-safetensors.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -41,6 +44,13 @@ const entry = (offsets: unknown, shape: unknown = [4], dtype: unknown = 'F32'): 
   shape,
   data_offsets: offsets,
 });
+
+/** The number of these bits, and the next one. */
+const neighbours = (bits: number): number[] => {
+  const numbers = new Float32Array(2);
+  bfloat16ToFloat32(Uint16Array.of(bits, bits + 1), numbers);
+  return [...numbers];
+};
 
 describe('safetensors', () => {
   it('gives back what was written, from memory and from a file', async () => {
@@ -83,6 +93,46 @@ describe('safetensors', () => {
     expect(Buffer.from(float32ToBfloat16(numbers).buffer).equals(Buffer.from(bits.buffer))).toBe(
       true,
     );
+  });
+
+  it('rounds to the nearest bfloat16, ties to even', () => {
+    // Below the largest numbers, whose upper neighbour is infinite.
+    const word = fc.integer({ min: 0, max: 0x7f00_ffff });
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          word,
+          word.map((x) => (x & ~0xffff) | 0x8000),
+        ),
+        fc.boolean(),
+        (x, sign) => {
+          const bits = sign ? x | 0x8000_0000 : x;
+          const [value = 0] = new Float32Array(Uint32Array.of(bits).buffer);
+          const lower = bits >>> 16;
+          const [below = 0, above = 0] = neighbours(lower);
+          const [down, up] = [Math.abs(value - below), Math.abs(above - value)];
+          const expected = down < up || (down === up && lower % 2 === 0) ? lower : lower + 1;
+          expect(float32ToBfloat16(Float32Array.of(value))[0]).toBe(expected);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('streams the bytes that it writes from memory', async () => {
+    const [kept, streamed] = [join(folder, 'kept'), join(folder, 'streamed')];
+    const numbers = [
+      { name: 'a', shape: [2, 2], data: Float32Array.of(1, -2, 0.5, 3e8), dtype: 'F32' as const },
+      { name: 'b', shape: [3], data: Float32Array.of(1.004, -0.2, 7), dtype: 'BF16' as const },
+    ];
+    await writeSafetensors(kept, numbers, { format: 'pt' });
+    const lazy = numbers.map(({ data, ...tensor }) => ({ ...tensor, read: async () => data }));
+    const { sha256 } = await streamSafetensors(streamed, lazy, { format: 'pt' });
+    const bytes = await readFile(streamed);
+    expect(bytes.equals(await readFile(kept))).toBe(true);
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(sha256);
+    const short = lazy.map((tensor) => ({ ...tensor, read: async () => Float32Array.of(1) }));
+    await expect(streamSafetensors(streamed, short, {})).rejects.toThrow('a has 1 elements');
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { INITIAL_CURRICULUM } from '../../../contracts/curriculum.ts';
 import type { ShardKey, StepKey } from '../../../contracts/activities.ts';
 import type { RunConfig, RunConfigInput } from '../../../contracts/config.ts';
 import { hashSeed } from '../../../contracts/hash.ts';
+import type { PolicyRef } from '../../../contracts/policy.ts';
 import type { Sample } from '../../../contracts/sample.ts';
 import { commitCheckpoint } from '../../../db/checkpoints.ts';
 import type { Database } from '../../../db/connection.ts';
@@ -28,12 +29,13 @@ export function scratchSamples(count: number): Sample[] {
   );
 }
 
-/** A prepared run over `samples`, as `prepareRun` leaves it, without a policy behind it. */
+/** A prepared run over `samples`, as `prepareRun` leaves it; without a policy behind it, unless one is given. */
 export async function scratchRun(
   db: Database,
   run: string,
   samples: readonly Sample[],
   input: RunConfigInput,
+  policy: PolicyRef = { base: ARTIFACT, weights: null, optimizer: null },
 ): Promise<RunConfig> {
   const config = resolveConfig(input);
   await db.transaction(async (tx) => {
@@ -66,7 +68,7 @@ export async function scratchRun(
       tx,
       { run, step: 0, slice: 0 },
       {
-        policy: { base: ARTIFACT, weights: null, optimizer: null },
+        policy,
         optimizerSteps: 0,
         loss: null,
         trainedTokens: 0,
