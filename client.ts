@@ -24,7 +24,7 @@ import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
-import { waitForEnd, type WaitOptions } from './wait-for-run.ts';
+import { waitForEnd, type EndedRun, type WaitOptions } from './wait-for-run.ts';
 import { workUnderWay } from './work-under-way.ts';
 
 export interface StartRunOptions {
@@ -54,7 +54,7 @@ export interface ToolsampleClient extends RunReader {
   /** Runs under way that no worker has prepared yet, so that Postgres does not know them; with the configuration each was given. */
   unpreparedRuns(): Promise<{ readonly run: string; readonly config: unknown }[]>;
   /** Waits until the run completes, fails or stops. @throws ToolsampleError when it failed before it was recorded */
-  waitFor(run: string, options?: WaitOptions): Promise<RunStatus>;
+  waitFor(run: string, options?: WaitOptions): Promise<EndedRun>;
   /** What the run is doing now; null when no worker answers within a second. */
   progress(run: string): Promise<LiveProgress | null>;
   /** Waits at the next step's boundary until {@link resumeRun}. */

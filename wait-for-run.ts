@@ -10,6 +10,12 @@ import { ERROR_CODES, ToolsampleError } from './contracts/errors.ts';
 import type { RunStatus } from './contracts/run-status.ts';
 import { STOPPED } from './contracts/temporal.ts';
 
+/** How a run stands at its end. */
+export interface EndedRun extends RunStatus {
+  /** What a failed run failed of, with its kind; null for any other end. */
+  readonly failure: ToolsampleError | null;
+}
+
 export interface WaitOptions {
   /** Called with every status that differs from the one before. */
   readonly onStatus?: (status: RunStatus) => void;
@@ -28,7 +34,7 @@ export async function waitForEnd(
   handle: WorkflowHandle,
   status: () => Promise<RunStatus | null>,
   { onStatus, signal, intervalMs = 500 }: WaitOptions,
-): Promise<RunStatus> {
+): Promise<EndedRun> {
   let end: WorkflowEnd | undefined;
   const watching = new AbortController();
   const watch = async (): Promise<void> => {
@@ -79,13 +85,14 @@ async function endOf(handle: WorkflowHandle): Promise<WorkflowEnd | undefined> {
 }
 
 /** Where Postgres has not heard of the end (it was away, or the run never came to be), Temporal's word counts. */
-function finalStatus(run: string, end: WorkflowEnd, status: RunStatus | null): RunStatus {
+function finalStatus(run: string, end: WorkflowEnd, status: RunStatus | null): EndedRun {
   if (status === null) {
     if (end.kind === 'failed') throw end.error;
     throw new ToolsampleError('not-found', `run "${run}" ended (${end.kind}) before it began`);
   }
-  if (status.state !== 'running' && status.state !== 'paused') return status;
-  return end.kind === 'failed'
-    ? { ...status, state: 'failed', reason: end.error.message }
-    : { ...status, state: end.kind === 'completed' ? 'completed' : 'stopped' };
+  const failure = end.kind === 'failed' ? end.error : null;
+  if (status.state !== 'running' && status.state !== 'paused') return { ...status, failure };
+  return failure !== null
+    ? { ...status, state: 'failed', reason: failure.message, failure }
+    : { ...status, state: end.kind === 'completed' ? 'completed' : 'stopped', failure };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolsampleClient } from '../client.ts';
 import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
 import type { WorkUnderWay } from '../contracts/temporal.ts';
+import type { EndedRun } from '../wait-for-run.ts';
 import type { LiveView } from './live-view.ts';
 
 export interface FollowOptions {
@@ -20,7 +21,7 @@ export interface FollowOptions {
 }
 
 export interface FollowedRun {
-  readonly status: RunStatus;
+  readonly status: EndedRun;
   /** Steps that were made meanwhile. */
   readonly steps: readonly StepStatus[];
   /** Seconds until the run was prepared. */

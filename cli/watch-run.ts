@@ -1,6 +1,7 @@
 import type { ToolsampleClient } from '../client.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
+import type { EndedRun } from '../wait-for-run.ts';
 import type { ExitCode } from './failure.ts';
 import { followRun } from './follow-run.ts';
 import { onInterrupt } from './interrupt.ts';
@@ -115,8 +116,9 @@ async function quietly(milliseconds: number): Promise<void> {
   });
 }
 
+/** Says how a run ended that did not complete. What the user has to change is exit code 2, whenever it was found. */
 function reportEnd(
-  status: RunStatus,
+  status: EndedRun,
   stopping: boolean,
   goOn: string,
   note: (line: string) => void,
@@ -125,7 +127,8 @@ function reportEnd(
   const why = status.reason === null || stopping ? '' : `: ${status.reason}`;
   note(`${status.state}${where}${why}`);
   note(`go on with: ${goOn}`);
-  return status.state === 'stopped' && stopping ? 0 : 1;
+  if (status.state === 'stopped' && stopping) return 0;
+  return status.failure?.exitCode ?? 1;
 }
 
 function workflowAddress({ services }: ToolsampleClient, run: string): string | null {
