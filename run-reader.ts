@@ -9,12 +9,13 @@ import {
   type EvaluationAnswer,
   type GroupReport,
 } from './db/rollout-report.ts';
+import { runsBeingServed } from './db/presence.ts';
 import { listRuns, runStatus } from './db/run-status.ts';
 import { stepStatus } from './db/step-status.ts';
 import { readRun } from './db/runs.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath, type DataFolder } from './services/data-folder.ts';
-import { ensureDatabaseOnly } from './services/services.ts';
+import { ensureDatabaseOnly, inspectServices } from './services/services.ts';
 
 /** Everything about runs that can be read; needs Postgres and the data folder's artifacts only. */
 export interface RunReader {
@@ -87,4 +88,25 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
     },
     close: async () => connection.close(),
   };
+}
+
+/** Longer than a server that is well takes to answer. */
+const GLANCE_MILLISECONDS = 3_000;
+
+/**
+ * The runs of a data folder that a worker is working on now, newest first; starts nothing. Empty where the data folder has no
+ * Postgres of its own, or it does not answer.
+ */
+export async function runsUnderWay(home: string): Promise<string[]> {
+  const { postgres } = await inspectServices({ home });
+  if (postgres.source !== 'embedded' || postgres.url === null) return [];
+  const connection = connect(postgres.url, { timeoutMs: GLANCE_MILLISECONDS });
+  try {
+    return await runsBeingServed(connection.db);
+  } catch {
+    // Not reachable, or nothing was ever stored: nothing that could be disturbed.
+    return [];
+  } finally {
+    await connection.close();
+  }
 }

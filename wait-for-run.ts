@@ -12,8 +12,8 @@ import { STOPPED } from './contracts/temporal.ts';
 
 /** How a run stands at its end. */
 export interface EndedRun extends RunStatus {
-  /** What a failed run failed of, with its kind; null for any other end. */
-  readonly failure: ToolsampleError | null;
+  /** What a failed run failed of, with its kind; absent for any other end. */
+  readonly failure?: ToolsampleError;
 }
 
 export interface WaitOptions {
@@ -90,9 +90,9 @@ function finalStatus(run: string, end: WorkflowEnd, status: RunStatus | null): E
     if (end.kind === 'failed') throw end.error;
     throw new ToolsampleError('not-found', `run "${run}" ended (${end.kind}) before it began`);
   }
-  const failure = end.kind === 'failed' ? end.error : null;
-  if (status.state !== 'running' && status.state !== 'paused') return { ...status, failure };
-  return failure !== null
-    ? { ...status, state: 'failed', reason: failure.message, failure }
-    : { ...status, state: end.kind === 'completed' ? 'completed' : 'stopped', failure };
+  const failure = end.kind === 'failed' ? { failure: end.error } : {};
+  if (status.state !== 'running' && status.state !== 'paused') return { ...status, ...failure };
+  return end.kind === 'failed'
+    ? { ...status, state: 'failed', reason: end.error.message, ...failure }
+    : { ...status, state: end.kind === 'completed' ? 'completed' : 'stopped' };
 }

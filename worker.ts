@@ -8,6 +8,7 @@ import type { PolicyText } from './contracts/policy.ts';
 import { acceleratorQueue } from './contracts/temporal.ts';
 import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
+import { WORKER_PRESENCE } from './db/presence.ts';
 import { loadPolicyText } from './policy/text/policy-text.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
@@ -56,7 +57,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
     },
   });
   await migrateDatabase(services.databaseUrl);
-  const database = connect(services.databaseUrl);
+  const database = connect(services.databaseUrl, { presence: WORKER_PRESENCE });
   const artifacts = await openArtifactStore(services.folder);
   const engines = policyEngines(artifacts);
   const { temporal } = services;

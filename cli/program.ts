@@ -157,10 +157,11 @@ export async function defineCommands(
       await up(await context(options));
     });
   command(MACHINE_GROUP, 'down', 'stop what this data folder started')
+    .option('--force', 'also while a run is under way')
     .option('--json', 'print JSON (see docs/cli.md)')
-    .action(async (options: SharedOptions) => {
+    .action(async (options: SharedOptions & { force?: boolean }) => {
       const { down } = await import('./commands/down.ts');
-      await down(await context(options));
+      await down(await context(options), { force: options.force ?? false });
     });
   command(MACHINE_GROUP, 'doctor', 'check this machine and say what to do')
     .option('--json', 'print JSON (see docs/cli.md)')

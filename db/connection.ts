@@ -13,6 +13,15 @@ export interface Connection {
   close(): Promise<void>;
 }
 
+export interface ConnectionOptions {
+  /** Connections at most. */
+  readonly connections?: number;
+  /** Shows others that this process is there: Postgres lists a connection of this name until the process ends, however it ends. */
+  readonly presence?: string;
+  /** How long to wait for a connection; default 30 s. */
+  readonly timeoutMs?: number;
+}
+
 /** A server that does not answer for so long is away; the caller tries again. */
 const CONNECTION_TIMEOUT_MS = 30_000;
 
@@ -20,10 +29,9 @@ const CONNECTION_TIMEOUT_MS = 30_000;
  * Opens a pool of connections; nothing is sent before the first query.
  *
  * @param url `postgres://user:password@host:port/database`
- * @param options.connections connections at most
  * @throws ToolsampleError `config` when the URL cannot be read
  */
-export function connect(url: string, options: { readonly connections?: number } = {}): Connection {
+export function connect(url: string, options: ConnectionOptions = {}): Connection {
   if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
     throw new ToolsampleError('config', 'the database address is not a postgres:// URL', {
       at: { field: 'DATABASE_URL' },
@@ -33,7 +41,10 @@ export function connect(url: string, options: { readonly connections?: number } 
   const pool = new Pool({
     connectionString: url,
     max: options.connections ?? 10,
-    connectionTimeoutMillis: CONNECTION_TIMEOUT_MS,
+    // Kept while there is nothing to ask, from the first query on.
+    min: options.presence === undefined ? 0 : 1,
+    ...(options.presence === undefined ? {} : { application_name: options.presence }),
+    connectionTimeoutMillis: options.timeoutMs ?? CONNECTION_TIMEOUT_MS,
   });
   // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
   pool.on('error', () => undefined);

@@ -193,7 +193,7 @@ describe('followRun', () => {
           await new Promise((resolve) => {
             setTimeout(resolve, 60);
           });
-          return { ...status(3, [0, 3]), state: 'completed', failure: null };
+          return { ...status(3, [0, 3]), state: 'completed' };
         },
       },
       run: 'r',

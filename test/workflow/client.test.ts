@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
+import { runsUnderWay } from '../../run-reader.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
 import { inTheMiddleOf, retriedActivities } from '../chaos/activity-history.ts';
 import { createHome, type Home, type WorkerChild } from '../chaos/toolsample-home.ts';
@@ -97,6 +98,11 @@ describe('client', () => {
       const groups = await toolsample.rollouts('by-hand', { step: 1 });
       expect(groups).toHaveLength(first?.groups ?? 0);
       expect(groups.every(({ completions }) => completions.length === 4)).toBe(true);
+      const exported = await toolsample.exportPolicy('by-hand', {
+        folder: join(home.path, 'exported'),
+      });
+      expect(exported).toMatchObject({ step: 2, epoch: 1, policySha256: status.policySha256 });
+
       const sample = groups[0]?.sample.id;
       expect(await toolsample.rollouts('by-hand', { step: 1, sample })).toEqual([groups[0]]);
 
@@ -153,7 +159,9 @@ describe('client', () => {
       const run = 'restarted';
       await toolsample.startRun({ run, config: { ...SMALL, seed: 5 } });
       await inTheMiddleOf(toolsample, epochWorkflowId(run, 1), 'gradientStep');
+      expect(await runsUnderWay(home.path)).toEqual([run]);
       expect(await worker.terminate()).toBe(0);
+      expect(await runsUnderWay(home.path)).toEqual([]);
       worker = home.startWorker();
       expect(await toolsample.waitFor(run)).toMatchObject({ state: 'completed', step: 2 });
       expect(await retriedActivities(toolsample, epochWorkflowId(run, 1))).toEqual(new Set());
@@ -189,6 +197,15 @@ describe('client', () => {
     });
     await expect(toolsample.waitFor(run)).rejects.toMatchObject({ code: 'not-found' });
     await expect(toolsample.status(run)).rejects.toMatchObject({ code: 'not-found' });
+    // Found by the first slice of the warm start, when the run is under way.
+    const data = join(home.path, 'long.json');
+    const long = { instruction: 'x'.repeat(10_000), input: 'y', output: '<think>z</think>' };
+    await writeFile(data, JSON.stringify([long]));
+    const warm = { data, steps: 1, learning_rate: 1e-3 };
+    await toolsample.startRun({ run: 'too-long', config: { ...SMALL, warm_start: [warm] } });
+    const ended = await toolsample.waitFor('too-long');
+    expect(ended).toMatchObject({ state: 'failed', failure: { code: 'dataset', exitCode: 2 } });
+    expect(ended.reason).toContain('long.json');
     await expect(toolsample.resumeRun('nobody')).rejects.toMatchObject({ code: 'not-found' });
   });
 
