@@ -61,6 +61,7 @@ async function writeRandomPolicy(config: RunConfig, folder: string): Promise<voi
   await mkdir(parts);
   await writeTokenizerFiles(parts);
   const architecture = {
+    modelType: 'llama',
     traits,
     contextLength: Math.max(RANDOM_CONTEXT, config.maxPromptLength + config.maxCompletionLength),
     eosIds: [await endTokenId(parts)],

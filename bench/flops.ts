@@ -1,15 +1,9 @@
-import {
-  EMBEDDING,
-  HEAD,
-  elementCount,
-  tensorSpecs,
-  type LlamaTraits,
-} from '../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs, type LlamaTraits } from '../policy/models/llama-traits.ts';
 import { loraSpecs } from '../policy/models/lora.ts';
 
 /*
  * Floating-point operations that a policy's arithmetic needs, counted from its shape: a multiplication and an addition for
- * each weight that a token meets, and attention over what a token may see. Norms, activations, softmax, the sampler and the
+ * each weight that a token meets, and attention over what a token may see. Norms, biases, activations, softmax, the sampler and the
  * optimiser are left out, and so is everything computed on padding or masked away: a share of the roofline cannot be raised by
  * computing what nobody needs.
  */
@@ -90,7 +84,7 @@ export function loraTrainingFlops(traits: LlamaTraits, rank: number, work: Forwa
 function forwardParts(traits: LlamaTraits, work: ForwardWork): ForwardParts {
   const { layers, heads, headDim, hidden, vocab } = traits;
   const projections = tensorSpecs(traits)
-    .filter(({ name, role }) => role !== 'norm' && name !== EMBEDDING && name !== HEAD)
+    .filter(({ role }) => role === 'projection' || role === 'residual-projection')
     .reduce((sum, { dims }) => sum + elementCount(dims), 0);
   return {
     projections: 2 * projections * work.tokens,

@@ -1,8 +1,20 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { KNOWN_FAMILIES } from '../models/families/known-families.ts';
+import type { FieldLimit, ModelFamily } from '../models/families/model-family.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
+import {
+  count,
+  fieldError,
+  knownModelTypes,
+  positive,
+  type ConfigFields,
+} from './config-fields.ts';
+import { parseRotary, rotaryFields } from './rotary-fields.ts';
 
 /** What a policy's `config.json` states. */
 export interface PolicyArchitecture {
+  /** Of a known family ({@link KNOWN_FAMILIES}). */
+  readonly modelType: string;
   readonly traits: LlamaTraits;
   /** Tokens of prompt and completion together, at most. */
   readonly contextLength: number;
@@ -10,74 +22,66 @@ export interface PolicyArchitecture {
   readonly eosIds: readonly number[];
 }
 
-/** `model_type` values that can be trained. */
-const KNOWN_MODEL_TYPES = ['llama'] as const;
+/** Limits of what is implemented, for every family. */
+const COMMON_LIMITS: readonly FieldLimit[] = [
+  { field: 'hidden_act', only: 'silu', means: 'an activation other than SiLU' },
+];
 
 /**
  * Reads a HF `config.json`.
  * @throws ToolsampleError `checkpoint` when the architecture is unknown or a field is missing or contradictory
  */
 export function parseArchitecture(json: string, file = 'config.json'): PolicyArchitecture {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch (cause) {
-    throw new ToolsampleError('checkpoint', 'is not valid JSON', { at: { file }, cause });
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw new ToolsampleError('checkpoint', 'is not a JSON object', { at: { file } });
-  }
-  const config = parsed as Record<string, unknown>;
-  const type = config['model_type'];
-  if (!KNOWN_MODEL_TYPES.some((known) => known === type)) {
-    throw new ToolsampleError('checkpoint', `unknown architecture ${JSON.stringify(type)}`, {
+  const written = parseObject(json, file);
+  const family = KNOWN_FAMILIES.find(({ modelType }) => modelType === written['model_type']);
+  if (family === undefined) {
+    const problem = `unknown architecture ${JSON.stringify(written['model_type'])}`;
+    throw new ToolsampleError('checkpoint', problem, {
       at: { file, field: 'model_type' },
-      hint: `known architectures: ${KNOWN_MODEL_TYPES.join(', ')}`,
+      hint: `known architectures: ${knownModelTypes()}`,
     });
   }
-  refuseVariants(config, file);
-  const hiddenSize = count(config, 'hidden_size', file);
+  refuseVariants(written, family, file);
+  const config: ConfigFields = { ...family.defaults, ...written };
+  const hidden = count(config, 'hidden_size', file);
   const heads = count(config, 'num_attention_heads', file);
-  const keyValueHeads = count(config, 'num_key_value_heads', file, heads);
-  const headDim = count(config, 'head_dim', file, hiddenSize / heads);
-  if (heads % keyValueHeads !== 0) {
-    throw fieldError(
-      file,
-      'num_key_value_heads',
-      `${keyValueHeads} does not divide the ${heads} attention heads`,
-    );
+  const kvHeads = count(config, 'num_key_value_heads', file, heads);
+  const headDim = count(config, 'head_dim', file, hidden / heads);
+  if (heads % kvHeads !== 0) {
+    const problem = `${kvHeads} does not divide the ${heads} attention heads`;
+    throw fieldError(file, 'num_key_value_heads', problem);
   }
   if (headDim % 2 !== 0)
     throw fieldError(file, 'head_dim', `${headDim} is odd; rotary positions need pairs`);
-  const rope = record(config['rope_parameters']);
+  const contextLength = count(config, 'max_position_embeddings', file);
   return {
+    modelType: family.modelType,
     traits: {
-      hidden: hiddenSize,
+      hidden,
       layers: count(config, 'num_hidden_layers', file),
       heads,
-      kvHeads: keyValueHeads,
+      kvHeads,
       headDim,
       ffn: count(config, 'intermediate_size', file),
       vocab: count(config, 'vocab_size', file),
-      ropeTheta: positive(
-        rope['rope_theta'] === undefined ? config : rope,
-        'rope_theta',
-        file,
-        10_000,
-      ),
-      rmsEps: positive(config, 'rms_norm_eps', file, 1e-6),
+      ...parseRotary(config, contextLength, file),
+      rmsEps: positive(config, 'rms_norm_eps', file),
       tied: config['tie_word_embeddings'] === true,
+      ...family.parts,
     },
-    contextLength: count(config, 'max_position_embeddings', file),
+    contextLength,
     eosIds: eosIds(config['eos_token_id'], file),
   };
 }
 
 /** The `config.json` that {@link parseArchitecture} reads as `architecture`. */
-export function configJson({ traits, contextLength, eosIds: eos }: PolicyArchitecture): string {
+export function configJson(architecture: PolicyArchitecture): string {
+  const { modelType, traits, contextLength, eosIds: eos } = architecture;
+  const family = KNOWN_FAMILIES.find((known) => known.modelType === modelType);
+  if (family === undefined) throw new Error(`${modelType} is not a known family`);
   const config = {
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
+    architectures: [family.architecture],
+    model_type: modelType,
     vocab_size: traits.vocab,
     hidden_size: traits.hidden,
     intermediate_size: traits.ffn,
@@ -88,7 +92,7 @@ export function configJson({ traits, contextLength, eosIds: eos }: PolicyArchite
     max_position_embeddings: contextLength,
     hidden_act: 'silu',
     rms_norm_eps: traits.rmsEps,
-    rope_theta: traits.ropeTheta,
+    ...rotaryFields(traits),
     tie_word_embeddings: traits.tied,
     eos_token_id: eos,
     torch_dtype: 'float32',
@@ -96,75 +100,38 @@ export function configJson({ traits, contextLength, eosIds: eos }: PolicyArchite
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** Variants of the family that would load but compute something else are refused. */
-function refuseVariants(config: Record<string, unknown>, file: string): void {
-  const activation = config['hidden_act'] ?? 'silu';
-  if (activation !== 'silu') {
-    throw fieldError(
-      file,
-      'hidden_act',
-      `${JSON.stringify(activation)} is not supported (only "silu")`,
-    );
+function parseObject(json: string, file: string): ConfigFields {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch (cause) {
+    throw new ToolsampleError('checkpoint', 'is not valid JSON', { at: { file }, cause });
   }
-  for (const field of ['attention_bias', 'mlp_bias']) {
-    if (config[field] === true) throw fieldError(file, field, 'biases are not supported');
+  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
+    return parsed as ConfigFields;
   }
-  for (const field of ['rope_scaling', 'rope_parameters']) {
-    const rope = record(config[field]);
-    const type = rope['rope_type'] ?? rope['type'] ?? 'default';
-    if (type !== 'default') {
-      throw fieldError(file, field, `rotary scaling ${JSON.stringify(type)} is not supported`);
-    }
+  throw new ToolsampleError('checkpoint', 'is not a JSON object', { at: { file } });
+}
+
+/** Variants of a family that would load but compute something else are refused. */
+function refuseVariants(config: ConfigFields, { limits }: ModelFamily, file: string): void {
+  for (const { field, only, means } of [...COMMON_LIMITS, ...limits]) {
+    const value = config[field] ?? only;
+    if (value === only) continue;
+    const problem = `${JSON.stringify(value)} means ${means}, which is not supported`;
+    throw fieldError(file, field, problem);
   }
-  if (config['quantization_config'] !== undefined) {
+  const layerTypes: unknown = config['layer_types'] ?? [];
+  if (![layerTypes].flat().every((type) => type === 'full_attention')) {
+    throw fieldError(file, 'layer_types', 'only "full_attention" is supported');
+  }
+  if ((config['quantization_config'] ?? null) !== null) {
     throw fieldError(file, 'quantization_config', 'quantised checkpoints cannot be trained');
   }
 }
 
-function fieldError(file: string, field: string, problem: string): ToolsampleError {
-  return new ToolsampleError('checkpoint', problem, {
-    at: { file, field },
-    hint: 'use another checkpoint of the Llama family',
-  });
-}
-
-function record(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-}
-
-// Beyond any real model; keeps products of sizes exact and allocations sane.
-const MAX_SIZE = 1 << 24;
-
-function count(
-  config: Record<string, unknown>,
-  field: string,
-  file: string,
-  fallback?: number,
-): number {
-  const value = config[field] ?? fallback;
-  if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_SIZE) {
-    return value;
-  }
-  throw fieldError(file, field, `must be a positive whole number, not ${JSON.stringify(value)}`);
-}
-
-function positive(
-  config: Record<string, unknown>,
-  field: string,
-  file: string,
-  fallback: number,
-): number {
-  const value = config[field] ?? fallback;
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw fieldError(file, field, `must be a positive number, not ${JSON.stringify(value)}`);
-}
-
 function eosIds(value: unknown, file: string): number[] {
-  const ids: unknown[] = Array.isArray(value)
-    ? value
-    : value === undefined || value === null
-      ? []
-      : [value];
+  const ids: unknown[] = [value ?? []].flat();
   return ids.map((id) => {
     if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
     throw fieldError(file, 'eos_token_id', `must be token ids, not ${JSON.stringify(value)}`);

@@ -43,7 +43,13 @@ export async function openBaseWeights(
     for (const name of await weightFiles(files)) {
       const reader = await openSafetensors(files.paths[name]!, name);
       open.push(reader);
-      for (const tensor of reader.header.entries.keys()) readers.set(tensor, reader);
+      for (const tensor of reader.header.entries.keys()) {
+        const other = readers.get(tensor);
+        if (other !== undefined) {
+          throw checkpointError(name, `tensor is in ${other.label} as well`, tensor);
+        }
+        readers.set(tensor, reader);
+      }
     }
     checkShapes(tensorSpecs(architecture.traits), readers, open[0]!.label);
   } catch (error) {
@@ -133,7 +139,7 @@ function checkShapes(
       reader.label,
       'unknown tensor',
       name,
-      'leaving it out would change what the policy computes; only plain Llama checkpoints are supported',
+      "leaving it out would change what the policy computes; config.json's architecture has no such tensor",
     );
   }
 }

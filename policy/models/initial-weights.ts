@@ -30,14 +30,15 @@ function fillNormal(target: Float32Array, scale: number, seed: number): void {
 
 /**
  * The weights of a fresh policy: embeddings N(0, .03), projections N(0, 1/√fan-in), those that write into the residual stream
- * N(0, .005), norms 1 [ours]. Same traits and seed: same bytes.
+ * N(0, .005), norms 1, biases 0 [ours]. Same traits and seed: same bytes.
  */
 export function initialWeights(traits: LlamaTraits, seed: number): Map<string, WeightTensor> {
   return new Map(
     tensorSpecs(traits).map((spec) => {
       const data = new Float32Array(elementCount(spec.dims));
       if (spec.role === 'norm') data.fill(1);
-      else fillNormal(data, deviation(spec), hashSeed(seed, 'initial-weights', spec.name));
+      else if (spec.role !== 'bias')
+        fillNormal(data, deviation(spec), hashSeed(seed, 'initial-weights', spec.name));
       return [spec.name, { dims: spec.dims, data }];
     }),
   );

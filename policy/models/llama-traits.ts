@@ -1,4 +1,6 @@
-/** What tells one Llama-architecture policy from another. */
+import type { RopeScaling } from './rope-scaling.ts';
+
+/** What tells one policy from another, whatever its family (see families/). */
 export interface LlamaTraits {
   readonly hidden: number;
   readonly layers: number;
@@ -11,13 +13,19 @@ export interface LlamaTraits {
   readonly ffn: number;
   readonly vocab: number;
   readonly ropeTheta: number;
+  /** Left out: none. */
+  readonly ropeScaling?: RopeScaling;
   readonly rmsEps: number;
   /** The output layer is the embedding table. */
   readonly tied: boolean;
+  /** Queries, keys and values have biases (Qwen2). Left out: they have none. */
+  readonly qkvBias?: boolean;
+  /** Each head's queries and keys are RMS-normalised before rotation, with weights that all heads share (Qwen3). */
+  readonly qkNorm?: boolean;
 }
 
 /** What a tensor is for; decides its start value, its weight decay and whether LoRA adapts it. */
-type TensorRole = 'embedding' | 'projection' | 'residual-projection' | 'norm' | 'head';
+type TensorRole = 'embedding' | 'projection' | 'residual-projection' | 'bias' | 'norm' | 'head';
 
 export interface TensorSpec {
   /** Hugging Face's name. */
@@ -31,7 +39,7 @@ export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const HEAD = 'lm_head.weight';
 
-/** The names of one layer's tensors. */
+/** The names of one layer's tensors, those that not every family has included. */
 export function layerNames(layer: number): {
   readonly [
     key in
@@ -39,6 +47,11 @@ export function layerNames(layer: number): {
       | 'query'
       | 'key'
       | 'value'
+      | 'queryBias'
+      | 'keyBias'
+      | 'valueBias'
+      | 'queryNorm'
+      | 'keyNorm'
       | 'attentionOutput'
       | 'postNorm'
       | 'gate'
@@ -52,6 +65,11 @@ export function layerNames(layer: number): {
     query: `${prefix}.self_attn.q_proj.weight`,
     key: `${prefix}.self_attn.k_proj.weight`,
     value: `${prefix}.self_attn.v_proj.weight`,
+    queryBias: `${prefix}.self_attn.q_proj.bias`,
+    keyBias: `${prefix}.self_attn.k_proj.bias`,
+    valueBias: `${prefix}.self_attn.v_proj.bias`,
+    queryNorm: `${prefix}.self_attn.q_norm.weight`,
+    keyNorm: `${prefix}.self_attn.k_norm.weight`,
     attentionOutput: `${prefix}.self_attn.o_proj.weight`,
     postNorm: `${prefix}.post_attention_layernorm.weight`,
     gate: `${prefix}.mlp.gate_proj.weight`,
@@ -73,6 +91,7 @@ export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
       { name: names.query, dims: [queries, hidden], role: 'projection' },
       { name: names.key, dims: [keys, hidden], role: 'projection' },
       { name: names.value, dims: [keys, hidden], role: 'projection' },
+      ...optionalSpecs(traits, names),
       { name: names.attentionOutput, dims: [hidden, queries], role: 'residual-projection' },
       { name: names.postNorm, dims: [hidden], role: 'norm' },
       { name: names.gate, dims: [ffn, hidden], role: 'projection' },
@@ -82,6 +101,29 @@ export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
   }
   specs.push({ name: FINAL_NORM, dims: [hidden], role: 'norm' });
   if (!traits.tied) specs.push({ name: HEAD, dims: [vocab, hidden], role: 'head' });
+  return specs;
+}
+
+function optionalSpecs(
+  traits: LlamaTraits,
+  names: ReturnType<typeof layerNames>,
+): readonly TensorSpec[] {
+  const queries = traits.heads * traits.headDim;
+  const keys = traits.kvHeads * traits.headDim;
+  const specs: TensorSpec[] = [];
+  if (traits.qkvBias === true) {
+    specs.push(
+      { name: names.queryBias, dims: [queries], role: 'bias' },
+      { name: names.keyBias, dims: [keys], role: 'bias' },
+      { name: names.valueBias, dims: [keys], role: 'bias' },
+    );
+  }
+  if (traits.qkNorm === true) {
+    specs.push(
+      { name: names.queryNorm, dims: [traits.headDim], role: 'norm' },
+      { name: names.keyNorm, dims: [traits.headDim], role: 'norm' },
+    );
+  }
   return specs;
 }
 

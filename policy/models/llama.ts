@@ -13,10 +13,11 @@ import {
   transpose,
 } from '../graph/operations.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
+import { rotaryFrequencies } from './rope-scaling.ts';
 import { EMBEDDING, FINAL_NORM, HEAD, layerNames, type LlamaTraits } from './llama-traits.ts';
 
 /**
- * What a Llama forward pass is made of besides its architecture. Training, prefill and decode differ only here:
+ * What a forward pass is made of besides its architecture. Training, prefill and decode differ only here:
  * where weights come from, whether a projection has an adapter, and what a query may look at.
  */
 export interface LlamaParts {
@@ -39,20 +40,20 @@ export function linear(x: Tensor, weight: Tensor): Tensor {
   return matMul(x, weight, { transB: true });
 }
 
-/** cos and sin of position · θ^(−2i/headDim) for positions 0 … length − 1, each [length, headDim / 2]. */
+/** cos and sin of position · {@link rotaryFrequencies} for positions 0 … length − 1, each [length, headDim / 2]. */
 export function ropeTable(
   traits: LlamaTraits,
   length: number,
 ): { cos: Float32Array; sin: Float32Array } {
-  const half = traits.headDim / 2;
+  const frequencies = rotaryFrequencies(traits);
+  const half = frequencies.length;
   const cos = new Float32Array(length * half);
   const sin = new Float32Array(length * half);
   for (let position = 0; position < length; position++) {
-    for (let i = 0; i < half; i++) {
-      const angle = position * traits.ropeTheta ** ((-2 * i) / traits.headDim);
-      cos[position * half + i] = Math.cos(angle);
-      sin[position * half + i] = Math.sin(angle);
-    }
+    frequencies.forEach((frequency, i) => {
+      cos[position * half + i] = Math.cos(position * frequency);
+      sin[position * half + i] = Math.sin(position * frequency);
+    });
   }
   return { cos, sin };
 }
@@ -78,11 +79,18 @@ function llamaLayer(parts: LlamaParts, x: Tensor, layer: number, rows?: Tensor):
   const { traits, weight, project, positions, cos, sin } = parts;
   const names = layerNames(layer);
   const normed = rmsNorm(x, weight(names.inputNorm), traits.rmsEps);
-  const heads = (name: string, count: number): Tensor =>
-    splitHeads(project(normed, name), count, traits.headDim);
-  const q = rotary(heads(names.query, traits.heads), positions, cos, sin);
-  const k = rotary(heads(names.key, traits.kvHeads), positions, cos, sin);
-  const v = heads(names.value, traits.kvHeads);
+  const heads = (name: string, bias: string, count: number): Tensor => {
+    const plain = project(normed, name);
+    const whole = traits.qkvBias === true ? add(plain, weight(bias)) : plain;
+    return splitHeads(whole, count, traits.headDim);
+  };
+  const rotated = (x: Tensor, norm: string): Tensor => {
+    const own = traits.qkNorm === true ? rmsNorm(x, weight(norm), traits.rmsEps) : x;
+    return rotary(own, positions, cos, sin);
+  };
+  const q = rotated(heads(names.query, names.queryBias, traits.heads), names.queryNorm);
+  const k = rotated(heads(names.key, names.keyBias, traits.kvHeads), names.keyNorm);
+  const v = heads(names.value, names.valueBias, traits.kvHeads);
   const attended = mergeHeads(parts.attend(q, k, v, layer));
   const chosen = (whole: Tensor): Tensor =>
     rows === undefined ? whole : selectRows(flatten(whole), rows);

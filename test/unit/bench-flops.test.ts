@@ -32,7 +32,7 @@ test('forward: two FLOPs a weight and token, attention over what is seen, logits
   expect(forwardFlops(traits, { tokens: 0, seen: 0, predicted: 1 })).toBe(2 * 800);
 });
 
-test('a token that is predicted meets every weight but the norms once', () => {
+test('a token that is predicted meets every weight but norms and biases once', () => {
   const weights = tensorSpecs(traits)
     .filter(({ role }) => role !== 'norm')
     .reduce((sum, { dims }) => sum + elementCount(dims), 0);
@@ -40,6 +40,8 @@ test('a token that is predicted meets every weight but the norms once', () => {
   expect(flops).toBe(2 * weights);
   const untied = forwardFlops({ ...traits, tied: false }, { tokens: 1, seen: 0, predicted: 1 });
   expect(untied).toBe(flops);
+  const adorned = { ...traits, qkvBias: true, qkNorm: true };
+  expect(forwardFlops(adorned, { tokens: 1, seen: 0, predicted: 1 })).toBe(flops);
 });
 
 test('a causal sequence sees 1 + 2 + … positions', () => {

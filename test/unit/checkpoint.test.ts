@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError, type ErrorCode } from '../../contracts/errors.ts';
-import { configJson, parseArchitecture } from '../../policy/checkpoint/architecture.ts';
+import {
+  configJson,
+  parseArchitecture,
+  type PolicyArchitecture,
+} from '../../policy/checkpoint/architecture.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { folderFiles, manifestFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
@@ -53,6 +57,28 @@ async function configure(changes: Record<string, unknown>): Promise<void> {
   await writeFile(path, JSON.stringify({ ...config, ...changes }));
 }
 
+const SHARDS = ['model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors'] as const;
+
+/** As two shards: the second has one tensor, or those that `more` names too. */
+async function shard(more: readonly string[] = []): Promise<void> {
+  const [first, second] = SHARDS;
+  await rewrite((tensors) => tensors.delete(QUERY), first);
+  await rewrite((tensors) => {
+    for (const name of tensors.keys()) {
+      if (name !== QUERY && !more.includes(name)) tensors.delete(name);
+    }
+  }, second);
+  await rm(join(folder, WEIGHTS), { force: true });
+  await writeIndex((name) => (name === QUERY ? second : first));
+}
+async function writeIndex(place: (tensor: string) => string): Promise<void> {
+  const map = Object.fromEntries([...weights.keys()].map((name) => [name, place(name)]));
+  await writeFile(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ metadata: { total_size: 1 }, weight_map: map }),
+  );
+}
+
 describe('checkpoint', () => {
   it('loads from the store what the folder held', async () => {
     const { base } = await importPolicyFolder(folder, store);
@@ -63,7 +89,7 @@ describe('checkpoint', () => {
     expect([...loaded]).toEqual([...weights]);
   });
 
-  it('reads 16-bit and sharded weights', async () => {
+  it('reads 16-bit weights', async () => {
     const short = join(root, 'short');
     const files = await folderFiles(folder);
     await writePolicyFolder(short, files, TINY.traits, weights, 'BF16');
@@ -78,33 +104,60 @@ describe('checkpoint', () => {
       );
       expect(worst).toBeLessThanOrEqual(2 ** -8);
     }
-
-    const [first, second] = [1, 2].map((i) => `model-0000${i}-of-00002.safetensors`) as [
-      string,
-      string,
-    ];
-    await rewrite((tensors) => tensors.delete(QUERY), first);
-    await rewrite((tensors) => {
-      for (const name of tensors.keys()) if (name !== QUERY) tensors.delete(name);
-    }, second);
-    await rm(join(folder, WEIGHTS));
-    const map = Object.fromEntries(
-      [...weights.keys()].map((name) => [name, name === QUERY ? second : first]),
-    );
-    const index = join(folder, 'model.safetensors.index.json');
-    await writeFile(index, JSON.stringify({ weight_map: map }));
-    const { base } = await importPolicyFolder(folder, store);
-    expect([...(await loadBaseWeights(await manifestFiles(base, store), TINY))]).toEqual([
-      ...weights,
-    ]);
-    await writeFile(index, JSON.stringify({ weight_map: { x: '../../etc/passwd' } }));
-    await expect(importPolicyFolder(folder, store)).rejects.toThrow(
-      /names a file that is not there/,
-    );
   });
 
-  it('reads what it writes about an architecture, in older and newer spelling', async () => {
-    expect(parseArchitecture(configJson(TINY))).toEqual(TINY);
+  it('reads sharded weights, and leaves alone what the index does not name', async () => {
+    await shard();
+    await writeFile(join(folder, 'model-00003-of-00003.safetensors'), 'of another checkpoint');
+    const { base } = await importPolicyFolder(folder, store);
+    const files = await manifestFiles(base, store);
+    expect(Object.keys(files.paths).filter((name) => name.includes('-of-'))).toEqual([...SHARDS]);
+    expect([...(await loadBaseWeights(files, TINY))]).toEqual([...weights]);
+  });
+
+  it('refuses shards that are missing, name a foreign file, or overlap', async () => {
+    await shard();
+    await rm(join(folder, SHARDS[1]));
+    const missing = /index\.json: names a file that is not there: model-00002-of-00002/;
+    await expect(importPolicyFolder(folder, store)).rejects.toThrow(missing);
+    // The index forgot it as well: the tensor itself is missed.
+    await writeIndex(() => SHARDS[0]);
+    const incomplete = /model-00001.*field ".*q_proj\.weight": tensor is missing/;
+    await expect(importPolicyFolder(folder, store)).rejects.toThrow(incomplete);
+    await writeIndex(() => '../../etc/passwd');
+    await expect(importPolicyFolder(folder, store)).rejects.toThrow(/names a file that is not/);
+
+    await shard(['model.norm.weight']);
+    const twice =
+      /model-00002.*"model\.norm\.weight": tensor is in model-00001-of-00002\.safetensors/;
+    await expect(importPolicyFolder(folder, store)).rejects.toThrow(twice);
+  });
+
+  it.each<PolicyArchitecture>([
+    TINY,
+    { ...TINY, traits: { ...TINY.traits, ropeScaling: { type: 'linear', factor: 4 } } },
+    {
+      ...TINY,
+      eosIds: [257, 258],
+      traits: {
+        ...TINY.traits,
+        tied: false,
+        ropeScaling: {
+          type: 'llama3',
+          factor: 32,
+          lowFrequencyFactor: 1,
+          highFrequencyFactor: 4,
+          originalContext: 8192,
+        },
+      },
+    },
+    { ...TINY, modelType: 'qwen2', traits: { ...TINY.traits, qkvBias: true } },
+    { ...TINY, modelType: 'qwen3', traits: { ...TINY.traits, headDim: 16, qkNorm: true } },
+  ])('reads what it writes about an architecture: %o', (architecture) => {
+    expect(parseArchitecture(configJson(architecture))).toEqual(architecture);
+  });
+
+  it('reads older and newer spellings of rotary positions', () => {
     const config = JSON.parse(configJson(TINY)) as Record<string, unknown>;
     delete config['head_dim'];
     delete config['rope_theta'];
@@ -113,6 +166,60 @@ describe('checkpoint', () => {
     expect(parseArchitecture(JSON.stringify(config))).toEqual({
       ...TINY,
       traits: { ...TINY.traits, ropeTheta: 500_000 },
+    });
+    const scaling = {
+      factor: 8,
+      low_freq_factor: 1,
+      high_freq_factor: 4,
+      original_max_position_embeddings: 8192,
+    };
+    const ropeOf = (fields: Record<string, unknown>) => {
+      const { ropeTheta, ropeScaling } = parseArchitecture(
+        JSON.stringify({ ...config, rope_parameters: undefined, ...fields }),
+      ).traits;
+      return { ropeTheta, ropeScaling };
+    };
+    const expected = {
+      ropeTheta: 500_000,
+      ropeScaling: {
+        type: 'llama3',
+        factor: 8,
+        lowFrequencyFactor: 1,
+        highFrequencyFactor: 4,
+        originalContext: 8192,
+      },
+    };
+    const [theta, type] = [{ rope_theta: 500_000 }, { rope_type: 'llama3' }];
+    expect(ropeOf({ ...theta, rope_scaling: { ...type, ...scaling } })).toEqual(expected);
+    expect(ropeOf({ rope_parameters: { ...theta, ...type, ...scaling } })).toEqual(expected);
+    expect(ropeOf({ rope_scaling: { type: 'linear', factor: 2 } })).toEqual({
+      ropeTheta: 10_000,
+      ropeScaling: { type: 'linear', factor: 2 },
+    });
+    expect(ropeOf({ rope_scaling: null, rope_parameters: null })).toEqual({ ropeTheta: 10_000 });
+  });
+
+  it('takes the defaults of a family where a field is left out', () => {
+    const config = JSON.parse(configJson(TINY)) as Record<string, unknown>;
+    for (const field of ['head_dim', 'rms_norm_eps', 'max_position_embeddings'])
+      delete config[field];
+    delete config['num_key_value_heads'];
+    const read = (modelType: string) =>
+      parseArchitecture(
+        JSON.stringify({
+          ...config,
+          hidden_size: 64,
+          num_attention_heads: 32,
+          model_type: modelType,
+        }),
+      );
+    expect(read('llama')).toMatchObject({
+      traits: { headDim: 2, kvHeads: 32, rmsEps: 1e-6 },
+      contextLength: 2048,
+    });
+    expect(read('qwen3')).toMatchObject({
+      traits: { headDim: 128, kvHeads: 32, rmsEps: 1e-6, qkNorm: true },
+      contextLength: 32_768,
     });
   });
 
@@ -162,17 +269,58 @@ describe('checkpoint', () => {
     ],
     [
       'an unknown architecture',
-      async () => configure({ model_type: 'mamba' }),
+      async () => configure({ model_type: 'qwen3_moe' }),
       'checkpoint',
-      /^config\.json, field "model_type": unknown architecture "mamba" — known architectures: llama$/,
+      /^config\.json, field "model_type": unknown architecture "qwen3_moe" — known architectures: llama, qwen2, qwen3$/,
     ],
     [
-      'rotary scaling',
-      async () => configure({ rope_scaling: { rope_type: 'llama3', factor: 8 } }),
+      'rotary scaling of another kind',
+      async () => configure({ rope_scaling: { type: 'yarn', factor: 8 } }),
       'checkpoint',
-      /rotary scaling "llama3" is not supported/,
+      /rotary scaling "yarn" is not supported \(only "linear" and "llama3"\) — use another/,
     ],
-    ['biases', async () => configure({ attention_bias: true }), 'checkpoint', /biases/],
+    [
+      'rotary scaling without its numbers',
+      async () => configure({ rope_parameters: { rope_type: 'llama3', factor: 8 } }),
+      'checkpoint',
+      /field "low_freq_factor": must be a positive number, not undefined/,
+    ],
+    [
+      'rotary positions on a part of a head',
+      async () => configure({ rope_parameters: { partial_rotary_factor: 0.5 } }),
+      'checkpoint',
+      /field "rope_parameters": rotary positions on a part of each head are not supported/,
+    ],
+    [
+      'biases of another family',
+      async () => configure({ attention_bias: true }),
+      'checkpoint',
+      /field "attention_bias": true means biases on all four projections of attention, which is not supported/,
+    ],
+    [
+      'sliding windows',
+      async () => configure({ model_type: 'qwen2', use_sliding_window: true }),
+      'checkpoint',
+      /field "use_sliding_window": true means sliding-window attention, which is not supported/,
+    ],
+    [
+      'layers of several kinds',
+      async () => configure({ layer_types: ['full_attention', 'sliding_attention'] }),
+      'checkpoint',
+      /field "layer_types": only "full_attention" is supported/,
+    ],
+    [
+      'a family whose tensors are missing',
+      async () => configure({ model_type: 'qwen3', head_dim: 8 }),
+      'checkpoint',
+      /field "model\.layers\.0\.self_attn\.q_norm\.weight": tensor is missing/,
+    ],
+    [
+      'quantised weights',
+      async () => configure({ quantization_config: { bits: 4 } }),
+      'checkpoint',
+      /quantised checkpoints cannot be trained/,
+    ],
     ['another activation', async () => configure({ hidden_act: 'gelu' }), 'checkpoint', /"gelu"/],
     [
       'heads that do not divide',

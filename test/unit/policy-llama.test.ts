@@ -146,7 +146,7 @@ describe('LoRA', () => {
 
 describe('initial weights', () => {
   it('are a function of the seed, with the deviations of the recipe', () => {
-    const traits = { ...TRAITS, hidden: 64, ffn: 96, vocab: 200 };
+    const traits = { ...TRAITS, hidden: 64, ffn: 96, vocab: 200, qkvBias: true, qkNorm: true };
     const weights = initialWeights(traits, 3);
     expect(initialWeights(traits, 3)).toEqual(weights);
     expect(initialWeights(traits, 4)).not.toEqual(weights);
@@ -160,5 +160,13 @@ describe('initial weights', () => {
     expect([...(weights.get('model.norm.weight')?.data ?? [])]).toEqual(
       Array.from({ length: 64 }, () => 1),
     );
+    const values = (name: string) => [
+      ...(weights.get(`model.layers.0.self_attn.${name}`)?.data ?? []),
+    ];
+    expect(values('k_norm.weight')).toEqual([1, 1, 1, 1]);
+    expect(values('k_proj.bias')).toEqual(Array.from({ length: 8 }, () => 0));
+    // Parts that a family has besides the common ones do not change what the others start from.
+    const plain = initialWeights({ ...traits, qkvBias: false, qkNorm: false }, 3);
+    for (const [name, tensor] of plain) expect(weights.get(name)).toEqual(tensor);
   });
 });

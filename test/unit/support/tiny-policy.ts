@@ -6,6 +6,7 @@ import { initialWeights, type Weights } from '../../../policy/models/initial-wei
 
 /** Two layers, grouped queries: everything that a real policy has, in 50,000 parameters. */
 export const TINY: PolicyArchitecture = {
+  modelType: 'llama',
   traits: {
     hidden: 32,
     layers: 2,
