@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
-import { floatData, openSession } from '../../policy/graph/session.ts';
+import { floatData, floats, openSession } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import { tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.ts';
 import { initialAdapters, loraNames, mergeAdapter } from '../../policy/models/lora.ts';
@@ -9,8 +9,7 @@ import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildLogprobGraph, type TrainingModel } from '../../policy/training/training-graph.ts';
 import { policyFeeds } from '../../policy/training/training-state.ts';
-import { plainLogprobs } from '../fixtures/plain-llama.ts';
-import { floats } from '../../policy/graph/session.ts';
+import { referenceLogits, referenceLogprob } from './support/reference-llama.ts';
 
 const TRAITS: LlamaTraits = {
   hidden: 16,
@@ -67,8 +66,8 @@ function expectedLogprobs(
 ): number[] {
   return members.flatMap((index) => {
     const { promptIds, completionIds } = SEQUENCES[index] ?? { promptIds: [], completionIds: [] };
-    const all = plainLogprobs(traits, weights, [...promptIds, ...completionIds]);
-    return completionIds.map((id, t) => all[promptIds.length - 1 + t]?.[id] ?? Number.NaN);
+    const all = referenceLogits(traits, weights, [...promptIds, ...completionIds]);
+    return completionIds.map((id, t) => referenceLogprob(all[promptIds.length - 1 + t] ?? [], id));
   });
 }
 
@@ -102,8 +101,7 @@ describe('the Llama forward pass', () => {
 
   it('at another temperature is a softmax of logits divided by it', async () => {
     const weights = lively(TRAITS);
-    const plain = plainLogprobs(TRAITS, weights, [1, 2, 3]).at(-1) ?? [];
-    const total = plain.reduce((sum, logp) => sum + Math.exp(logp / 0.5), 0);
+    const logits = referenceLogits(TRAITS, weights, [1, 2, 3]).at(-1) ?? [];
     const { members, logprobs } = await graphLogprobs(
       { traits: TRAITS, lora: null },
       weights,
@@ -113,7 +111,7 @@ describe('the Llama forward pass', () => {
     const offset = members
       .slice(0, members.indexOf(0))
       .reduce((n, i) => n + (SEQUENCES[i]?.completionIds.length ?? 0), 0);
-    expect(logprobs[offset]).toBeCloseTo((plain[4] ?? 0) / 0.5 - Math.log(total), 4);
+    expect(logprobs[offset]).toBeCloseTo(referenceLogprob(logits, 4, 0.5), 4);
   });
 });
 

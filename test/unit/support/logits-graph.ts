@@ -1,0 +1,55 @@
+import { Tensor as Value } from 'onnxruntime-node';
+import { commonParts } from '../../../policy/generation/graph-interface.ts';
+import { createGraph, input, integers, output, serialize } from '../../../policy/graph/graph.ts';
+import { floatData, floats, openSession } from '../../../policy/graph/session.ts';
+import { foldMask, groupedAttention } from '../../../policy/models/attention.ts';
+import type { Weights } from '../../../policy/models/initial-weights.ts';
+import {
+  llamaHidden,
+  llamaLogits,
+  ropeTable,
+  type LlamaParts,
+} from '../../../policy/models/llama.ts';
+import type { LlamaTraits } from '../../../policy/models/llama-traits.ts';
+
+/**
+ * Logits [rows, length, vocab] of sequences padded on the right with id 0, in one pass. The product never computes them all:
+ * training reads off single log-probabilities, generation the last position's distribution.
+ */
+export async function paddedLogits(
+  traits: LlamaTraits,
+  weights: Weights,
+  sequences: readonly (readonly number[])[],
+): Promise<Float32Array> {
+  const graph = createGraph();
+  const mask = foldMask(input(graph, 'mask', 'float32', ['T', 'T']), traits.heads / traits.kvHeads);
+  const parts: LlamaParts = {
+    ...commonParts(graph, traits),
+    positions: integers(graph, [0]),
+    attend: (q, k, v) => groupedAttention(q, k, v, mask),
+  };
+  output(
+    llamaLogits(parts, llamaHidden(parts, input(graph, 'ids', 'int32', ['B', 'T']))),
+    'logits',
+  );
+  const length = Math.max(...sequences.map((ids) => ids.length));
+  const ids = new Int32Array(sequences.length * length);
+  sequences.forEach((sequence, row) => ids.set(sequence, row * length));
+  const causal = new Float32Array(length * length);
+  for (let t = 0; t < length; t++) causal.fill(-1e9, t * length + t + 1, (t + 1) * length);
+  const { cos, sin } = ropeTable(traits, length);
+  const half = traits.headDim / 2;
+  const session = await openSession(serialize(graph), 2);
+  const results = await session.run(
+    {
+      ...Object.fromEntries([...weights].map(([name, t]) => [name, floats(t.data, t.dims)])),
+      ids: new Value('int32', ids, [sequences.length, length]),
+      mask: floats(causal, [length, length]),
+      cos: floats(cos, [length, half]),
+      sin: floats(sin, [length, half]),
+    },
+    ['logits'],
+  );
+  await session.release();
+  return floatData(results, 'logits');
+}
