@@ -4,11 +4,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError, type ErrorCode } from '../../contracts/errors.ts';
-import {
-  configJson,
-  parseArchitecture,
-  type PolicyArchitecture,
-} from '../../policy/checkpoint/architecture.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { folderFiles, manifestFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
@@ -131,96 +126,6 @@ describe('checkpoint', () => {
     const twice =
       /model-00002.*"model\.norm\.weight": tensor is in model-00001-of-00002\.safetensors/;
     await expect(importPolicyFolder(folder, store)).rejects.toThrow(twice);
-  });
-
-  it.each<PolicyArchitecture>([
-    TINY,
-    { ...TINY, traits: { ...TINY.traits, ropeScaling: { type: 'linear', factor: 4 } } },
-    {
-      ...TINY,
-      eosIds: [257, 258],
-      traits: {
-        ...TINY.traits,
-        tied: false,
-        ropeScaling: {
-          type: 'llama3',
-          factor: 32,
-          lowFrequencyFactor: 1,
-          highFrequencyFactor: 4,
-          originalContext: 8192,
-        },
-      },
-    },
-    { ...TINY, modelType: 'qwen2', traits: { ...TINY.traits, qkvBias: true } },
-    { ...TINY, modelType: 'qwen3', traits: { ...TINY.traits, headDim: 16, qkNorm: true } },
-  ])('reads what it writes about an architecture: %o', (architecture) => {
-    expect(parseArchitecture(configJson(architecture))).toEqual(architecture);
-  });
-
-  it('reads older and newer spellings of rotary positions', () => {
-    const config = JSON.parse(configJson(TINY)) as Record<string, unknown>;
-    delete config['head_dim'];
-    delete config['rope_theta'];
-    config['rope_parameters'] = { rope_theta: 500_000, rope_type: 'default' };
-    config['eos_token_id'] = 257;
-    expect(parseArchitecture(JSON.stringify(config))).toEqual({
-      ...TINY,
-      traits: { ...TINY.traits, ropeTheta: 500_000 },
-    });
-    const scaling = {
-      factor: 8,
-      low_freq_factor: 1,
-      high_freq_factor: 4,
-      original_max_position_embeddings: 8192,
-    };
-    const ropeOf = (fields: Record<string, unknown>) => {
-      const { ropeTheta, ropeScaling } = parseArchitecture(
-        JSON.stringify({ ...config, rope_parameters: undefined, ...fields }),
-      ).traits;
-      return { ropeTheta, ropeScaling };
-    };
-    const expected = {
-      ropeTheta: 500_000,
-      ropeScaling: {
-        type: 'llama3',
-        factor: 8,
-        lowFrequencyFactor: 1,
-        highFrequencyFactor: 4,
-        originalContext: 8192,
-      },
-    };
-    const [theta, type] = [{ rope_theta: 500_000 }, { rope_type: 'llama3' }];
-    expect(ropeOf({ ...theta, rope_scaling: { ...type, ...scaling } })).toEqual(expected);
-    expect(ropeOf({ rope_parameters: { ...theta, ...type, ...scaling } })).toEqual(expected);
-    expect(ropeOf({ rope_scaling: { type: 'linear', factor: 2 } })).toEqual({
-      ropeTheta: 10_000,
-      ropeScaling: { type: 'linear', factor: 2 },
-    });
-    expect(ropeOf({ rope_scaling: null, rope_parameters: null })).toEqual({ ropeTheta: 10_000 });
-  });
-
-  it('takes the defaults of a family where a field is left out', () => {
-    const config = JSON.parse(configJson(TINY)) as Record<string, unknown>;
-    for (const field of ['head_dim', 'rms_norm_eps', 'max_position_embeddings'])
-      delete config[field];
-    delete config['num_key_value_heads'];
-    const read = (modelType: string) =>
-      parseArchitecture(
-        JSON.stringify({
-          ...config,
-          hidden_size: 64,
-          num_attention_heads: 32,
-          model_type: modelType,
-        }),
-      );
-    expect(read('llama')).toMatchObject({
-      traits: { headDim: 2, kvHeads: 32, rmsEps: 1e-6 },
-      contextLength: 2048,
-    });
-    expect(read('qwen3')).toMatchObject({
-      traits: { headDim: 128, kvHeads: 32, rmsEps: 1e-6, qkNorm: true },
-      contextLength: 32_768,
-    });
   });
 
   const table: [string, () => Promise<unknown>, ErrorCode, RegExp][] = [
