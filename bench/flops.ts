@@ -3,9 +3,9 @@ import { loraSpecs } from '../policy/models/lora.ts';
 
 /*
  * Floating-point operations that a policy's arithmetic needs, counted from its shape: a multiplication and an addition for
- * each weight that a token meets, and attention over what a token may see. Norms, biases, activations, softmax, the sampler and the
- * optimiser are left out, and so is everything computed on padding or masked away: a share of the roofline cannot be raised by
- * computing what nobody needs.
+ * each weight that a token meets, and attention over what a token may see. Norms, biases, activations, softmax, the sampler
+ * and the optimiser are left out, and so is everything computed on padding or masked away: a share of the roofline cannot be
+ * raised by computing what nobody needs.
  */
 
 /** What a forward pass computes. */

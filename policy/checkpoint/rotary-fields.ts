@@ -21,10 +21,8 @@ export function parseRotary(
   if (partial !== 1) {
     throw fieldError(file, field, 'rotary positions on a part of each head are not supported');
   }
-  const theta = [rope, fieldsOf(config['rope_parameters']), config].find(
-    (fields) => (fields['rope_theta'] ?? null) !== null,
-  );
-  const ropeTheta = positive(theta ?? {}, 'rope_theta', file, DEFAULT_THETA);
+  const own = (rope['rope_theta'] ?? null) !== null;
+  const ropeTheta = positive(own ? rope : config, 'rope_theta', file, DEFAULT_THETA);
   const type = rope['rope_type'] ?? rope['type'] ?? 'default';
   if (type === 'default') return { ropeTheta };
   if (type === 'linear') {
