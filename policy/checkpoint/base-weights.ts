@@ -28,7 +28,7 @@ export interface OpenWeights {
 
 /**
  * Opens a checkpoint's weights and checks which tensors are there and their shapes.
- * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown or of the wrong shape
+ * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown, twice there or of the wrong shape
  */
 export async function openBaseWeights(
   files: CheckpointFiles,
