@@ -1,8 +1,9 @@
-import { Template } from '@huggingface/jinja';
 import { ToolsampleError } from '../../contracts/errors.ts';
+import type { JsonObject } from '../../contracts/json.ts';
 import type { ChatMessage } from '../../contracts/sample.ts';
 import { readText, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import type { TokenizerFiles } from './special-tokens.ts';
+import { parseTemplate, type TemplateProgram } from './template-program.ts';
 
 /**
  * Used when a checkpoint has no chat template: each message as `<|role|>`, its text and an empty line, after the BOS token
@@ -15,13 +16,20 @@ const FALLBACK_TEMPLATE =
 
 const MAX_TEMPLATE_CHARACTERS = 200_000;
 
-/** Renders messages to the prompt's text, generation prompt included. @throws ToolsampleError `tokenizer` */
-export type ChatRenderer = (messages: readonly ChatMessage[]) => string;
+/**
+ * Renders messages to the prompt's text, generation prompt included, as transformers' `apply_chat_template` does. A message's
+ * further fields (`tool_calls`, `reasoning_content`, …) are the template's business.
+ * @param tools JSON schemas of the tools on offer, as the template shows them to the policy; null: none
+ * @throws ToolsampleError `tokenizer`
+ */
+export type ChatRenderer = (
+  messages: readonly (ChatMessage | JsonObject)[],
+  tools: readonly JsonObject[] | null,
+) => string;
 
 /**
  * The checkpoint's chat template: `chat_template.jinja`, else `chat_template` in `tokenizer_config.json`
- * (a text, or a list from which `default` is taken), else {@link FALLBACK_TEMPLATE}.
- * Templates are interpreted by @huggingface/jinja, never evaluated as code.
+ * (a text, or a list of which `tool_use` is taken where there are tools, otherwise `default`), else {@link FALLBACK_TEMPLATE}.
  * @throws ToolsampleError `tokenizer` when the template cannot be parsed
  */
 export async function readChatTemplate(
@@ -30,31 +38,40 @@ export async function readChatTemplate(
 ): Promise<ChatRenderer> {
   const apart = await readText(files, 'chat_template.jinja');
   const file = apart === undefined ? 'tokenizer_config.json' : 'chat_template.jinja';
-  const source = apart ?? templateOf(config['chat_template']) ?? FALLBACK_TEMPLATE;
-  if (source.length > MAX_TEMPLATE_CHARACTERS) {
-    throw templateError(file, `is longer than ${MAX_TEMPLATE_CHARACTERS} characters`);
-  }
-  let template: Template;
-  try {
-    template = new Template(source);
-  } catch (cause) {
-    throw templateError(file, `cannot be parsed: ${firstLine(cause)}`, cause);
-  }
-  return (messages) => {
+  const given = apart ?? config['chat_template'];
+  const plain = parse(templateOf(given, 'default') ?? FALLBACK_TEMPLATE, file);
+  const toolUse = templateOf(given, 'tool_use');
+  const withTools = toolUse === undefined ? plain : parse(toolUse, file);
+  return (messages, tools) => {
+    const program = tools === null ? plain : withTools;
     try {
-      return template.render({ bos_token: '', ...named, messages, add_generation_prompt: true });
+      // transformers defines all of these: a template asks whether they are none, not whether they exist.
+      const variables = { messages, tools, documents: null, add_generation_prompt: true };
+      return program({ bos_token: '', ...named, ...variables });
     } catch (cause) {
       throw templateError(file, `cannot render the messages: ${firstLine(cause)}`, cause);
     }
   };
 }
 
-function templateOf(value: unknown): string | undefined {
-  if (typeof value === 'string') return value;
+/** A template that stands alone is the one for every use. */
+function templateOf(value: unknown, use: 'default' | 'tool_use'): string | undefined {
+  if (typeof value === 'string') return use === 'default' ? value : undefined;
   if (!Array.isArray(value)) return undefined;
   const entries = value as { readonly name?: unknown; readonly template?: unknown }[];
-  const chosen = entries.find((entry) => entry?.name === 'default');
+  const chosen = entries.find((entry) => entry?.name === use);
   return typeof chosen?.template === 'string' ? chosen.template : undefined;
+}
+
+function parse(source: string, file: string): TemplateProgram {
+  if (source.length > MAX_TEMPLATE_CHARACTERS) {
+    throw templateError(file, `is longer than ${MAX_TEMPLATE_CHARACTERS} characters`);
+  }
+  try {
+    return parseTemplate(source);
+  } catch (cause) {
+    throw templateError(file, `cannot be parsed: ${firstLine(cause)}`, cause);
+  }
 }
 
 function templateError(file: string, problem: string, cause?: unknown): ToolsampleError {

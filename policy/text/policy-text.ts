@@ -5,6 +5,7 @@ import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
+import { rustRules } from './tokenizer-rules.ts';
 
 /** The text side of the policy behind a base manifest. @throws ToolsampleError `tokenizer`, or the store's errors */
 export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): Promise<PolicyText> {
@@ -24,7 +25,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
     text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids;
   const hidden = new Set(parts.eosIds);
   return {
-    encodePrompt: (messages) => encode(render(messages)),
+    encodePrompt: (messages) => encode(render(messages, null)),
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
@@ -41,7 +42,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
 
 function buildTokenizer(json: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {
   try {
-    const tokenizer = new Tokenizer(json, config);
+    const tokenizer = new Tokenizer(rustRules(json), config);
     // A tokenizer that loads but cannot encode is found out here, not in the middle of a run.
     tokenizer.decode(tokenizer.encode('{"a": 1}\n', { add_special_tokens: false }).ids);
     return tokenizer;
