@@ -31,15 +31,19 @@ export const FILTERS: Readonly<Record<string, TemplateFunction>> = {
   tojson: (value, ...rest) => toJson(value ?? null, jsonStyle(rest), '\n'),
 };
 
-/** Python's white space: Unicode's, and the four ASCII separators. */
-const WHITE_SPACE = /[\p{White_Space}\x1c-\x1f]/u;
+const WHITE_SPACE = /\p{White_Space}/u;
+
+/** For Python also the four separators of ASCII are white space. */
+function isWhiteSpace(character: string): boolean {
+  return WHITE_SPACE.test(character) || (character >= '\u001c' && character <= '\u001f');
+}
 
 function strip(value: unknown, characters: unknown, side: 'both' | 'start' | 'end'): string {
-  const text = [...pythonText(value)];
+  const text = Array.from(pythonText(value));
   const named = characters instanceof Map ? unwrapped(characters.get('chars')) : characters;
   const set = named === undefined || named === null ? null : new Set(pythonText(named));
   const strips = (character: string): boolean =>
-    set === null ? WHITE_SPACE.test(character) : set.has(character);
+    set === null ? isWhiteSpace(character) : set.has(character);
   let start = 0;
   let end = text.length;
   if (side !== 'end') while (start < end && strips(text[start]!)) start++;

@@ -21,7 +21,7 @@ export function parseTemplate(source: string): TemplateProgram {
     for (const [name, value] of Object.entries({ ...CONSTANTS, ...FUNCTIONS, ...variables })) {
       environment.set(name, value);
     }
-    return String(new Interpreter(environment).run(program).value);
+    return new Interpreter(environment).run(program).toString();
   };
 }
 

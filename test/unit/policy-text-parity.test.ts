@@ -28,9 +28,9 @@ interface Conversation {
 }
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/tokenizers', import.meta.url));
-const read = <T>(...path: string[]): T => JSON.parse(readFileSync(join(...path), 'utf8')) as T;
-const texts = read<string[]>(FIXTURES, 'texts.json');
-const conversations = read<Conversation[]>(FIXTURES, 'conversations.json');
+const read = (...path: string[]): unknown => JSON.parse(readFileSync(join(...path), 'utf8'));
+const texts = read(FIXTURES, 'texts.json') as string[];
+const conversations = read(FIXTURES, 'conversations.json') as Conversation[];
 
 /** A folder with real checkpoints' tokenizers, each with the expected.json of generate.py. */
 const REAL = process.env['TOOLSAMPLE_TOKENIZERS'];
@@ -70,11 +70,18 @@ it('has enough to compare', () => {
 });
 
 describe.each(folders)('text as Python has it: %s', (folder) => {
-  const expected = read<Expected>(folder, 'expected.json');
+  const expected = read(folder, 'expected.json') as Expected;
   let text: PolicyText;
   let render: ChatRenderer;
   beforeAll(async () => ({ text, render } = await load(folder)));
   const encode = (words: string): number[] => text.encodeCompletion(words).slice(0, -1);
+  const prompt = ({ messages, tools }: Conversation): string | null => {
+    try {
+      return render(messages, tools);
+    } catch {
+      return null;
+    }
+  };
 
   it('gives the same ids', () => {
     for (const { text: words, ids } of expected.examples) expect(encode(words)).toEqual(ids);
@@ -82,25 +89,19 @@ describe.each(folders)('text as Python has it: %s', (folder) => {
   });
 
   it('decodes to the same text', () => {
-    const decoded = (words: string): string => digest(text.decode(encode(words)));
-    expect(differing(texts, expected.decoded, decoded)).toEqual([]);
+    const wrong = differing(texts, expected.decoded, (words) => digest(text.decode(encode(words))));
+    expect(wrong).toEqual([]);
     for (const { ids, text: words } of expected.sequences) expect(text.decode(ids)).toBe(words);
   });
 
   it('renders conversations with tools to the same ids', () => {
-    expect(expected.conversations.filter((hash) => hash !== null).length).toBeGreaterThanOrEqual(
-      200,
-    );
-    const ours = ({ messages, tools }: Conversation): string | null => {
-      let prompt: string;
-      try {
-        prompt = render(messages, tools);
-      } catch {
-        return null;
-      }
-      return digest(encode(prompt));
-    };
-    expect(differing(conversations, expected.conversations, ours)).toEqual([]);
+    const rendered = expected.conversations.filter((hash) => hash !== null);
+    expect(rendered.length).toBeGreaterThanOrEqual(200);
+    const wrong = differing(conversations, expected.conversations, (conversation) => {
+      const words = prompt(conversation);
+      return words === null ? null : digest(encode(words));
+    });
+    expect(wrong).toEqual([]);
   });
 
   it('differs where it is known to: see README.md of the fixtures', () => {
