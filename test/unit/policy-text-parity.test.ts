@@ -69,6 +69,10 @@ it('has enough to compare', () => {
   expect(conversations.filter(({ tools }) => tools !== null).length).toBeGreaterThan(150);
 });
 
+it.skipIf(REAL === undefined)('compares the tokenizers of TOOLSAMPLE_TOKENIZERS too', () => {
+  expect(folders.length).toBeGreaterThan(4);
+});
+
 describe.each(folders)('text as Python has it: %s', (folder) => {
   const expected = read(folder, 'expected.json') as Expected;
   let text: PolicyText;
