@@ -12,9 +12,10 @@ import { warmedUp } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { adamW, objectiveOptions, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
-import { withMicroBatches } from './micro-batches.ts';
+import { longestSequence, withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
 import { decodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
+import { trainingMemory } from './training-memory.ts';
 
 /** A kept rollout with what the loss needs of it. */
 type Scored = Pick<RolloutRow, 'rank' | 'index' | 'weightedReward' | 'finishReason'>;
@@ -45,7 +46,9 @@ export async function gradientStep(
   const learningRate = warmedUp(config.learningRate, key.step - 1, config.warmupSteps);
   const engine = await deps.engine(config.threads);
   const sequences = kept.map((row, i) => sequence(row, values[i] ?? 0, tokens, config));
-  const result = await withMicroBatches(config.microBatchTokens, async (microBatchTokens) =>
+  const { microBatchTokens } = config;
+  const budget = { microBatchTokens, memory: trainingMemory(config.memoryLimit) };
+  const result = await withMicroBatches(budget, longestSequence(sequences), async (affordable) =>
     engineCall((options) =>
       engine.gradientStep(
         {
@@ -54,7 +57,7 @@ export async function gradientStep(
           sequences,
           objective: objectiveOptions(config),
           optimizer: adamW(config, learningRate),
-          microBatchTokens,
+          ...affordable,
         },
         options,
       ),

@@ -9,7 +9,8 @@ import { fileDemonstrations } from './demonstration-file.ts';
 import { builtinDemonstrations, phaseSeed } from './demonstrations.ts';
 import { adamW, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
-import { withMicroBatches } from './micro-batches.ts';
+import { longestSequence, withMicroBatches } from './micro-batches.ts';
+import { trainingMemory } from './training-memory.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
 
@@ -53,14 +54,17 @@ export async function warmStart(
       linearDecay(phase.learningRate, phase.finalLearningRate, slice.firstStep + i, phase.steps),
     ),
   }));
-  const result = await withMicroBatches(run.config.microBatchTokens, async (microBatchTokens) =>
+  const { microBatchTokens, memoryLimit } = run.config;
+  const budget = { microBatchTokens, memory: trainingMemory(memoryLimit) };
+  const longest = longestSequence(batches.flat());
+  const result = await withMicroBatches(budget, longest, async (affordable) =>
     engineCall((options) =>
       engine.supervise(
         {
           policy: before.policy,
           trainable: trainableOptions(run.config),
           batches: steps,
-          microBatchTokens,
+          ...affordable,
         },
         options,
       ),

@@ -150,6 +150,8 @@ export interface RunConfig {
   // — machine
   /** Threads of ONNX Runtime; 0: all cores. */
   readonly threads: number;
+  /** Memory of the worker while it trains: a size such as `8GB`, `auto` or `none`. */
+  readonly memoryLimit: string;
   /** Checkpoints kept besides those at epoch ends (TRL: save_total_limit). */
   readonly saveTotalLimit: number;
 }

@@ -85,6 +85,16 @@ export interface ObjectiveOptions {
   readonly maxCompletionLength: number;
 }
 
+/** How much memory training may take. Decides how a batch is divided and what is computed twice, not what comes of it. */
+export interface TrainingMemory {
+  /** Bytes of the whole process; null: no limit. */
+  readonly limit: number | null;
+  /** Whether a batch that cannot be within the limit is refused; else it is computed as sparingly as can be. */
+  readonly strict: boolean;
+  /** Recomputes everything, whatever the limit: the answer to memory that ran out nevertheless. */
+  readonly recompute: boolean;
+}
+
 /** One rollout as the loss sees it. */
 export interface TrainingSequence {
   readonly promptIds: readonly number[];
@@ -104,6 +114,8 @@ export interface GradientRequest {
   readonly optimizer: AdamWOptions;
   /** Tokens of one micro-batch at most, padding included. Does not change the result beyond fp32 rounding. */
   readonly microBatchTokens: number;
+  /** Left out: as much memory as it takes. */
+  readonly memory?: TrainingMemory;
 }
 
 export interface GradientResult {
@@ -140,6 +152,8 @@ export interface SuperviseRequest {
     readonly optimizer: AdamWOptions;
   }[];
   readonly microBatchTokens: number;
+  /** Left out: as much memory as it takes. */
+  readonly memory?: TrainingMemory;
 }
 
 export interface SuperviseResult {

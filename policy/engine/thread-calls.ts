@@ -74,7 +74,7 @@ async function gradientStep(
 
 async function supervise(
   memory: PolicyMemory,
-  { policy, trainable, paths, batches, microBatchTokens }: ThreadCalls['supervise'],
+  { policy, trainable, paths, batches, ...budget }: ThreadCalls['supervise'],
   watch: CallWatch,
 ): Promise<ThreadResults['supervise']> {
   const { trainer } = await takeTrainer(memory, policy, trainable);
@@ -83,7 +83,7 @@ async function supervise(
     let tokens = 0;
     for (const batch of batches) {
       const outcome = await trainer.supervise(
-        { ...batch, microBatchTokens },
+        { ...batch, ...budget },
         { checkAbort: watch.check },
       );
       losses.push(outcome.loss);

@@ -112,6 +112,11 @@ export function scalar(graph: Graph, value: number): Tensor {
   return constant(graph, `float:${value}`, 'float32', [], () => Float32Array.of(value));
 }
 
+/** A token id (shape []). */
+export function scalarInt32(graph: Graph, value: number): Tensor {
+  return constant(graph, `int32:${value}`, 'int32', [], () => Int32Array.of(value));
+}
+
 /** A vector of integers, as shapes and indices are. */
 export function integers(graph: Graph, values: readonly number[]): Tensor {
   return constant(graph, `ints:${values.join(',')}`, 'int64', [values.length], () =>

@@ -47,12 +47,14 @@ export const sub = (a: Operand, b: Operand): Tensor => binary('Sub', a, b);
 export const mul = (a: Operand, b: Operand): Tensor => binary('Mul', a, b);
 export const div = (a: Operand, b: Operand): Tensor => binary('Div', a, b);
 export const minimum = (a: Operand, b: Operand): Tensor => binary('Min', a, b);
+export const maximum = (a: Operand, b: Operand): Tensor => binary('Max', a, b);
 export const less = (a: Operand, b: Operand): Tensor => binary('Less', a, b, 'bool');
 export const lessOrEqual = (a: Operand, b: Operand): Tensor => binary('LessOrEqual', a, b, 'bool');
 export const and = (a: Tensor, b: Tensor): Tensor => binary('And', a, b, 'bool');
 
 export const neg = (x: Tensor): Tensor => unary('Neg', x);
 export const exp = (x: Tensor): Tensor => unary('Exp', x);
+export const log = (x: Tensor): Tensor => unary('Log', x);
 export const sqrt = (x: Tensor): Tensor => unary('Sqrt', x);
 export const sigmoid = (x: Tensor): Tensor => unary('Sigmoid', x);
 
@@ -161,14 +163,16 @@ export function gather(table: Tensor, indices: Tensor): Tensor {
   );
 }
 
+/** x[r, columns[r]] for x [R, V] and columns [R, 1] → [R, 1]. */
+export function pickColumn(x: Tensor, columns: Tensor): Tensor {
+  const spec = { type: x.type, shape: columns.shape };
+  return emitOne(x.graph, 'GatherElements', [x, columns], spec, { axis: 1n });
+}
+
 /** x[r, indices[r]] for x [R, V] and indices [R] → [R]. */
 export function pick(x: Tensor, indices: Tensor): Tensor {
-  const { graph } = x;
   const rows = dimension(x, 0);
-  const column = reshape(indices, [-1, 1], [rows, 1]);
-  const spec = { type: x.type, shape: [rows, 1] };
-  const picked = emitOne(graph, 'GatherElements', [x, column], spec, { axis: 1n });
-  return reshape(picked, [-1], [rows]);
+  return reshape(pickColumn(x, reshape(indices, [-1, 1], [rows, 1])), [-1], [rows]);
 }
 
 /**
@@ -238,6 +242,10 @@ export function reduceSum(x: Tensor, axes: readonly number[], keep = false): Ten
 
 export function reduceMean(x: Tensor, axes: readonly number[], keep = false): Tensor {
   return reduce('ReduceMean', x, axes, keep);
+}
+
+export function reduceMax(x: Tensor, axes: readonly number[], keep = false): Tensor {
+  return reduce('ReduceMax', x, axes, keep);
 }
 
 /** The sum of all elements, shape []. */

@@ -33,6 +33,8 @@ export interface LlamaParts {
   readonly sin: Tensor;
   /** q [B, heads, T, hd] and this pass's k, v [B, kvHeads, T, hd], rotated → [B, heads, T, hd]. */
   readonly attend: (q: Tensor, k: Tensor, v: Tensor, layer: number) => Tensor;
+  /** How a layer is put into the graph; left out: as it is. */
+  readonly wrapLayer?: (x: Tensor, layer: number, forward: (x: Tensor) => Tensor) => Tensor;
 }
 
 /** x · weightᵀ, the plain {@link LlamaParts.project}. */
@@ -112,9 +114,11 @@ function flatten(x: Tensor): Tensor {
  */
 export function llamaHidden(parts: LlamaParts, ids: Tensor, rows?: Tensor): Tensor {
   const { traits, weight } = parts;
+  const wrap = parts.wrapLayer ?? ((input, _layer, forward) => forward(input));
   let x = gather(weight(EMBEDDING), ids);
   for (let layer = 0; layer < traits.layers; layer++) {
-    x = llamaLayer(parts, x, layer, layer === traits.layers - 1 ? rows : undefined);
+    const kept = layer === traits.layers - 1 ? rows : undefined;
+    x = wrap(x, layer, (input) => llamaLayer(parts, input, layer, kept));
   }
   return rmsNorm(x, weight(FINAL_NORM), traits.rmsEps);
 }

@@ -15,7 +15,6 @@ import {
   where,
 } from '../graph/operations.ts';
 import { addGradients, buildPolicyGraph, type TrainingModel } from './training-graph.ts';
-import { entropies } from './token-logprobs.ts';
 
 /** Log-ratios are limited to ± this before they are exponentiated. */
 const LOG_RATIO_LIMIT = 20;
@@ -57,8 +56,8 @@ export const GRPO_SUMS = ['loss', 'entropy', 'kl', 'clipped_low', 'clipped_high'
  * Σ weight·(−min(r·A, clip(r, low, high)·A)·w + β·k3), r = exp(logp − old), w = min(exp(old − rollout), cap) without gradient,
  * k3 = exp(ref − logp) − (ref − logp) − 1.
  */
-export function buildGrpoGraph(model: TrainingModel): Uint8Array {
-  const policy = buildPolicyGraph(model);
+export function buildGrpoGraph(model: TrainingModel, recomputedLayers = 0): Uint8Array {
+  const policy = buildPolicyGraph(model, { entropy: true, gradient: true, recomputedLayers });
   const { logprobs } = policy;
   const token = new Map(GRPO_TOKEN_FEEDS.map((name) => [name, policy.perToken(name)]));
   const number = new Map(GRPO_NUMBER_FEEDS.map((name) => [name, policy.number(name)]));
@@ -81,7 +80,7 @@ export function buildGrpoGraph(model: TrainingModel): Uint8Array {
   const loss = sumAll(mul(feed('weight'), perToken));
 
   output(loss, 'loss');
-  output(sumAll(entropies(policy.all)), 'entropy');
+  output(sumAll(policy.entropies()), 'entropy');
   output(sumAll(kl), 'kl');
   output(sumAll(toFloat(and(less(r, low), less(advantage, 0)))), 'clipped_low');
   output(sumAll(toFloat(and(less(high, r), less(0, advantage)))), 'clipped_high');

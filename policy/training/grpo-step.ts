@@ -1,14 +1,19 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../contracts/policy.ts';
+import type {
+  AdamWOptions,
+  ObjectiveOptions,
+  TrainingMemory,
+  TrainingSequence,
+} from '../../contracts/policy.ts';
 import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { tokenCosts } from '../models/llama-traits.ts';
-import { buildGrpoGraph, GRPO_SUMS } from './grpo-loss.ts';
+import { GRPO_SUMS } from './grpo-loss.ts';
 import { microBatchFeeds } from './micro-batch-feeds.ts';
-import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
+import type { MicroBatch } from './micro-batches.ts';
 import { sharedRows } from './packed-rows.ts';
+import { planStep, UNLIMITED } from './step-plan.ts';
 import { tokenWeights } from './token-weights.ts';
-import { buildLogprobGraph } from './training-graph.ts';
 import {
   addMicroBatch,
   applyGradients,
@@ -26,6 +31,8 @@ export interface GradientBatch {
   readonly objective: ObjectiveOptions;
   readonly optimizer: AdamWOptions;
   readonly microBatchTokens: number;
+  /** Left out: as much memory as it takes. */
+  readonly memory?: TrainingMemory;
   /** The base policy for the KL term; needed when beta > 0 and all weights train. (LoRA: the base is at hand.) */
   readonly reference?: Weights;
 }
@@ -68,8 +75,14 @@ export async function gradientStep(
   const active = batch.sequences.flatMap((sequence, i) =>
     sequence.masked ? [] : [{ ...sequence, weight: weights[i] ?? 0 }],
   );
-  const rows = sharedRows(active, tokenCosts(state.model.traits), batch.microBatchTokens);
-  const micros = planMicroBatches(active, rows, batch.microBatchTokens);
+  const costs = tokenCosts(state.model.traits);
+  const { micros, recomputedLayers } = planStep(
+    state.model,
+    active,
+    (maxTokens) => sharedRows(active, costs, maxTokens),
+    batch.microBatchTokens,
+    batch.memory ?? UNLIMITED,
+  );
   const predicted = micros.reduce((sum, { targets }) => sum + targets.length, 0);
   const totals: Sums = { loss: 0, entropy: 0, kl: 0, clipped_low: 0, clipped_high: 0 };
   let norms = 0;
@@ -77,7 +90,7 @@ export async function gradientStep(
   const reference = objective.beta > 0 ? await referenceLogprobs(state, batch) : null;
   const prepared: PreparedBatch[] = [];
   if (predicted > 0) {
-    const session = await sessionFor(state, 'grpo', () => buildGrpoGraph(state.model));
+    const session = await sessionFor(state, 'grpo', recomputedLayers);
     for (const micro of micros) {
       call.checkAbort?.();
       prepared.push(await prepare(state, micro, active, objective, reference));
@@ -132,9 +145,7 @@ async function referenceLogprobs(
     throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
   }
   const feeds = policyFeeds(traits, base);
-  const session = await sessionFor(state, 'reference', () =>
-    buildLogprobGraph({ traits, lora: null }),
-  );
+  const session = await sessionFor(state, 'reference', 0);
   return async (micro, temperature) => {
     const inputs = { ...feeds, ...microBatchFeeds(state.rotations, micro, temperature) };
     return floatData(await session.run(inputs, ['logprobs']), 'logprobs');

@@ -6,8 +6,8 @@ import { addGradients, buildPolicyGraph, type TrainingModel } from './training-g
  * Supervised loss and its gradient: −Σ weight·log p(token). Feeds of {@link buildPolicyGraph} and `weight` [R]
  * (1 / tokens of the batch makes it the mean). Fetches `loss` [] and the gradients.
  */
-export function buildSupervisedGraph(model: TrainingModel): Uint8Array {
-  const policy = buildPolicyGraph(model);
+export function buildSupervisedGraph(model: TrainingModel, recomputedLayers = 0): Uint8Array {
+  const policy = buildPolicyGraph(model, { entropy: false, gradient: true, recomputedLayers });
   const loss = neg(sumAll(mul(policy.perToken('weight'), policy.logprobs)));
   output(loss, 'loss');
   addGradients(policy, loss);

@@ -1,8 +1,7 @@
-import type { AdamWOptions, Demonstration } from '../../contracts/policy.ts';
+import type { AdamWOptions, Demonstration, TrainingMemory } from '../../contracts/policy.ts';
 import { floats, floatScalar } from '../graph/session.ts';
-import { planMicroBatches } from './micro-batches.ts';
 import { separateRows } from './packed-rows.ts';
-import { buildSupervisedGraph } from './supervised-loss.ts';
+import { planStep, UNLIMITED } from './step-plan.ts';
 import {
   addMicroBatch,
   applyGradients,
@@ -18,6 +17,8 @@ export interface SupervisedBatch {
   readonly demonstrations: readonly Demonstration[];
   readonly optimizer: AdamWOptions;
   readonly microBatchTokens: number;
+  /** Left out: as much memory as it takes. */
+  readonly memory?: TrainingMemory;
 }
 
 export interface SupervisedOutcome {
@@ -34,12 +35,15 @@ export async function superviseStep(
   batch: SupervisedBatch,
   call: TrainingCall,
 ): Promise<SupervisedOutcome> {
-  const session = await sessionFor(state, 'supervised', () => buildSupervisedGraph(state.model));
-  const batches = planMicroBatches(
+  const rows = separateRows(batch.demonstrations);
+  const { micros: batches, recomputedLayers } = planStep(
+    state.model,
     batch.demonstrations,
-    separateRows(batch.demonstrations),
+    () => rows,
     batch.microBatchTokens,
+    batch.memory ?? UNLIMITED,
   );
+  const session = await sessionFor(state, 'supervised', recomputedLayers);
   const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
   const count = tokenCounter(call, batches, 1);
   state.gradients.data.fill(0);

@@ -14,13 +14,26 @@ import {
   scatterAdd,
   sub,
 } from '../graph/operations.ts';
+import { chunkedLogprobs } from './chunked-logprobs.ts';
 
 export interface TokenLogprobs {
   /** log p(target) of each row, [R]. */
   readonly logprobs: Tensor;
-  /** log p of the whole vocabulary, [R, V]. Not differentiable. */
-  readonly all: Tensor;
+  /** Entropy in nats of each row, [R]. Not differentiable. Only where it was asked for. */
+  readonly entropies: () => Tensor;
 }
+
+/** What is computed besides log-probabilities. */
+export interface TokenLogprobOptions {
+  readonly entropy: boolean;
+  /** Whether a gradient will be asked for. */
+  readonly gradient: boolean;
+  /** Default: {@link CHUNK_ROWS}. */
+  readonly chunkRows?: number;
+}
+
+/** A larger vocabulary is gone through in chunks of at most so many tokens: 32 kB of logits per row. */
+const CHUNK_ROWS = 8192;
 
 /**
  * Log-probabilities of target tokens from hidden states, under softmax(h·Eᵀ · inverseTemperature).
@@ -34,8 +47,23 @@ export function tokenLogprobs(
   head: Tensor,
   targets: Tensor,
   inverseTemperature: Tensor,
+  options: TokenLogprobOptions,
 ): TokenLogprobs {
   const scaled = mul(hidden, inverseTemperature);
+  const size = options.chunkRows ?? CHUNK_ROWS;
+  if (Number(dimension(head, 0)) <= size) return plainLogprobs(scaled, head, targets);
+  const { logprobs, entropies } = chunkedLogprobs(scaled, head, targets, size, options);
+  return {
+    logprobs,
+    entropies: () => {
+      if (entropies !== null) return entropies;
+      throw new Error('the entropy has to be asked for when the log-probabilities are made');
+    },
+  };
+}
+
+/** With all logits at once, [R, V]: the quickest for a small vocabulary. */
+function plainLogprobs(scaled: Tensor, head: Tensor, targets: Tensor): TokenLogprobs {
   const all = logSoftmax(matMul(scaled, head, { transB: true }));
   const logprobs = pick(all, targets);
   withGradient('tokenLogprobs', [scaled, head], [logprobs], (_operation, [g], wanted) => {
@@ -59,10 +87,5 @@ export function tokenLogprobs(
         : null,
     ];
   });
-  return { logprobs, all };
-}
-
-/** Entropy in nats of each row of log-probabilities, [R]. */
-export function entropies(all: Tensor): Tensor {
-  return neg(reduceSum(mul(exp(all), all), [-1]));
+  return { logprobs, entropies: () => neg(reduceSum(mul(exp(all), all), [-1])) };
 }

@@ -35,7 +35,7 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     optimizerState: () => optimizerState(state.optimizer),
     loadOptimizerState: (saved) => loadOptimizerState(state.optimizer, saved),
     close: async () => {
-      for (const session of state.sessions.values()) await (await session).release();
+      for (const { session } of state.sessions.values()) await session.release();
       await state.optimizer.session.release();
     },
   };

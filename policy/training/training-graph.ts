@@ -1,11 +1,12 @@
 import { createGraph, input, output, serialize, type Graph, type Tensor } from '../graph/graph.ts';
 import { reshape } from '../graph/operations.ts';
+import { checkpointed } from '../autodiff/checkpointed.ts';
 import { gradients } from '../autodiff/gradients.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
 import { headWeight, linear, llamaHidden, type LlamaParts } from '../models/llama.ts';
 import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
 import { adaptedLinear, loraNames, loraSpecs } from '../models/lora.ts';
-import { tokenLogprobs, type TokenLogprobs } from './token-logprobs.ts';
+import { tokenLogprobs, type TokenLogprobOptions, type TokenLogprobs } from './token-logprobs.ts';
 
 /** What a policy's training graphs are built for. */
 export interface TrainingModel {
@@ -25,6 +26,11 @@ export function trainableSpecs(
 export const accumulatorName = (tensor: string): string => `sum:${tensor}`;
 export const gradientName = (tensor: string): string => `grad:${tensor}`;
 
+export interface PolicyGraphOptions extends TokenLogprobOptions {
+  /** So many layers, from the first on, are computed again in the backward pass instead of kept. Changes no result. */
+  readonly recomputedLayers: number;
+}
+
 /** A graph from token ids to the log-probabilities of target tokens; a loss is built on top. */
 export interface PolicyGraph extends TokenLogprobs {
   readonly graph: Graph;
@@ -41,7 +47,10 @@ export interface PolicyGraph extends TokenLogprobs {
  * [≥ T, headDim / 2], `mask` [1 or B, T, T] added to attention scores.
  * One graph serves every B, T and R. Padding needs no mask of its own: it lies behind everything that looks.
  */
-export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
+export function buildPolicyGraph(
+  { traits, lora }: TrainingModel,
+  options: PolicyGraphOptions,
+): PolicyGraph {
   const graph = createGraph();
   const weights = new Map<string, Tensor>();
   const declare = (spec: { name: string; dims: readonly number[] }): Tensor => {
@@ -77,10 +86,13 @@ export function buildPolicyGraph({ traits, lora }: TrainingModel): PolicyGraph {
     cos: input(graph, 'cos', 'float32', ['angles', half]),
     sin: input(graph, 'sin', 'float32', ['angles', half]),
     attend: (q, k, v) => groupedAttention(q, k, v, folded),
+    wrapLayer: (x, layer, forward) =>
+      layer < options.recomputedLayers ? checkpointed(x, forward) : forward(x),
   };
   const number = (name: string): Tensor => input(graph, name, 'float32', []);
   const hidden = llamaHidden(parts, ids, rows);
-  const result = tokenLogprobs(hidden, headWeight(parts), targets, number('inverse_temperature'));
+  const temperature = number('inverse_temperature');
+  const result = tokenLogprobs(hidden, headWeight(parts), targets, temperature, options);
   return {
     ...result,
     graph,
@@ -105,7 +117,11 @@ export function addGradients(policy: PolicyGraph, loss: Tensor): void {
 
 /** Forward only: fetches `logprobs` [R]. */
 export function buildLogprobGraph(model: TrainingModel): Uint8Array {
-  const policy = buildPolicyGraph(model);
+  const policy = buildPolicyGraph(model, {
+    entropy: false,
+    gradient: false,
+    recomputedLayers: 0,
+  });
   output(policy.logprobs, 'logprobs');
   return serialize(policy.graph);
 }

@@ -8,8 +8,11 @@ import { allocateFlat, fillFlat, type FlatTensors } from './flat-tensors.ts';
 import { createRotationTables, microBatchFeeds, type RotationTables } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { createOptimizer, globalNorm, updateParameters, type Optimizer } from './optimizer.ts';
+import { buildGrpoGraph } from './grpo-loss.ts';
+import { buildSupervisedGraph } from './supervised-loss.ts';
 import {
   accumulatorName,
+  buildLogprobGraph,
   gradientName,
   trainableSpecs,
   type TrainingModel,
@@ -33,6 +36,13 @@ export interface TrainingCall {
   readonly checkAbort?: () => void;
 }
 
+type SessionKind = 'supervised' | 'grpo' | 'reference';
+
+interface TrainingSession {
+  readonly session: Session;
+  readonly recomputedLayers: number;
+}
+
 /** What a trainer holds in memory. */
 export interface TrainingState {
   readonly model: TrainingModel;
@@ -48,7 +58,7 @@ export interface TrainingState {
   readonly gradientFeeds: Feeds;
   readonly gradientFetches: Feeds;
   readonly threads: number;
-  readonly sessions: Map<string, Promise<Session>>;
+  readonly sessions: Map<SessionKind, TrainingSession>;
 }
 
 /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
@@ -98,17 +108,32 @@ export function policyFeeds(traits: LlamaTraits, weights: Weights): Feeds {
   );
 }
 
-/** The session of a graph, built when first asked for. */
-export function sessionFor(
+/** The graphs that training runs, by what they compute. */
+const GRAPHS: {
+  readonly [kind in SessionKind]: (model: TrainingModel, recomputedLayers: number) => Uint8Array;
+} = {
+  supervised: buildSupervisedGraph,
+  grpo: buildGrpoGraph,
+  /** The base policy's log-probabilities. */
+  reference: ({ traits }) => buildLogprobGraph({ traits, lora: null }),
+};
+
+/**
+ * The session of a graph, built when first asked for. One of each kind is kept: its allocator holds the memory of its largest
+ * run, so with another number of recomputed layers it takes the place of the one before.
+ */
+export async function sessionFor(
   state: TrainingState,
-  kind: 'supervised' | 'grpo' | 'reference',
-  build: () => Uint8Array,
+  kind: SessionKind,
+  recomputedLayers: number,
 ): Promise<Session> {
   const known = state.sessions.get(kind);
-  if (known !== undefined) return known;
-  const opened = openSession(build(), state.threads);
-  state.sessions.set(kind, opened);
-  return opened;
+  if (known?.recomputedLayers === recomputedLayers) return known.session;
+  state.sessions.delete(kind);
+  await known?.session.release();
+  const session = await openSession(GRAPHS[kind](state.model, recomputedLayers), state.threads);
+  state.sessions.set(kind, { session, recomputedLayers });
+  return session;
 }
 
 /** Adds a micro-batch's gradient to the sums and fetches `names` besides. */

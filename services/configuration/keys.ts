@@ -35,6 +35,8 @@ interface SchemaNode {
   readonly exclusiveMaximum?: number;
   readonly minItems?: number;
   readonly maxItems?: number;
+  /** What a text must be, in words. */
+  readonly accepts?: string;
 }
 
 /** All keys in the order of the schema; the fields of a warm-start phase as `warmStart.*`. */
@@ -92,7 +94,7 @@ function rangeOf(node: SchemaNode): string {
   if (node.type === 'array') return `a list of ${lengthOf(node)}items, each ${itemRange(node)}`;
   if (node.type === 'boolean') return 'true or false';
   if (node.type === 'integer' || node.type === 'number') return numberRange(node);
-  return 'a text';
+  return node.accepts ?? 'a text';
 }
 
 function itemRange(node: SchemaNode): string {

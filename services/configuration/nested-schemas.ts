@@ -4,6 +4,11 @@ import { ABLATIONS } from '../../contracts/sampling.ts';
 export const positiveInt = (max: number) => z.int().min(1).max(max);
 const share = () => z.number().min(0).max(1);
 export const place = () => z.string().min(1).max(4096);
+export const memorySize = () =>
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?\s?[MG]i?B$/i)
+    .meta({ accepts: 'a size such as 8GB or 6000MiB' });
 
 /** Shape of a Llama policy that starts from random weights. */
 export const randomPolicySchema = z.strictObject({

@@ -3,6 +3,7 @@ import { LOSS_TYPES, SCALE_REWARDS, TRAIN_MODES } from '../../contracts/config.t
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import {
+  memorySize,
   place,
   positiveInt,
   randomPolicySchema,
@@ -267,6 +268,15 @@ export const runConfigSchema = z.strictObject({
     .max(1024)
     .default(0)
     .meta(about('Machine', 'threads of ONNX Runtime; 0: all cores')),
+  memoryLimit: z
+    .union([z.enum(['auto', 'none']), memorySize()])
+    .default('auto')
+    .meta(
+      about(
+        'Machine',
+        "memory that training may take, as estimated; changes time, not results; auto: 80% of the machine's",
+      ),
+    ),
   saveTotalLimit: positiveInt(1_000_000)
     .default(2)
     .meta(about('Machine', 'checkpoints kept besides those at epoch ends')),

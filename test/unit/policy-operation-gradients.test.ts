@@ -1,10 +1,12 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
+import { checkpointed } from '../../policy/autodiff/checkpointed.ts';
 import { gradients } from '../../policy/autodiff/gradients.ts';
 import { VJP_RULES } from '../../policy/autodiff/vjp-rules.ts';
 import {
   createGraph,
+  initializer,
   input,
   integers,
   output,
@@ -183,15 +185,29 @@ const CASES: Case[] = [
       return groupedAttention(at(x, 0), at(x, 1), at(x, 2), mask);
     },
   })),
-  {
-    what: 'tokenLogprobs',
+  // 3 tokens in one chunk, 7 in chunks of 2, 2, 3.
+  ...[3, 7].map((vocab) => ({
+    what: `tokenLogprobs, ${vocab} tokens`,
     shapes: [
       [5, 4],
-      [3, 4],
+      [vocab, 4],
     ],
-    build: (x, graph) => {
+    build: (x: readonly Tensor[], graph: Graph) => {
       const cold = input(graph, 'inverse_temperature', 'float32', []);
-      return tokenLogprobs(at(x, 0), at(x, 1), integers(graph, ROWS), cold).logprobs;
+      const targets = initializer(graph, 'targets', 'int32', [5], Int32Array.from(ROWS));
+      const options = { entropy: false, gradient: true, chunkRows: 3 };
+      return tokenLogprobs(at(x, 0), at(x, 1), targets, cold, options).logprobs;
+    },
+  })),
+  {
+    what: 'checkpointed, with a matrix that the loss meets before and after as well',
+    shapes: [[2, 3, 4], [4, 4], [4]],
+    build: (x) => {
+      const [start, matrix, weight] = [at(x, 0), at(x, 1), at(x, 2)];
+      const layer = (inner: Tensor): Tensor =>
+        op.add(inner, op.silu(op.matMul(op.mul(inner, weight), matrix)));
+      const twice = checkpointed(checkpointed(op.matMul(start, matrix), layer), layer);
+      return op.matMul(twice, matrix, { transB: true });
     },
   },
 ];

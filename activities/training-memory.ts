@@ -1,0 +1,42 @@
+import { totalmem } from 'node:os';
+import process from 'node:process';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { TrainingMemory } from '../contracts/policy.ts';
+
+/** What `auto` leaves to the rest of the machine: services, the page cache, other programs. */
+const SHARE = 0.8;
+
+const UNITS: { readonly [unit: string]: number } = {
+  MB: 1e6,
+  GB: 1e9,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+};
+
+/**
+ * The setting `memory_limit` as the engine takes it. `auto` is a share of the memory that the machine has, or the container, not of
+ * what is free: what is decided by it must not differ from one attempt to the next.
+ * @throws ToolsampleError `config`
+ */
+export function trainingMemory(setting: string): TrainingMemory {
+  if (setting === 'none') return { limit: null, strict: false, recompute: false };
+  if (setting === 'auto') {
+    return { limit: Math.floor(SHARE * machineMemory()), strict: false, recompute: false };
+  }
+  const [, number = '', unit = ''] = /^([\d.]+)\s?(\w+)$/.exec(setting) ?? [];
+  const bytes = Number(number) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
+  if (!Number.isFinite(bytes)) {
+    throw new ToolsampleError('config', `${setting} is not a size`, {
+      at: { field: 'memory_limit' },
+      hint: 'use auto, none, or a size such as 8GB',
+    });
+  }
+  return { limit: Math.floor(bytes), strict: true, recompute: false };
+}
+
+function machineMemory(): number {
+  // 0, or more than there is, where no container limits it.
+  const constrained = process.constrainedMemory();
+  const total = totalmem();
+  return constrained > 0 ? Math.min(constrained, total) : total;
+}

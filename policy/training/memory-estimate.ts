@@ -1,0 +1,73 @@
+import { elementCount, tensorSpecs } from '../models/llama-traits.ts';
+import { trainableSpecs, type TrainingModel } from './training-graph.ts';
+
+/** The sizes of a micro-batch that memory depends on. */
+export interface MicroBatchSize {
+  readonly rows: number;
+  /** T, padding included. */
+  readonly length: number;
+  /** Predicted tokens, R. */
+  readonly predicted: number;
+  /** Whether each row has a mask of its own. */
+  readonly shared: boolean;
+}
+
+/** Bytes of a number. */
+const FLOAT = 4;
+
+/** Node, ONNX Runtime, graphs and their sessions. */
+const PROCESS = 300e6;
+
+/** What ONNX Runtime's allocator holds beyond what is asked of it: freed blocks that fit nothing (measured: 5 to 15%). */
+const FRAGMENTS = 1.15;
+
+/** Parts of a layer's values that its backward pass holds besides them: their gradients; for attention also scores. */
+const BACKWARD_LINEAR = 1;
+const BACKWARD_ATTENTION = 3;
+
+/** Parts of the output layer of size [R, chunk], and [R, hidden], held at once. */
+const HEAD_CHUNKS = 3;
+const HEAD_ROWS = 8;
+/** See token-logprobs.ts. */
+const CHUNK_TOKENS = 8192;
+
+/**
+ * Bytes of the process at the peak of a training step, as an estimate: a function of shapes alone, so that what is decided by
+ * it is the same on every day.
+ *
+ * A layer keeps for its backward pass, per token, 4·hidden + 3·queries + 2·keys + 4·ffn numbers, and its attention heads·T² per
+ * row; a recomputed one keeps its input, and all of the rest is there for one layer at a time.
+ */
+export function trainingMemory(
+  model: TrainingModel,
+  size: MicroBatchSize,
+  recomputedLayers: number,
+): number {
+  const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = model.traits;
+  const tokens = size.rows * size.length;
+  const adapters = model.lora === null ? 0 : 7 * model.lora.rank;
+  const linear =
+    tokens * (4 * hidden + 3 * heads * headDim + 2 * kvHeads * headDim + 4 * ffn + adapters);
+  const attention = size.rows * heads * size.length ** 2;
+  const inputs = tokens * hidden;
+  const kept = (layers - recomputedLayers) * (linear + attention) + recomputedLayers * inputs;
+  const oneMore = recomputedLayers > 0 ? linear + attention : 0;
+  const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * attention;
+  const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_TOKENS) + HEAD_ROWS * hidden);
+  const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + heads / kvHeads);
+  return heldMemory(model) + FLOAT * FRAGMENTS * (kept + Math.max(layer, head) + masks);
+}
+
+/**
+ * What is held whatever the micro-batch: the base policy; what trains with its gradients, two moments and the outputs that a run
+ * makes before they are copied; with adapters also the merged projections that complete prompts.
+ */
+function heldMemory(model: TrainingModel): number {
+  const specs = tensorSpecs(model.traits);
+  const merged = model.lora === null ? [] : specs.filter(({ role }) => role.includes('projection'));
+  return PROCESS + FLOAT * (count(specs) + 5 * count(trainableSpecs(model)) + count(merged));
+}
+
+function count(specs: readonly { readonly dims: readonly number[] }[]): number {
+  return specs.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+}

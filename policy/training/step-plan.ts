@@ -1,0 +1,97 @@
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { TrainingMemory } from '../../contracts/policy.ts';
+import { elementCount, tokenCosts } from '../models/llama-traits.ts';
+import { trainingMemory } from './memory-estimate.ts';
+import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
+import type { PackedRow, TokenSequence } from './packed-rows.ts';
+import { trainableSpecs, type TrainingModel } from './training-graph.ts';
+
+/** How a batch is computed. Neither part changes results beyond fp32 rounding; recomputation changes nothing at all. */
+export interface StepPlan {
+  readonly micros: readonly MicroBatch[];
+  /** Layers whose values are computed again in the backward pass. */
+  readonly recomputedLayers: number;
+}
+
+/** As much memory as it takes: nothing is computed twice. */
+export const UNLIMITED: TrainingMemory = { limit: null, strict: false, recompute: false };
+
+/** Layers are recomputed by quarters of the policy: each number of them has a graph of its own. */
+const LEVELS = 4;
+
+/** What a micro-batch costs besides its tokens, in multiplications per trained number: sums are read, copied, written (measured). */
+const MICRO_BATCH_COST = 150;
+
+/**
+ * The cheapest plan whose estimated memory is within the limit: among micro-batches of `microBatchTokens`, a half of them, a
+ * quarter …, each with as many recomputed layers as it needs. Without a limit nothing is recomputed.
+ * @param rowsFor the rows of a micro-batch, given the tokens it may have.
+ * @throws ToolsampleError `config` when nothing is within a limit that the user set.
+ */
+export function planStep(
+  model: TrainingModel,
+  sequences: readonly TokenSequence[],
+  rowsFor: (maxTokens: number) => readonly PackedRow[],
+  microBatchTokens: number,
+  memory: TrainingMemory,
+): StepPlan {
+  const { layers } = model.traits;
+  const { limit } = memory;
+  const levels = Array.from({ length: LEVELS + 1 }, (_, i) => Math.ceil((i * layers) / LEVELS));
+  let best: { readonly plan: StepPlan; readonly cost: number } | undefined;
+  let least = Infinity;
+  for (let tokens = microBatchTokens; ; tokens = Math.floor(tokens / 2)) {
+    const micros = planMicroBatches(sequences, rowsFor(tokens), tokens);
+    if (memory.recompute) return { micros, recomputedLayers: layers };
+    if (limit === null) return { micros, recomputedLayers: 0 };
+    const recomputedLayers = levels.find((level) => peakMemory(model, micros, level) <= limit);
+    if (recomputedLayers !== undefined) {
+      const plan = { micros, recomputedLayers };
+      const cost = planCost(model, plan);
+      if (best === undefined || cost < best.cost) best = { plan, cost };
+    }
+    least = peakMemory(model, micros, layers);
+    if (micros.some(({ members }) => members.length > 1)) continue;
+    // Finer than one sequence at a time it cannot be.
+    if (best !== undefined) return best.plan;
+    if (!memory.strict) return { micros, recomputedLayers: layers };
+    throw tooLittle(least, limit);
+  }
+}
+
+function peakMemory(
+  model: TrainingModel,
+  micros: readonly MicroBatch[],
+  recomputedLayers: number,
+): number {
+  const each = micros.map(({ rows, length, shared, targets }) =>
+    trainingMemory(model, { rows, length, shared, predicted: targets.length }, recomputedLayers),
+  );
+  return Math.max(0, ...each);
+}
+
+/** In multiplications: forward, backward (twice as much where all weights train), and what is computed again. */
+function planCost(model: TrainingModel, { micros, recomputedLayers }: StepPlan): number {
+  const { linear, attention } = tokenCosts(model.traits);
+  const passes = (model.lora === null ? 3 : 2) * model.traits.layers + recomputedLayers;
+  const trained = trainableSpecs(model).reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return micros.reduce(
+    (sum, { rows, length }) => sum + passes * rows * length * (linear + attention * length),
+    micros.length * MICRO_BATCH_COST * trained,
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
+
+function tooLittle(needed: number, limit: number): ToolsampleError {
+  return new ToolsampleError(
+    'config',
+    `a training step on the longest sequence needs about ${gigabytes(needed)}, the limit is ${gigabytes(limit)}`,
+    {
+      at: { field: 'memory_limit' },
+      hint: 'raise it, lower max_prompt_length or max_completion_length, or use train_mode lora',
+    },
+  );
+}
