@@ -1,6 +1,6 @@
 import { withGradient, type GradientPart, type Tensor } from '../graph/graph.ts';
 import { after } from '../graph/ordering.ts';
-import { accumulate, backpropagate } from './gradients.ts';
+import { backpropagate, sumOf } from './gradients.ts';
 
 /**
  * `forward(x)`, of which only `x` is kept until its gradient is computed: that computes `forward` a second time (gradient
@@ -31,7 +31,10 @@ export function checkpointed(x: Tensor, forward: (x: Tensor) => Tensor): Tensor 
         parts.set(variable.name, [...(parts.get(variable.name) ?? []), part]);
       },
     );
-    return inputs.map(({ name }) => together(parts.get(name)));
+    return inputs.map(({ name }) => {
+      const found = parts.get(name);
+      return found === undefined ? null : (sum) => sumOf(found, sum);
+    });
   });
   return result;
 }
@@ -48,11 +51,4 @@ function capturedInputs(operations: Tensor['graph']['operations'], x: Tensor): T
     }
   }
   return [...found.values()];
-}
-
-function together(parts: readonly GradientPart[] | undefined): GradientPart | null {
-  const [first, ...rest] = parts ?? [];
-  if (first === undefined) return null;
-  if (rest.length === 0) return first;
-  return (sum) => rest.reduce<Tensor>(accumulate, accumulate(sum, first));
 }

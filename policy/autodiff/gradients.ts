@@ -15,15 +15,17 @@ export function gradients(
   onto: ReadonlyMap<string, Tensor> = new Map(),
 ): Tensor[] {
   const { graph } = loss;
-  const sums = new Map<string, Tensor>(onto);
+  const parts = new Map<string, GradientPart[]>();
   const seed = reshape(scalar(graph, 1), [], []);
   backpropagate([...graph.operations], loss, seed, variables, (x, part) => {
-    sums.set(x.name, accumulate(sums.get(x.name) ?? null, part));
+    parts.set(x.name, [...(parts.get(x.name) ?? []), part]);
   });
+  // Emitted last, and in this order: ONNX Runtime computes what was emitted last first, with all that it needs. So the gradients
+  // of the last layer come first, and what only they need makes room for the layer before.
   return variables.map((x) => {
-    const sum = sums.get(x.name);
-    if (sum === undefined) throw new Error(`the loss does not depend on ${x.name}`);
-    return sum;
+    const found = parts.get(x.name);
+    if (found === undefined) throw new Error(`the loss does not depend on ${x.name}`);
+    return sumOf(found, onto.get(x.name) ?? null);
   });
 }
 
@@ -70,8 +72,14 @@ export function backpropagate(
   }
 }
 
-/** Adds a part of a gradient to what is summed so far (null: nothing yet). */
-export function accumulate(sum: Tensor | null, part: GradientPart): Tensor {
+/** The parts of a gradient added to what is summed so far (null: nothing yet), one after the other. */
+export function sumOf(parts: readonly GradientPart[], start: Tensor | null): Tensor {
+  const sum = parts.reduce<Tensor | null>(accumulate, start);
+  if (sum === null) throw new Error('a gradient has at least one part');
+  return sum;
+}
+
+function accumulate(sum: Tensor | null, part: GradientPart): Tensor {
   if (typeof part === 'function') return part(sum);
   return sum === null ? part : add(sum, part);
 }

@@ -82,10 +82,7 @@ async function supervise(
     const losses: number[] = [];
     let tokens = 0;
     for (const batch of batches) {
-      const outcome = await trainer.supervise(
-        { ...batch, ...budget },
-        { checkAbort: watch.check },
-      );
+      const outcome = await trainer.supervise({ ...batch, ...budget }, { checkAbort: watch.check });
       losses.push(outcome.loss);
       tokens += outcome.tokens;
       watch.progress({ done: losses.length, total: batches.length, unit: 'steps' });

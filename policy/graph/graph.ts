@@ -208,10 +208,17 @@ export function withGradient(
   outputs[0]?.graph.operations.push(operation);
 }
 
-/** The graph as ONNX bytes, for `InferenceSession.create`. */
+/** The graph as ONNX bytes, for `InferenceSession.create`, without what leads to no output: ONNX Runtime would compute it. */
 export function serialize(graph: Graph): Uint8Array {
+  const needed = new Set(graph.outputs.map(({ name }) => name));
+  const nodes: NodeRecord[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    for (const name of node.inputs) needed.add(name);
+    nodes.push(node);
+  }
   return encodeModel({
-    nodes: graph.nodes,
+    nodes: nodes.reverse(),
     inputs: graph.inputs,
     outputs: graph.outputs,
     initializers: graph.initializers,
