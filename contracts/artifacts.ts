@@ -10,8 +10,11 @@ export interface ArtifactRef {
 export interface ArtifactStore {
   /** Stores bytes; returns once they would survive a power cut. Storing the same bytes twice is free. */
   put(bytes: Uint8Array): Promise<ArtifactRef>;
-  /** Moves a finished temporary file (made under {@link temporaryPath}) into the store. */
-  putFile(path: string): Promise<ArtifactRef>;
+  /**
+   * Moves a finished temporary file (made under {@link temporaryPath}) into the store.
+   * @param written what the file is, where who wrote it has hashed and flushed it: else both are done here.
+   */
+  putFile(path: string, written?: ArtifactRef): Promise<ArtifactRef>;
   /** Reads and verifies. @throws ToolsampleError `corrupt-artifact` when the hash differs, `not-found` when absent. */
   get(ref: ArtifactRef): Promise<Uint8Array>;
   /** Where the bytes lie, verified once a process; for readers that map the file. Throws like {@link get}. */

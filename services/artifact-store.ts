@@ -94,8 +94,9 @@ export async function openArtifactStore(
       }
     },
 
-    async putFile(path) {
+    async putFile(path, written) {
       try {
+        if (written !== undefined) return await adopt(path, written);
         const handle = await open(path, 'r+');
         try {
           await handle.sync();

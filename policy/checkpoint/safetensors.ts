@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { basename } from 'node:path';
+import type { ArtifactRef } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16 } from './float-formats.ts';
 import {
@@ -145,25 +147,53 @@ export function safetensorsBytes(
   return Buffer.concat(safetensorsChunks(tensors, metadata));
 }
 
-/** Writes a file and flushes it to disk. @throws ToolsampleError `disk-full` */
+/**
+ * Writes a file and flushes it to disk.
+ * @returns what was written: its hash is computed on the way, while the disk is busy.
+ * @throws ToolsampleError `disk-full`
+ */
 export async function writeSafetensors(
   path: string,
   tensors: readonly WritableTensor[],
   metadata: { readonly [key: string]: string } = {},
-): Promise<void> {
-  await writeChunks(path, safetensorsChunks(tensors, metadata));
+): Promise<ArtifactRef> {
+  return writeChunks(path, safetensorsChunks(tensors, metadata));
 }
 
-/** Writes a file from its pieces and flushes it to disk. @throws ToolsampleError `disk-full` */
+/**
+ * Writes a file from its pieces and flushes it to disk.
+ * @returns what was written: its hash is computed on the way, while the disk is busy.
+ * @throws ToolsampleError `disk-full`
+ */
 export async function writeChunks(
   path: string,
   chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-): Promise<void> {
+): Promise<ArtifactRef> {
   try {
     const file = await open(path, 'w');
     try {
-      for await (const chunk of chunks) await writeAll(file, chunk);
+      const hash = createHash('sha256');
+      let bytes = 0;
+      // One flush at a time is under way meanwhile, so that the disk starts long before the last byte.
+      let flush: Promise<unknown> | null = null;
+      let failure: unknown = null;
+      for await (const chunk of chunks) {
+        for (const piece of pieces(chunk)) {
+          const writing = writeAll(file, piece);
+          hash.update(piece);
+          bytes += piece.length;
+          await writing;
+          flush ??= file.datasync().then(
+            () => (flush = null),
+            (error: unknown) => (failure = error),
+          );
+        }
+      }
+      await flush;
+      // A failed flush is told once: the last one would succeed.
+      if (failure !== null) throw failure;
       await file.sync();
+      return { sha256: hash.digest('hex'), bytes };
     } finally {
       await file.close();
     }
@@ -178,14 +208,20 @@ export async function writeChunks(
   }
 }
 
-// One write call takes at most 2 GiB.
+/** Written and hashed at a time. */
+const PIECE = 1 << 23;
+
+function* pieces(chunk: Uint8Array): Generator<Uint8Array> {
+  for (let from = 0; from < chunk.length; from += PIECE) yield chunk.subarray(from, from + PIECE);
+}
+
+// One read call takes at most 2 GiB.
 const MAX_IO = 1 << 30;
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   let done = 0;
   while (done < bytes.length) {
-    const length = Math.min(MAX_IO, bytes.length - done);
-    done += (await file.write(bytes, done, length)).bytesWritten;
+    done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
   }
 }
 

@@ -2,12 +2,13 @@ import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef, TrainableOptions } from '../../contracts/policy.ts';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
 import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
-import { initialAdapters, loraNames, loraSpecs, mergeAdapter } from '../models/lora.ts';
+import { initialAdapters, loraSpecs } from '../models/lora.ts';
+import { openAdapterMerger } from '../models/merged-weights.ts';
 import { openBaseWeights, readArchitecture } from './base-weights.ts';
 import { manifestFiles, type CheckpointFiles } from './checkpoint-files.ts';
 import { loadTensors, openTensors } from './load-tensors.ts';
 
-/** A policy of the store, open for reading, without a tensor runtime. */
+/** A policy of the store, open for reading, a tensor at a time. */
 export interface StoredPolicy {
   readonly files: CheckpointFiles;
   readonly traits: LlamaTraits;
@@ -46,31 +47,19 @@ export async function openStoredPolicy(
       trained === null
         ? initialAdapters(traits, { rank, alpha, seed })
         : await loadTensors(trained, loraSpecs(traits, rank), TRAINED);
+    const merger = await openAdapterMerger(adapters, alpha / rank, 0);
     return {
       files,
       traits,
       adapters,
-      read: async (name) => adaptedTensor(name, await base.read(name), adapters, alpha / rank),
-      close: async () => base.close(),
+      read: async (name) => merger.merge(name, await base.read(name)),
+      close: async () => {
+        await merger.close();
+        await base.close();
+      },
     };
   } catch (error) {
     await base.close();
     throw error;
   }
-}
-
-/**
- * A tensor with its adapter worked in; one that has none is returned as it is.
- * @param scale alpha / rank
- */
-export function adaptedTensor(
-  name: string,
-  weight: WeightTensor,
-  adapters: Weights,
-  scale: number,
-): WeightTensor {
-  const { a, b } = loraNames(name);
-  const [low, high] = [adapters.get(a), adapters.get(b)];
-  if (low === undefined || high === undefined) return weight;
-  return { dims: weight.dims, data: mergeAdapter(weight, low, high, scale) };
 }

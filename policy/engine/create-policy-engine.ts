@@ -6,15 +6,9 @@ import type {
   GradientResult,
   PolicyEngine,
   PolicyRef,
-  SuperviseResult,
 } from '../../contracts/policy.ts';
 import { manifestFiles } from '../checkpoint/checkpoint-files.ts';
-import type {
-  ArtifactFile,
-  NewPolicyPaths,
-  PolicyFiles,
-  ThreadResults,
-} from './thread-protocol.ts';
+import type { ArtifactFile, NewPolicyPaths, PolicyFiles, Trained } from './thread-protocol.ts';
 import { createThreadHost, type ThreadHost } from './thread-host.ts';
 
 export interface PolicyEngineOptions {
@@ -50,13 +44,13 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
       }),
     gradientStep: ({ policy, ...request }, call = {}) =>
       inTurn(call, () =>
-        train<'gradientStep'>(host, artifacts, policy, (files, paths) =>
+        train(host, artifacts, policy, (files, paths) =>
           host.call('gradientStep', { ...request, policy: files, paths }, call),
         ),
       ),
     supervise: ({ policy, ...request }, call = {}) =>
       inTurn(call, () =>
-        train<'supervise'>(host, artifacts, policy, (files, paths) =>
+        train(host, artifacts, policy, (files, paths) =>
           host.call('supervise', { ...request, policy: files, paths }, call),
         ),
       ),
@@ -69,18 +63,13 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   };
 }
 
-interface TrainingResults {
-  readonly gradientStep: GradientResult;
-  readonly supervise: SuperviseResult;
-}
-
 /** A training call: the thread writes two temporary files, which then become artifacts. */
-async function train<Name extends keyof TrainingResults>(
+async function train<Outcome>(
   host: ThreadHost,
   artifacts: ArtifactStore,
   policy: PolicyRef,
-  run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<ThreadResults[Name]>,
-): Promise<ThreadResults[Name] & Pick<TrainingResults[Name], 'policy' | 'seconds'>> {
+  run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<Trained<Outcome>>,
+): Promise<Outcome & Pick<GradientResult, 'policy' | 'seconds'>> {
   const started = performance.now();
   const files = await policyFiles(policy, artifacts, 'weights and optimizer');
   const paths = {
@@ -88,9 +77,9 @@ async function train<Name extends keyof TrainingResults>(
     optimizer: await artifacts.temporaryPath(),
   };
   try {
-    const outcome = await run(files, paths);
-    const weights = await artifacts.putFile(paths.weights);
-    const optimizer = await artifacts.putFile(paths.optimizer);
+    const { outcome, weights, optimizer } = await run(files, paths);
+    await artifacts.putFile(paths.weights, weights);
+    await artifacts.putFile(paths.optimizer, optimizer);
     host.post({ kind: 'stored', weights: weights.sha256, optimizer: optimizer.sha256 });
     return {
       ...outcome,

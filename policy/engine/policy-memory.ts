@@ -2,10 +2,9 @@ import type { TrainableOptions } from '../../contracts/policy.ts';
 import type { PolicyArchitecture } from '../checkpoint/architecture.ts';
 import { loadBaseWeights, readArchitecture } from '../checkpoint/base-weights.ts';
 import { loadTensors } from '../checkpoint/load-tensors.ts';
-import { adaptedTensor } from '../checkpoint/stored-policy.ts';
 import { createGenerator, type Generator } from '../generation/generator.ts';
-import type { Weights, WeightTensor } from '../models/initial-weights.ts';
-import { tensorSpecs } from '../models/llama-traits.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import { mergeAdapters } from '../models/merged-weights.ts';
 import { readTokenizerFiles } from '../text/special-tokens.ts';
 import { createTrainer, type Trainer } from '../training/trainer.ts';
 import { trainableSpecs, type TrainingModel } from '../training/training-graph.ts';
@@ -34,13 +33,12 @@ export interface PolicyMemory {
   readonly threads: number;
   /** Oldest first. */
   readonly bases: Map<string, LoadedBase>;
-  /** Complete weights of trained policies, oldest first. */
+  /** Complete weights of the trained policy that was asked for last. */
   readonly complete: Map<string, Weights>;
   held: HeldTrainer | null;
 }
 
 const MAX_BASES = 2;
-const MAX_COMPLETE = 2;
 
 export function createPolicyMemory(threads: number): PolicyMemory {
   return { threads, bases: new Map(), complete: new Map(), held: null };
@@ -86,13 +84,20 @@ export async function completeWeights(
   const key = [policy.baseSha256, sha256, trainable.loraAlpha].join();
   let complete = memory.complete.get(key);
   if (complete === undefined) {
+    // Room first: two of them at once are what a large policy's memory is short of.
+    memory.complete.clear();
     const trained = held?.trainer.trainedTensors() ?? (await loadTrained(base, policy, trainable));
-    complete = trainable.mode === 'full' ? trained : merge(base, trained, trainable);
-  }
-  touch(memory.complete, key, complete);
-  for (const oldest of memory.complete.keys()) {
-    if (memory.complete.size <= MAX_COMPLETE) break;
-    memory.complete.delete(oldest);
+    complete =
+      trainable.mode === 'full'
+        ? trained
+        : await mergeAdapters(
+            base.architecture.traits,
+            base.weights,
+            trained,
+            trainable.loraAlpha / trainable.loraRank,
+            memory.threads,
+          );
+    memory.complete.set(key, complete);
   }
   return complete;
 }
@@ -187,16 +192,6 @@ function loadTrained(
 ): Promise<Weights> {
   const specs = trainableSpecs(trainingModel(base, trainable));
   return loadTensors(policy.weights!.path, specs, 'trained weights');
-}
-
-/** The base with the adapters worked into the projections; what has none is shared, not copied. */
-function merge(base: LoadedBase, adapters: Weights, trainable: TrainableOptions): Weights {
-  const scale = trainable.loraAlpha / trainable.loraRank;
-  const merged = new Map<string, WeightTensor>();
-  for (const { name } of tensorSpecs(base.architecture.traits)) {
-    merged.set(name, adaptedTensor(name, base.weights.get(name)!, adapters, scale));
-  }
-  return merged;
 }
 
 /** Moves an entry to the young end. */

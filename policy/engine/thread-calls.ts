@@ -1,3 +1,4 @@
+import type { ArtifactRef } from '../../contracts/artifacts.ts';
 import type { EngineProgress } from '../../contracts/policy.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
@@ -11,7 +12,13 @@ import {
   takeTrainer,
   type PolicyMemory,
 } from './policy-memory.ts';
-import type { CallName, NewPolicyPaths, ThreadCalls, ThreadResults } from './thread-protocol.ts';
+import type {
+  CallName,
+  NewPolicyPaths,
+  ThreadCalls,
+  ThreadResults,
+  Trained,
+} from './thread-protocol.ts';
 
 /** How a running call is watched and stopped. */
 export interface CallWatch {
@@ -112,20 +119,23 @@ async function training<T>(
   trainer: Trainer,
   paths: NewPolicyPaths,
   run: () => Promise<T>,
-): Promise<T> {
+): Promise<Trained<T>> {
   markChanged(memory);
   try {
     const outcome = await run();
-    await writeTensors(paths.weights, trainer.trainedTensors());
-    await writeTensors(paths.optimizer, trainer.optimizerState());
-    return outcome;
+    // Side by side: while the disk flushes one, the other is hashed.
+    const [weights, optimizer] = await Promise.all([
+      writeTensors(paths.weights, trainer.trainedTensors()),
+      writeTensors(paths.optimizer, trainer.optimizerState()),
+    ]);
+    return { outcome, weights, optimizer };
   } catch (error) {
     await dropTrainer(memory);
     throw error;
   }
 }
 
-function writeTensors(path: string, tensors: Weights): Promise<void> {
+function writeTensors(path: string, tensors: Weights): Promise<ArtifactRef> {
   const list = [...tensors].map(([name, { dims, data }]) => ({ name, shape: dims, data }));
   return writeSafetensors(path, list);
 }

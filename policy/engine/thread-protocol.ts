@@ -1,3 +1,4 @@
+import type { ArtifactRef } from '../../contracts/artifacts.ts';
 import type {
   EngineProgress,
   GeneratedCompletion,
@@ -32,6 +33,13 @@ export interface NewPolicyPaths {
   readonly optimizer: string;
 }
 
+/** What a training call came to, and what lies under {@link NewPolicyPaths} afterwards, hashed and flushed. */
+export interface Trained<Outcome> {
+  readonly outcome: Outcome;
+  readonly weights: ArtifactRef;
+  readonly optimizer: ArtifactRef;
+}
+
 /** Calls as they cross into the thread: references resolved to files. */
 export interface ThreadCalls {
   readonly generate: Omit<GenerationRequest, 'policy'> & { readonly policy: PolicyFiles };
@@ -53,8 +61,8 @@ export type CallName = keyof ThreadCalls;
 
 export interface ThreadResults {
   readonly generate: readonly GeneratedCompletion[];
-  readonly gradientStep: Omit<GradientResult, 'policy' | 'seconds'>;
-  readonly supervise: Omit<SuperviseResult, 'policy' | 'seconds'>;
+  readonly gradientStep: Trained<Omit<GradientResult, 'policy' | 'seconds'>>;
+  readonly supervise: Trained<Omit<SuperviseResult, 'policy' | 'seconds'>>;
   readonly export: { readonly sha256: string };
 }
 

@@ -61,27 +61,3 @@ export function adaptedLinear(
   const low = matMul(x, a, { transB: true });
   return add(linear(x, weight), matMul(low, b, { transB: true, alpha: scale }));
 }
-
-/** W + (alpha / rank)·B·A, for export and for rollouts. Accumulates in double precision. */
-export function mergeAdapter(
-  weight: WeightTensor,
-  a: WeightTensor,
-  b: WeightTensor,
-  scale: number,
-): Float32Array {
-  const [out = 0, width = 0] = weight.dims;
-  const rank = a.dims[0] ?? 0;
-  const merged = new Float32Array(out * width);
-  const row = new Float64Array(width);
-  for (let o = 0; o < out; o++) {
-    row.fill(0);
-    for (let r = 0; r < rank; r++) {
-      const factor = scale * (b.data[o * rank + r] ?? 0);
-      for (let i = 0; i < width; i++)
-        row[i] = (row[i] ?? 0) + factor * (a.data[r * width + i] ?? 0);
-    }
-    for (let i = 0; i < width; i++)
-      merged[o * width + i] = (weight.data[o * width + i] ?? 0) + (row[i] ?? 0);
-  }
-  return merged;
-}

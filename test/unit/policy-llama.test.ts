@@ -3,7 +3,8 @@ import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { floatData, floats, openSession } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import { tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.ts';
-import { initialAdapters, loraNames, mergeAdapter } from '../../policy/models/lora.ts';
+import { initialAdapters, loraNames } from '../../policy/models/lora.ts';
+import { mergeAdapters } from '../../policy/models/merged-weights.ts';
 import { createRotationTables, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
@@ -124,17 +125,14 @@ describe('LoRA', () => {
     const base = await graphLogprobs({ traits: TRAITS, lora: null }, weights, new Map(), 1);
     expect(await graphLogprobs(model, weights, adapters, 1)).toEqual(base);
 
-    const merged = new Map(weights);
-    for (const { name, dims, role } of tensorSpecs(TRAITS)) {
+    for (const { name, role } of tensorSpecs(TRAITS)) {
       if (role !== 'projection' && role !== 'residual-projection') continue;
-      const a = adapters.get(loraNames(name).a);
       const b = adapters.get(loraNames(name).b);
-      const weight = weights.get(name);
-      if (!a || !b || !weight) throw new Error(`${name} has an adapter`);
+      if (!b) throw new Error(`${name} has an adapter`);
       const random = seededRandom(hashSeed(name, 'b'));
       b.data.forEach((_, i) => (b.data[i] = random() - 0.5));
-      merged.set(name, { dims, data: mergeAdapter(weight, a, b, lora.alpha / lora.rank) });
     }
+    const merged = await mergeAdapters(TRAITS, weights, adapters, lora.alpha / lora.rank, 1);
     const adapted = await graphLogprobs(model, weights, adapters, 1);
     const afterMerge = await graphLogprobs({ traits: TRAITS, lora: null }, merged, new Map(), 1);
     expect(adapted.logprobs).not.toEqual(base.logprobs);

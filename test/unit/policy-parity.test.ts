@@ -107,7 +107,7 @@ async function withState<T>(
   try {
     return await run(state);
   } finally {
-    for (const session of state.sessions.values()) await (await session).release();
+    for (const opened of state.sessions.values()) await (await opened).session.release();
     await state.optimizer.session.release();
   }
 }

@@ -1,0 +1,72 @@
+import { createGraph, input, output, serialize } from '../graph/graph.ts';
+import { gemm, mul } from '../graph/operations.ts';
+import { floats, floatScalar, openSession } from '../graph/session.ts';
+import type { Weights, WeightTensor } from './initial-weights.ts';
+import { elementCount, tensorSpecs, type LlamaTraits } from './llama-traits.ts';
+import { loraNames } from './lora.ts';
+
+/** Works adapters into weights, for export and for rollouts: the same bytes for both. */
+export interface AdapterMerger {
+  /** W + scale·B·A in new memory; a tensor that has no adapter is returned as it is. */
+  readonly merge: (name: string, weight: WeightTensor) => Promise<WeightTensor>;
+  readonly close: () => Promise<void>;
+}
+
+/** Feeds `weight` [out, in], `a` [rank, in], `b` [out, rank], `scale` []; fetches `merged` = weight + scale·b·a. */
+function buildMergeGraph(): Uint8Array {
+  const graph = createGraph();
+  const weight = input(graph, 'weight', 'float32', ['out', 'in']);
+  const a = input(graph, 'a', 'float32', ['rank', 'in']);
+  const b = input(graph, 'b', 'float32', ['out', 'rank']);
+  output(gemm(mul(b, input(graph, 'scale', 'float32', [])), a, {}, weight), 'merged');
+  return serialize(graph);
+}
+
+/** @param scale alpha / rank. @param threads of ONNX Runtime; 0: all cores. */
+export async function openAdapterMerger(
+  adapters: Weights,
+  scale: number,
+  threads: number,
+): Promise<AdapterMerger> {
+  const session = await openSession(buildMergeGraph(), threads);
+  const value = (tensor: WeightTensor) => floats(tensor.data, tensor.dims);
+  return {
+    merge: async (name, weight) => {
+      const names = loraNames(name);
+      const [a, b] = [adapters.get(names.a), adapters.get(names.b)];
+      if (a === undefined || b === undefined) return weight;
+      const data = new Float32Array(elementCount(weight.dims));
+      await session.run(
+        { weight: value(weight), a: value(a), b: value(b), scale: floatScalar(scale) },
+        { merged: floats(data, weight.dims) },
+      );
+      return { dims: weight.dims, data };
+    },
+    close: () => session.release(),
+  };
+}
+
+/**
+ * The base with adapters worked into its projections; what has no adapter is shared, not copied.
+ * @param scale alpha / rank.
+ */
+export async function mergeAdapters(
+  traits: LlamaTraits,
+  base: Weights,
+  adapters: Weights,
+  scale: number,
+  threads: number,
+): Promise<Weights> {
+  const merger = await openAdapterMerger(adapters, scale, threads);
+  try {
+    const merged = new Map<string, WeightTensor>();
+    for (const { name } of tensorSpecs(traits)) {
+      const weight = base.get(name);
+      if (weight === undefined) throw new Error(`no weights for ${name}`);
+      merged.set(name, await merger.merge(name, weight));
+    }
+    return merged;
+  } finally {
+    await merger.close();
+  }
+}
