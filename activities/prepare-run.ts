@@ -11,12 +11,18 @@ import { insertLearningState } from '../db/curriculum.ts';
 import { recordEvent } from '../db/events.ts';
 import { findRun, hasStarted, insertRun, setRunState, splitsOf, type RunRow } from '../db/runs.ts';
 import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
+import { readArchitecture } from '../policy/checkpoint/base-weights.ts';
+import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
+import { parameterCount } from '../policy/models/llama-traits.ts';
+import { checkMemoryLimit } from '../policy/training/step-plan.ts';
+import { trainingModel } from '../policy/training/training-graph.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { policyParameters } from '../policy/checkpoint/policy-parameters.ts';
+import { trainableOptions } from './engine-options.ts';
 import { ingestRunData, type RunData, type StoredData } from './run-data.ts';
 import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
+import { trainingMemory } from './training-memory.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
 
 /** Samples from which on Postgres is told at once how a corpus looks, for its plans. */
@@ -38,8 +44,14 @@ export async function prepareRun(
   if (existing !== null) return resume(db, existing, config);
 
   const policy = await startingPolicy(config, deps.artifacts);
+  const { traits } = await readArchitecture(await manifestFiles(policy.base, deps.artifacts));
+  checkMemoryLimit(
+    trainingModel(traits, trainableOptions(config)),
+    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
+    trainingMemory(config.memoryLimit),
+  );
   const text = await deps.policyText(policy.base);
-  const parameters = await policyParameters(policy.base, deps.artifacts);
+  const parameters = parameterCount(traits);
   await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the run of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${input.run}, 0))`);

@@ -7,7 +7,7 @@ import type { Weights } from '../models/initial-weights.ts';
 import { mergeAdapters } from '../models/merged-weights.ts';
 import { readTokenizerFiles } from '../text/special-tokens.ts';
 import { createTrainer, type Trainer } from '../training/trainer.ts';
-import { trainableSpecs, type TrainingModel } from '../training/training-graph.ts';
+import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
 import type { PolicyFiles } from './thread-protocol.ts';
 
 /** A base checkpoint in memory, with what completes prompts in its architecture. */
@@ -126,7 +126,7 @@ export async function takeTrainer(
     threads: memory.threads,
   });
   if (policy.optimizer !== null) {
-    const specs = trainableSpecs(trainingModel(base, trainable));
+    const specs = trainableSpecs(trainingModel(base.architecture.traits, trainable));
     const moments = ['m', 'v'].flatMap((moment) =>
       specs.map(({ name, dims }) => ({ name: `${moment}.${name}`, dims })),
     );
@@ -179,18 +179,12 @@ function trainableKey({ mode, loraRank, loraAlpha, seed }: TrainableOptions): st
   return mode === 'full' ? mode : [mode, loraRank, loraAlpha, seed].join();
 }
 
-function trainingModel({ architecture }: LoadedBase, trainable: TrainableOptions): TrainingModel {
-  const { mode, loraRank, loraAlpha } = trainable;
-  const lora = mode === 'lora' ? { rank: loraRank, alpha: loraAlpha } : null;
-  return { traits: architecture.traits, lora };
-}
-
 function loadTrained(
   base: LoadedBase,
   policy: PolicyFiles,
   trainable: TrainableOptions,
 ): Promise<Weights> {
-  const specs = trainableSpecs(trainingModel(base, trainable));
+  const specs = trainableSpecs(trainingModel(base.architecture.traits, trainable));
   return loadTensors(policy.weights!.path, specs, 'trained weights');
 }
 

@@ -218,7 +218,7 @@ export function serialize(graph: Graph): Uint8Array {
     nodes.push(node);
   }
   return encodeModel({
-    nodes: nodes.reverse(),
+    nodes: nodes.toReversed(),
     inputs: graph.inputs,
     outputs: graph.outputs,
     initializers: graph.initializers,

@@ -127,6 +127,11 @@ function optionalSpecs(
   return specs;
 }
 
+/** All parameters; a tied table counts once. */
+export function parameterCount(traits: LlamaTraits): number {
+  return tensorSpecs(traits).reduce((sum, { dims }) => sum + elementCount(dims), 0);
+}
+
 /** Elements of a tensor. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, d) => product * d, 1);

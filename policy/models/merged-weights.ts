@@ -1,6 +1,6 @@
 import { createGraph, input, output, serialize } from '../graph/graph.ts';
 import { gemm, mul } from '../graph/operations.ts';
-import { floats, floatScalar, openSession } from '../graph/session.ts';
+import { floats, floatScalar, openSession, type Feeds } from '../graph/session.ts';
 import type { Weights, WeightTensor } from './initial-weights.ts';
 import { elementCount, tensorSpecs, type LlamaTraits } from './llama-traits.ts';
 import { loraNames } from './lora.ts';
@@ -29,7 +29,6 @@ export async function openAdapterMerger(
   threads: number,
 ): Promise<AdapterMerger> {
   const session = await openSession(buildMergeGraph(), threads);
-  const value = (tensor: WeightTensor) => floats(tensor.data, tensor.dims);
   return {
     merge: async (name, weight) => {
       const names = loraNames(name);
@@ -37,7 +36,7 @@ export async function openAdapterMerger(
       if (a === undefined || b === undefined) return weight;
       const data = new Float32Array(elementCount(weight.dims));
       await session.run(
-        { weight: value(weight), a: value(a), b: value(b), scale: floatScalar(scale) },
+        { weight: feed(weight), a: feed(a), b: feed(b), scale: floatScalar(scale) },
         { merged: floats(data, weight.dims) },
       );
       return { dims: weight.dims, data };
@@ -69,4 +68,8 @@ export async function mergeAdapters(
   } finally {
     await merger.close();
   }
+}
+
+function feed({ data, dims }: WeightTensor): Feeds[string] {
+  return floats(data, dims);
 }

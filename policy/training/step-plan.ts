@@ -59,6 +59,21 @@ export function planStep(
   }
 }
 
+/**
+ * Whether one sequence of the greatest length can be trained on within the limit, before a run begins.
+ * @throws ToolsampleError `config` as {@link planStep}.
+ */
+export function checkMemoryLimit(
+  model: TrainingModel,
+  longest: { readonly prompt: number; readonly completion: number },
+  { limit, strict }: TrainingMemory,
+): void {
+  const length = longest.prompt + longest.completion;
+  const size = { rows: 1, length, predicted: longest.completion, shared: false };
+  const least = trainingMemory(model, size, model.traits.layers);
+  if (strict && limit !== null && least > limit) throw tooLittle(least, limit);
+}
+
 function peakMemory(
   model: TrainingModel,
   micros: readonly MicroBatch[],

@@ -1,3 +1,4 @@
+import type { TrainableOptions } from '../../contracts/policy.ts';
 import { createGraph, input, output, serialize, type Graph, type Tensor } from '../graph/graph.ts';
 import { reshape } from '../graph/operations.ts';
 import { checkpointed } from '../autodiff/checkpointed.ts';
@@ -13,6 +14,14 @@ export interface TrainingModel {
   readonly traits: LlamaTraits;
   /** Null: all weights train. Else only the adapters do. */
   readonly lora: { readonly rank: number; readonly alpha: number } | null;
+}
+
+/** A policy of these traits, of which that part trains. */
+export function trainingModel(
+  traits: LlamaTraits,
+  { mode, loraRank, loraAlpha }: TrainableOptions,
+): TrainingModel {
+  return { traits, lora: mode === 'lora' ? { rank: loraRank, alpha: loraAlpha } : null };
 }
 
 /** The tensors that train, in a fixed order. */

@@ -15,6 +15,7 @@ import {
   buildLogprobGraph,
   gradientName,
   trainableSpecs,
+  trainingModel,
   type TrainingModel,
 } from './training-graph.ts';
 
@@ -64,9 +65,8 @@ export interface TrainingState {
 /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
 export async function createTrainingState(options: TrainerOptions): Promise<TrainingState> {
   const { traits, weights, trainable, threads } = options;
-  const lora =
-    trainable.mode === 'lora' ? { rank: trainable.loraRank, alpha: trainable.loraAlpha } : null;
-  const model = { traits, lora };
+  const model = trainingModel(traits, trainable);
+  const { lora } = model;
   const specs = trainableSpecs(model);
   const parameters = allocateFlat(specs);
   const gradients = allocateFlat(specs);

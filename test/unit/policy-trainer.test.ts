@@ -4,6 +4,7 @@ import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../con
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import type { LlamaTraits } from '../../policy/models/llama-traits.ts';
 import type { GradientOutcome } from '../../policy/training/grpo-step.ts';
+import { UNLIMITED } from '../../policy/training/step-plan.ts';
 import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
 
 const TRAITS: LlamaTraits = {
@@ -285,6 +286,23 @@ describe('GRPO', () => {
       expect(shared.outcome[key], key).toBeCloseTo(separate.outcome[key] ?? Number.NaN, 5);
     }
     expect(distance(shared.moments, separate.moments)).toBeLessThan(1e-6);
+  });
+
+  it.each([FULL, LORA])('recomputes layers without changing a bit: $mode', async (trainable) => {
+    const train = (recompute: boolean) =>
+      withTrainer(
+        async (trainer) => {
+          const memory = { ...UNLIMITED, recompute };
+          const reference = initialWeights(TRAITS, 2);
+          const losses = [
+            (await trainer.supervise({ ...supervised(), memory })).loss,
+            (await trainer.gradientStep({ ...grpo({ beta: 0.1 }), reference, memory })).loss,
+          ];
+          return { losses, trained: copyOf(trainer.trainedTensors()) };
+        },
+        { trainable },
+      );
+    expect(await train(true)).toEqual(await train(false));
   });
 
   it('raises the probability of what was good and lowers the rest', async () => {

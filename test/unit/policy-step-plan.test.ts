@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import type { TrainingMemory } from '../../contracts/policy.ts';
+import { tokenCosts, type LlamaTraits } from '../../policy/models/llama-traits.ts';
+import { trainingMemory } from '../../policy/training/memory-estimate.ts';
+import { sharedRows } from '../../policy/training/packed-rows.ts';
+import {
+  checkMemoryLimit,
+  planStep,
+  UNLIMITED,
+  type StepPlan,
+} from '../../policy/training/step-plan.ts';
+
+/** SmolLM2-135M's shape. */
+const TRAITS: LlamaTraits = {
+  hidden: 576,
+  layers: 30,
+  heads: 9,
+  kvHeads: 3,
+  headDim: 64,
+  ffn: 1536,
+  vocab: 49_152,
+  ropeTheta: 100_000,
+  rmsEps: 1e-5,
+  tied: true,
+};
+const FULL = { traits: TRAITS, lora: null };
+const LORA = { traits: TRAITS, lora: { rank: 16, alpha: 32 } };
+
+const group = (prompt: number, completion: number, size: number) =>
+  Array.from({ length: size }, () => ({
+    promptIds: Array.from({ length: prompt }, (_, i) => i),
+    completionIds: Array.from({ length: completion }, (_, i) => i),
+  }));
+
+function plan(
+  model: typeof FULL | typeof LORA,
+  sequences: ReturnType<typeof group>,
+  memory: Partial<TrainingMemory>,
+): StepPlan {
+  const costs = tokenCosts(model.traits);
+  const rows = (tokens: number) => sharedRows(sequences, costs, tokens);
+  return planStep(model, sequences, rows, 4096, { ...UNLIMITED, ...memory });
+}
+
+const shape = ({ micros, recomputedLayers }: StepPlan): string =>
+  `${micros.map(({ members, length }) => `${members.length}×${length}`).join(' ')}, ${recomputedLayers}`;
+
+const peakOf = (model: typeof FULL | typeof LORA, { micros, recomputedLayers }: StepPlan) =>
+  Math.max(
+    ...micros.map(({ rows, length, targets, shared }) =>
+      trainingMemory(model, { rows, length, predicted: targets.length, shared }, recomputedLayers),
+    ),
+  );
+
+describe('the plan of a step', () => {
+  const sequences = group(750, 96, 8);
+
+  it('recomputes nothing without a limit, or within a large one', () => {
+    const free = plan(FULL, sequences, {});
+    expect(shape(free)).toBe('8×1517, 0');
+    expect(shape(plan(FULL, sequences, { limit: 64e9 }))).toBe(shape(free));
+  });
+
+  it('recomputes more and more layers as the limit falls, then divides', () => {
+    const found = [10e9, 8e9, 7e9, 5.5e9, 4.3e9].map((limit) => {
+      const limited = plan(FULL, sequences, { limit });
+      expect(peakOf(FULL, limited)).toBeLessThanOrEqual(limit);
+      return limited;
+    });
+    const layers = found.map(({ recomputedLayers }) => recomputedLayers);
+    expect(layers).toEqual(layers.toSorted((a, b) => a - b));
+    expect(layers[0]).toBe(0);
+    expect(layers.at(-1)).toBe(30);
+    expect(plan(FULL, sequences, { limit: 3.9e9 }).micros.length).toBeGreaterThan(1);
+  });
+
+  it('computes every sequence once, whatever the limit', () => {
+    for (const limit of [20e9, 4e9, 1e9]) {
+      const { micros } = plan(FULL, [...sequences, ...group(300, 40, 5)], { limit });
+      const members = micros.flatMap((micro) => micro.members);
+      expect(members.toSorted((a, b) => a - b)).toEqual(members.map((_, i) => i));
+    }
+  });
+
+  it('holds SmolLM2-135M on prompts of 2,048 tokens in 8 GB', () => {
+    const long = group(2048, 96, 8);
+    for (const model of [FULL, LORA]) {
+      expect(peakOf(model, plan(model, long, { limit: 8e9, strict: true }))).toBeLessThan(8e9);
+    }
+  });
+
+  it("holds LoRA on Qwen2.5-0.5B's shape in 12 GB", () => {
+    const traits = {
+      ...TRAITS,
+      hidden: 896,
+      layers: 24,
+      heads: 14,
+      kvHeads: 2,
+      ffn: 4864,
+      vocab: 151_936,
+    };
+    const model = { ...LORA, traits };
+    const limited = plan(model, group(2048, 96, 8), { limit: 12e9, strict: true });
+    expect(peakOf(model, limited)).toBeLessThan(12e9);
+  });
+
+  it('says before a run whether its longest sequence can be within the limit', () => {
+    const memory = { ...UNLIMITED, strict: true };
+    const longest = { prompt: 2048, completion: 256 };
+    const check = (limit: number) => () => {
+      checkMemoryLimit(FULL, longest, { ...memory, limit });
+    };
+    expect(check(8e9)).not.toThrow();
+    expect(check(4e9)).toThrow(expect.objectContaining({ code: 'config' }));
+  });
+
+  it('refuses a limit that the user set and that nothing is within; otherwise takes what is least', () => {
+    const refused = { code: 'config', hint: expect.stringContaining('raise it') as string };
+    expect(() => plan(FULL, sequences, { limit: 1e9, strict: true })).toThrow(
+      expect.objectContaining(refused),
+    );
+    const least = plan(FULL, sequences, { limit: 1e9 });
+    expect(least.recomputedLayers).toBe(30);
+    expect(least.micros.every(({ members }) => members.length === 1)).toBe(true);
+  });
+
+  it('recomputes everything when told to', () => {
+    expect(shape(plan(FULL, sequences, { recompute: true }))).toBe('8×1517, 30');
+  });
+});
