@@ -260,7 +260,7 @@ describe('export of a run', { timeout: 120_000 }, () => {
       if (a !== undefined) adapted++;
       const off = merged
         .get(name)!
-        .data.findIndex((x, i) => Math.abs(x - expected[i]!) > 1e-6 * Math.abs(x));
+        .data.findIndex((x, i) => Math.abs(x - expected[i]!) > 1e-6 * Math.abs(x) + 1e-7);
       expect([name, off]).toEqual([name, -1]);
     }
     expect(adapted).toBe(14);
