@@ -24,7 +24,8 @@ const MICRO_BATCH_COST = 150;
 
 /**
  * The cheapest plan whose estimated memory is within the limit: among micro-batches of `microBatchTokens`, a half of them, a
- * quarter …, each with as many recomputed layers as it needs. Without a limit nothing is recomputed.
+ * quarter …, each with as many recomputed layers as it needs. What fits as it is stays as it is, with a limit as without one:
+ * bytes do not depend on the machine's memory then.
  * @param rowsFor the rows of a micro-batch, given the tokens it may have.
  * @throws ToolsampleError `config` when nothing is within a limit that the user set.
  */
@@ -45,6 +46,7 @@ export function planStep(
     if (memory.recompute) return { micros, recomputedLayers: layers };
     if (limit === null) return { micros, recomputedLayers: 0 };
     const recomputedLayers = levels.find((level) => peakMemory(model, micros, level) <= limit);
+    if (recomputedLayers === 0 && tokens === microBatchTokens) return { micros, recomputedLayers };
     if (recomputedLayers !== undefined) {
       const plan = { micros, recomputedLayers };
       const cost = planCost(model, plan);

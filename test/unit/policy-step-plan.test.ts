@@ -61,6 +61,11 @@ describe('the plan of a step', () => {
     expect(shape(plan(FULL, sequences, { limit: 64e9 }))).toBe(shape(free));
   });
 
+  it('divides a batch of many lengths within a large limit just as without one', () => {
+    const many = Array.from({ length: 40 }, (_, i) => group(10 + 7 * i, 5 + (i % 9), 2)).flat();
+    expect(shape(plan(FULL, many, { limit: 64e9 }))).toBe(shape(plan(FULL, many, {})));
+  });
+
   it('recomputes more and more layers as the limit falls, then divides', () => {
     const found = [10e9, 8e9, 7e9, 5.5e9, 4.3e9].map((limit) => {
       const limited = plan(FULL, sequences, { limit });
