@@ -72,7 +72,7 @@ export async function prepareRun(
 }
 
 async function resume(db: Database, run: RunRow, config: RunConfig): Promise<RunPlan> {
-  if (run.configSha256 !== jsonSha256(config)) {
+  if (jsonSha256(run.config) !== jsonSha256(config)) {
     throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
       at: { field: firstDifference(run.config, config) },
       hint: `\`toolsample resume ${run.run}\` goes on with its own; for another configuration choose another run id`,

@@ -156,5 +156,8 @@ export interface RunConfig {
   readonly saveTotalLimit: number;
 }
 
+/** Settings that came later, as the runs that were prepared before them have them. */
+export const LATER_SETTINGS = { memoryLimit: 'auto' } as const satisfies Partial<RunConfig>;
+
 /** What a user writes: any part of the configuration. */
 export type RunConfigInput = { readonly [key: string]: unknown };

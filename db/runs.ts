@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { LATER_SETTINGS } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunState } from '../contracts/run-status.ts';
 import type { Database } from './connection.ts';
@@ -10,7 +11,9 @@ export type RunRow = typeof runs.$inferSelect;
 /** A run, or null when there is none of that id. */
 export async function findRun(db: Database, run: string): Promise<RunRow | null> {
   const [row] = await db.select().from(runs).where(eq(runs.run, run));
-  return row ?? null;
+  if (row === undefined) return null;
+  // An older version prepared it: resumed by this one, it goes on.
+  return { ...row, config: { ...LATER_SETTINGS, ...row.config } };
 }
 
 /** @throws ToolsampleError `not-found` */

@@ -144,6 +144,15 @@ describe('a run on built-in data', () => {
     await prepare('builtin', { ...others, 'train-batch-size': trainBatchSize });
   });
 
+  test('a run that an older version prepared keeps its configuration too', async () => {
+    await prepare('older', builtin);
+    await connection.pool.query(
+      `update runs set config = config::jsonb - 'memoryLimit' where run = 'older'`,
+    );
+    await prepare('older', builtin);
+    expect((await readRun(connection.db, 'older')).config.memoryLimit).toBe('auto');
+  });
+
   test('goes on after its last committed step, and says that it was resumed', async () => {
     const { policy } =
       (await findCheckpoint(connection.db, { run: 'builtin', step: 0, slice: 0 })) ?? {};
