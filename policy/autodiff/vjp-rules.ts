@@ -129,7 +129,9 @@ function reducedAxes(operation: Operation): Set<number> {
   const x = operand(operation, 0);
   const axes = operand(operation, 1);
   const bytes = x.graph.initializers.find((record) => record.name === axes.name)?.bytes;
-  if (bytes === undefined) throw new Error('the axes of a reduction must be constant');
+  if (bytes === undefined || bytes === null) {
+    throw new Error('the axes of a reduction must be constant');
+  }
   const values = new BigInt64Array(bytes.slice().buffer);
   return new Set([...values].map((axis) => (Number(axis) + x.shape.length) % x.shape.length));
 }

@@ -78,10 +78,9 @@ export async function completeWeights(
 ): Promise<Weights> {
   const base = await loadBase(memory, policy);
   if (policy.weights === null) return base.weights;
-  const { sha256 } = policy.weights;
   const held = holds(memory, policy, trainable) ? memory.held : null;
   if (held !== null && trainable.mode === 'full') return held.trainer.trainedTensors();
-  const key = [policy.baseSha256, sha256, trainable.loraAlpha].join();
+  const key = weightsKey(policy, trainable);
   let complete = memory.complete.get(key);
   if (complete === undefined) {
     // Room first: two of them at once are what a large policy's memory is short of.
@@ -102,6 +101,11 @@ export async function completeWeights(
   return complete;
 }
 
+/** Names the complete weights of a policy. */
+export function weightsKey(policy: PolicyFiles, { loraAlpha }: TrainableOptions): string {
+  return [policy.baseSha256, policy.weights?.sha256, loraAlpha].join();
+}
+
 /** A trainer that holds exactly this policy: the one in memory, or a new one from the artifacts. */
 export async function takeTrainer(
   memory: PolicyMemory,
@@ -109,6 +113,8 @@ export async function takeTrainer(
   trainable: TrainableOptions,
 ): Promise<{ readonly trainer: Trainer; readonly base: LoadedBase }> {
   const base = await loadBase(memory, policy);
+  // Training needs the memory, and what it changes has another name.
+  await base.generator.forgetWeights();
   const { held } = memory;
   if (
     held !== null &&

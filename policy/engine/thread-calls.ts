@@ -10,6 +10,7 @@ import {
   loadBase,
   markChanged,
   takeTrainer,
+  weightsKey,
   type PolicyMemory,
 } from './policy-memory.ts';
 import type {
@@ -53,6 +54,7 @@ async function generate(
   const weights = await completeWeights(memory, policy, trainable);
   const { generator } = await loadBase(memory, policy);
   return generator.generate(weights, prompts, sampling, {
+    weightsKey: weightsKey(policy, trainable),
     checkAbort: watch.check,
     onTokens: (done, total) => {
       watch.progress({ done, total, unit: 'tokens' });

@@ -9,7 +9,7 @@ import {
 } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
-import { llamaHidden, type LlamaParts } from '../models/llama.ts';
+import { llamaHidden } from '../models/llama.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
 import {
   commonParts,
@@ -21,21 +21,27 @@ import {
   promptKeys,
   promptValues,
   type Choice,
+  type GenerationParts,
+  type MatrixPlace,
 } from './graph-interface.ts';
 
 /**
  * One more token for each row of a grid of P prompts × G completions (row p·G + g).
  *
- * Feeds: every weight by name, `ids` int32 [P·G, 1], `positions` int64 [P·G, 1], prompt keys and values
+ * Feeds: weights by name ({@link fedTensors}), `ids` int32 [P·G, 1], `positions` int64 [P·G, 1], prompt keys and values
  * [P, kvHeads, Tp, headDim] (shared by a prompt's rows), own keys and values [P, kvHeads, G, To, headDim],
- * `mask` [P, 1, 1, 1, Tp + To + 1] added to the scores of prompt, own past and the token itself, `cos`, `sin`,
+ * `mask` [P, 1, G, 1, Tp + To + 1] added to the scores of prompt, own past and the token itself, `cos`, `sin`,
  * `inverse_temperature`, and {@link gridFeeds}. Fetches: {@link fetchNames}; new keys and values as
  * [P, kvHeads, G, 1, headDim].
  *
  * The past is only read: what is new leaves the graph, and the host appends it. Scores are put together, not keys:
  * joining keys would copy the whole past at every token.
  */
-export function buildDecodeGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
+export function buildDecodeGraph(
+  traits: LlamaTraits,
+  choice: Choice,
+  place: MatrixPlace,
+): Uint8Array {
   const graph = createGraph();
   const { kvHeads, headDim } = traits;
   const targets = {
@@ -45,11 +51,11 @@ export function buildDecodeGraph(traits: LlamaTraits, choice: Choice): Uint8Arra
     unfolded: input(graph, 'grid_unfolded', 'int64', [5]),
     sections: input(graph, 'sections', 'int64', [3]),
   };
-  const mask = input(graph, 'mask', 'float32', ['P', 1, 1, 1, 'Ts']);
+  const mask = input(graph, 'mask', 'float32', ['P', 1, 'G', 1, 'Ts']);
   const prompt = ['P', kvHeads, 'Tp', headDim];
   const own = ['P', kvHeads, 'G', 'To', headDim];
-  const parts: LlamaParts = {
-    ...commonParts(graph, traits),
+  const parts: GenerationParts = {
+    ...commonParts(graph, traits, place),
     positions: input(graph, 'positions', 'int64', ['N', 1]),
     attend: (q, k, v, layer) => {
       const past = {

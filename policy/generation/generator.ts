@@ -5,21 +5,23 @@ import type {
   GenerationPrompt,
   SamplingParameters,
 } from '../../contracts/policy.ts';
-import { floats, floatScalar, openSession, type Session } from '../graph/session.ts';
+import { floats, floatScalar, type Feeds } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { ropeTable } from '../models/llama.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
-import { completeWave, type WaveRun } from './complete-wave.ts';
-import { buildDecodeGraph } from './decode-graph.ts';
-import type { Choice } from './graph-interface.ts';
-import { buildPrefillGraph } from './prefill-graph.ts';
-import { planWaves } from './waves.ts';
+import { completeGroups } from './complete-groups.ts';
+import { matrixPlace } from './generation-costs.ts';
+import { createGenerationSessions } from './generation-sessions.ts';
+import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
+import { BUDGET, promptGroups, type Budget } from './prompt-groups.ts';
 
 export interface GeneratorOptions {
   readonly traits: LlamaTraits;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
   readonly threads: number;
+  /** What may be under way at once; the default suits any machine. */
+  readonly budget?: Budget;
 }
 
 /** Lets a long call be watched and stopped. */
@@ -28,6 +30,8 @@ interface GenerationCall {
   readonly onTokens?: (done: number, total: number) => void;
   /** Called before each run of a graph; throws to stop. */
   readonly checkAbort?: () => void;
+  /** Names the weights' content: what was prepared for it serves later calls of the same name. */
+  readonly weightsKey?: string;
 }
 
 /** Completes prompts with any weights of one architecture. One call at a time. */
@@ -42,37 +46,28 @@ export interface Generator {
     sampling: SamplingParameters,
     call?: GenerationCall,
   ) => Promise<GeneratedCompletion[]>;
+  /** Gives back the memory that serves later calls with the same weights. */
+  readonly forgetWeights: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/**
- * Weights are fed, never built in: a session outlives every update of the policy, and feeding copies nothing.
- * Sessions are opened when first needed.
- */
+/** Sessions are opened when first needed. */
 export function createGenerator(options: GeneratorOptions): Generator {
-  const sessions = new Map<string, Promise<Session>>();
-  const open = (kind: 'prefill' | 'decode', choice: Choice): Promise<Session> => {
-    const key = `${kind}.${choice}`;
-    const build = kind === 'prefill' ? buildPrefillGraph : buildDecodeGraph;
-    const session =
-      sessions.get(key) ?? openSession(build(options.traits, choice), options.threads);
-    sessions.set(key, session);
-    return session;
-  };
-  const { cos, sin } = ropeTable(options.traits, options.contextLength);
-  const dims = [options.contextLength, options.traits.headDim / 2];
+  const { traits, contextLength, budget = BUDGET } = options;
+  const sessions = createGenerationSessions(traits, options.threads);
+  const { cos, sin } = ropeTable(traits, contextLength);
+  const dims = [contextLength, traits.headDim / 2];
   const rope = { cos: floats(cos, dims), sin: floats(sin, dims) };
   return {
     generate: async (weights, prompts, sampling, call = {}) => {
       checkPrompts(options, prompts);
       const choice: Choice = sampling.temperature === 0 ? 'greedy' : 'sampled';
-      const feeds: Record<string, Value> = {
+      const common = {
         ...rope,
         inverse_temperature: floatScalar(choice === 'greedy' ? 1 : 1 / sampling.temperature),
       };
-      for (const [name, { dims: shape, data }] of weights) feeds[name] = floats(data, shape);
-      const waves = planWaves(options, prompts, sampling.maxNewTokens);
-      const rows = waves.flat();
+      const groups = promptGroups(options, prompts, sampling.maxNewTokens, budget);
+      const rows = groups.flatMap((group) => group.rows);
       const report = (): void => {
         if (call.onTokens === undefined) return;
         const done = rows.reduce((sum, row) => sum + row.ids.length, 0);
@@ -82,18 +77,24 @@ export function createGenerator(options: GeneratorOptions): Generator {
         );
         call.onTokens(done, open);
       };
-      const run: WaveRun = {
-        traits: options.traits,
-        eosIds: options.eosIds,
-        prefill: await open('prefill', choice),
-        decode: await open('decode', choice),
-        choice,
-        sampling,
-        shared: feeds,
-        check: () => call.checkAbort?.(),
-        report,
-      };
-      for (const wave of waves) await completeWave(run, prompts, wave);
+      const place = matrixPlace(traits, Math.max(0, ...rows.map((row) => row.limit)));
+      await completeGroups(
+        {
+          traits,
+          eosIds: options.eosIds,
+          budget,
+          prefill: await sessions.prefill(choice),
+          decode: await sessions.decode(choice, place, weights, call.weightsKey),
+          choice,
+          sampling,
+          prefillFeeds: { ...common, ...weightFeeds(traits, weights, 'fed') },
+          decodeFeeds: { ...common, ...weightFeeds(traits, weights, place) },
+          check: () => call.checkAbort?.(),
+          report,
+        },
+        groups,
+      );
+      if (call.weightsKey === undefined) await sessions.forgetWeights();
       return rows
         .sort((a, b) => a.prompt - b.prompt || a.index - b.index)
         .map(({ prompt, index, ids, logprobs, stopped }) => ({
@@ -104,10 +105,19 @@ export function createGenerator(options: GeneratorOptions): Generator {
           finishReason: stopped ? 'stop' : 'length',
         }));
     },
-    close: async () => {
-      for (const session of sessions.values()) await (await session).release();
-    },
+    forgetWeights: sessions.forgetWeights,
+    close: sessions.close,
   };
+}
+
+/** The weights that a graph is fed, without a copy. */
+function weightFeeds(traits: LlamaTraits, weights: Weights, place: MatrixPlace): Feeds {
+  const feeds: Record<string, Value> = {};
+  for (const { name } of fedTensors(traits, place)) {
+    const { dims, data } = weights.get(name)!;
+    feeds[name] = floats(data, dims);
+  }
+  return feeds;
 }
 
 function checkPrompts(

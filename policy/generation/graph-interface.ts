@@ -1,7 +1,20 @@
-import { emitOne, input, integers, output, type Graph, type Tensor } from '../graph/graph.ts';
+import {
+  emitOne,
+  externalInitializer,
+  input,
+  integers,
+  output,
+  type Graph,
+  type Tensor,
+} from '../graph/graph.ts';
 import { mul, softmax } from '../graph/operations.ts';
 import { linear, llamaLogits, type LlamaParts } from '../models/llama.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import {
+  EMBEDDING,
+  tensorSpecs,
+  type LlamaTraits,
+  type TensorSpec,
+} from '../models/llama-traits.ts';
 
 /**
  * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
@@ -25,33 +38,73 @@ export function fetchNames(traits: LlamaTraits, choice: Choice): string[] {
   return [...chosen, ...layers.flat()];
 }
 
+/**
+ * Where the matrices are that activations are multiplied with: fed with every run, or part of the session, which ONNX Runtime
+ * then lays out in its own order once instead of at every product.
+ */
+export type MatrixPlace = 'fed' | 'packed';
+
+/** Name of the external initializer with a matrix. */
+export const packedMatrix = (name: string): string => `packed.${name}`;
+
+/** The matrices of {@link MatrixPlace}: projections and the output layer, which may be the embedding. */
+export function matrixSpecs(traits: LlamaTraits): TensorSpec[] {
+  return tensorSpecs(traits).filter(({ role }) =>
+    role === 'embedding' ? traits.tied : role !== 'norm',
+  );
+}
+
+/** The tensors that are fed: all but packed matrices; tokens are looked up in an embedding that is fed. */
+export function fedTensors(traits: LlamaTraits, place: MatrixPlace): TensorSpec[] {
+  const packed = new Set(place === 'fed' ? [] : matrixSpecs(traits).map(({ name }) => name));
+  return tensorSpecs(traits).filter(({ name }) => name === EMBEDDING || !packed.has(name));
+}
+
+/** A pass of generation. */
+export interface GenerationParts extends LlamaParts {
+  /** A matrix of {@link MatrixPlace} by its Hugging Face name. */
+  readonly matrix: (name: string) => Tensor;
+}
+
 /** Everything of a pass except positions and attention. */
 export function commonParts(
   graph: Graph,
   traits: LlamaTraits,
-): Omit<LlamaParts, 'positions' | 'attend'> {
+  place: MatrixPlace,
+): Omit<GenerationParts, 'positions' | 'attend'> {
   const weights = new Map(
-    tensorSpecs(traits).map(({ name, dims }) => [name, input(graph, name, 'float32', dims)]),
+    fedTensors(traits, place).map(({ name, dims }) => [name, input(graph, name, 'float32', dims)]),
   );
-  const weight = (name: string): Tensor => {
-    const tensor = weights.get(name);
+  const matrices =
+    place === 'fed'
+      ? weights
+      : new Map(
+          matrixSpecs(traits).map(({ name, dims }) => [
+            name,
+            externalInitializer(graph, packedMatrix(name), 'float32', dims),
+          ]),
+        );
+  const find = (tensors: ReadonlyMap<string, Tensor>, name: string): Tensor => {
+    const tensor = tensors.get(name);
     if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
     return tensor;
   };
+  const matrix = (name: string): Tensor => find(matrices, name);
   const half = traits.headDim / 2;
   return {
     traits,
-    weight,
-    project: (x, name) => linear(x, weight(name)),
+    weight: (name) => find(weights, name),
+    matrix,
+    project: (x, name) => linear(x, matrix(name)),
     cos: input(graph, 'cos', 'float32', ['positions', half]),
     sin: input(graph, 'sin', 'float32', ['positions', half]),
   };
 }
 
 /** Adds the outputs of {@link Choice} for hidden states [R, hidden]. */
-export function outputChoice(parts: LlamaParts, hidden: Tensor, choice: Choice): void {
+export function outputChoice(parts: GenerationParts, hidden: Tensor, choice: Choice): void {
   const { graph } = hidden;
-  const logits = llamaLogits(parts, hidden);
+  const logits = llamaLogits({ traits: parts.traits, weight: parts.matrix }, hidden);
   const probabilities = softmax(mul(logits, input(graph, 'inverse_temperature', 'float32', [])));
   if (choice === 'sampled') {
     output(probabilities, 'probabilities');

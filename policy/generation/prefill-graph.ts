@@ -1,8 +1,15 @@
 import { createGraph, input, integers, output, serialize } from '../graph/graph.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
-import { llamaHidden, type LlamaParts } from '../models/llama.ts';
+import { llamaHidden } from '../models/llama.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
-import { commonParts, newKeys, newValues, outputChoice, type Choice } from './graph-interface.ts';
+import {
+  commonParts,
+  newKeys,
+  newValues,
+  outputChoice,
+  type Choice,
+  type GenerationParts,
+} from './graph-interface.ts';
 
 /**
  * Prompts in, padded on the right: the next token's distribution, and all keys and values.
@@ -17,8 +24,8 @@ export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Arr
     input(graph, 'mask', 'float32', ['T', 'T']),
     traits.heads / traits.kvHeads,
   );
-  const parts: LlamaParts = {
-    ...commonParts(graph, traits),
+  const parts: GenerationParts = {
+    ...commonParts(graph, traits, 'fed'),
     positions: integers(graph, [0]),
     attend: (q, k, v, layer) => {
       output(k, newKeys(layer));

@@ -1,4 +1,5 @@
 import type { LlamaTraits } from '../models/llama-traits.ts';
+import { cacheSeconds, slotSeconds } from './generation-costs.ts';
 
 /**
  * How rows are laid out for the decode graph: `groups` × `width` slots, every group shares one prompt's keys and values.
@@ -13,10 +14,6 @@ export interface RowGrid {
   /** Seconds that one token for all slots is thought to take; only compared. */
   readonly cost: number;
 }
-
-// Orders of magnitude of one core: they weigh a slot's matrix products against reading a group's prompt.
-const FLOPS_PER_SECOND = 5e10;
-const BYTES_PER_SECOND = 5e9;
 
 /**
  * The cheapest grid for rows that belong to prompts: narrow grids waste no slots, wide ones read each prompt once.
@@ -58,31 +55,10 @@ function layOut(
       for (let i = 0; i < width; i++) slots.push(rows[from + i] ?? -1);
     }
   }
-  const slotSeconds = (2 * parametersPerToken(traits)) / FLOPS_PER_SECOND;
-  const groupSeconds = (promptLength * keyValueBytes(traits)) / BYTES_PER_SECOND;
   return {
     width,
     prompts,
     slots,
-    cost: slots.length * slotSeconds + prompts.length * groupSeconds,
+    cost: slots.length * slotSeconds(traits) + prompts.length * cacheSeconds(traits, promptLength),
   };
-}
-
-/** Weights that one token is multiplied with. */
-function parametersPerToken({
-  hidden,
-  heads,
-  kvHeads,
-  headDim,
-  ffn,
-  layers,
-  vocab,
-}: LlamaTraits): number {
-  const attention = 2 * hidden * headDim * (heads + kvHeads);
-  return layers * (attention + 3 * hidden * ffn) + hidden * vocab;
-}
-
-/** Bytes of keys and values of one token, all layers. */
-export function keyValueBytes({ layers, kvHeads, headDim }: LlamaTraits): number {
-  return 2 * 4 * layers * kvHeads * headDim;
 }

@@ -107,6 +107,17 @@ export function initializer(
   return { graph, name, type, shape: dims };
 }
 
+/** Constant data that comes with the session ({@link SessionData} by name), not with the model. */
+export function externalInitializer(
+  graph: Graph,
+  name: string,
+  type: ElementType,
+  dims: readonly number[],
+): Tensor {
+  graph.initializers.push({ name, type, dims, bytes: null });
+  return { graph, name, type, shape: dims };
+}
+
 /** A float scalar (shape []). */
 export function scalar(graph: Graph, value: number): Tensor {
   return constant(graph, `float:${value}`, 'float32', [], () => Float32Array.of(value));

@@ -11,7 +11,8 @@ message OperatorSet { optional string domain = 1; optional int64 version = 2; }
 message Graph { repeated Node node = 1; optional string name = 2; repeated Tensor initializer = 5; repeated Value input = 11; repeated Value output = 12; }
 message Node { repeated string input = 1; repeated string output = 2; optional string name = 3; optional string op_type = 4; repeated Attribute attribute = 5; optional string domain = 7; }
 message Attribute { optional string name = 1; optional float f = 2; optional int64 i = 3; optional bytes s = 4; repeated int64 ints = 8; optional int32 type = 20; }
-message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8; optional bytes raw_data = 9; }
+message Tensor { repeated int64 dims = 1; optional int32 data_type = 2; optional string name = 8; optional bytes raw_data = 9; repeated StringPair external_data = 13; optional int32 data_location = 14; }
+message StringPair { optional string key = 1; optional string value = 2; }
 message Value { optional string name = 1; optional Type type = 2; }
 message Type { optional TensorType tensor_type = 1; }
 message TensorType { optional int32 elem_type = 1; optional Shape shape = 2; }
@@ -55,7 +56,8 @@ export interface InitializerRecord {
   readonly name: string;
   readonly type: ElementType;
   readonly dims: readonly number[];
-  readonly bytes: Uint8Array;
+  /** Null: the session is opened with the data, as a file in memory of the initializer's name. */
+  readonly bytes: Uint8Array | null;
 }
 
 export interface ModelRecord {
@@ -67,6 +69,7 @@ export interface ModelRecord {
 
 const IR_VERSION = 10;
 const OPSET = 21;
+const EXTERNAL = 1;
 const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 const modelType = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType('Model');
@@ -90,15 +93,17 @@ function value(record: ValueRecord): object {
 }
 
 function initializer(record: InitializerRecord): object {
+  const { name, bytes } = record;
+  const tensor = { name, dims: [...record.dims], data_type: ELEMENT_TYPES[record.type] };
+  if (bytes !== null) return { ...tensor, raw_data: bytes };
   return {
-    name: record.name,
-    dims: [...record.dims],
-    data_type: ELEMENT_TYPES[record.type],
-    raw_data: record.bytes,
+    ...tensor,
+    external_data: [{ key: 'location', value: name }],
+    data_location: EXTERNAL,
   };
 }
 
-/** The bytes of an ONNX model: opset 21 and `com.microsoft` 1. At most 2 GB, so large weights are feeds. */
+/** The bytes of an ONNX model: opset 21 and `com.microsoft` 1. At most 2 GB, so large weights are feeds or external. */
 export function encodeModel(model: ModelRecord): Uint8Array {
   const message = {
     ir_version: IR_VERSION,

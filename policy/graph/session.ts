@@ -2,6 +2,9 @@ import { InferenceSession, Tensor as Value } from 'onnxruntime-node';
 
 export type Feeds = { readonly [name: string]: Value };
 
+/** Data of external initializers by name. */
+export type SessionData = ReadonlyMap<string, Float32Array>;
+
 /** A loaded graph. `run` blocks the thread although it returns a promise. */
 export interface Session {
   readonly run: (feeds: Feeds, fetches: readonly string[] | Feeds) => Promise<Feeds>;
@@ -12,7 +15,11 @@ export interface Session {
  * Loads a graph. Without memory patterns (they nearly double the peak of training graphs), sequential (parallel execution is
  * slower), and with threads that sleep while they wait: spinning makes a busy machine two to five times slower.
  */
-export async function openSession(model: Uint8Array, threads: number): Promise<Session> {
+export async function openSession(
+  model: Uint8Array,
+  threads: number,
+  data: SessionData = new Map(),
+): Promise<Session> {
   const session = await InferenceSession.create(model, {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
@@ -20,6 +27,10 @@ export async function openSession(model: Uint8Array, threads: number): Promise<S
     executionMode: 'sequential',
     enableMemPattern: false,
     logSeverityLevel: 3,
+    externalData: [...data].map(([path, { buffer, byteOffset, byteLength }]) => ({
+      path,
+      data: new Uint8Array(buffer, byteOffset, byteLength),
+    })),
     extra: { session: { intra_op: { allow_spinning: '0' } } },
   });
   return {

@@ -1,0 +1,136 @@
+import type { LlamaTraits } from '../models/llama-traits.ts';
+import { ownKeys, ownValues } from './graph-interface.ts';
+import {
+  blockIndex,
+  FIRST_CAPACITY,
+  ownSize,
+  refreshFeeds,
+  type Block,
+  type KeyValueCache,
+} from './key-value-cache.ts';
+import type { RowGrid } from './row-grid.ts';
+
+/** Keys and values of prompts, [prompts, kvHeads, length, headDim] by feed name. */
+export interface PromptBlocks {
+  /** Number of each prompt's group. */
+  readonly groups: readonly number[];
+  /** Padded length. */
+  readonly length: number;
+  readonly blocks: ReadonlyMap<string, Block>;
+}
+
+/** Where the past of a new layout comes from: what was laid out before, and prompts that were prefilled since. */
+export interface CacheSources {
+  readonly before: KeyValueCache | null;
+  readonly arrived: PromptBlocks | null;
+}
+
+/** Padded length of the prompts of these groups: it changes only when prompts arrive. */
+export function paddedLength(
+  { before, arrived }: CacheSources,
+  groups: ReadonlySet<number>,
+  lengthOf: (group: number) => number,
+): number {
+  if (arrived === null) return before?.promptLength ?? 0;
+  const staying = before?.grid.prompts.filter((group) => groups.has(group)) ?? [];
+  return Math.max(arrived.length, ...staying.map(lengthOf));
+}
+
+/**
+ * The past of the rows of a grid, copied from where it is. Rows that are new start without own tokens.
+ * @param promptLength see {@link paddedLength}. @param lengthOf tokens of a group's prompt.
+ */
+export function layOutCache(
+  traits: LlamaTraits,
+  grid: RowGrid,
+  promptLength: number,
+  lengthOf: (group: number) => number,
+  sources: CacheSources,
+): KeyValueCache {
+  const { before, arrived } = sources;
+  const oldSlot = new Map(before?.grid.slots.map((row, slot) => [row, slot]));
+  const slots = grid.slots.map((row) => (row < 0 ? undefined : oldSlot.get(row)));
+  const stored = slots.map((slot) => (slot === undefined ? 0 : before!.stored[slot]!));
+  const capacity =
+    before !== null && arrived === null
+      ? before.capacity
+      : (Math.floor(Math.max(...stored) / FIRST_CAPACITY) + 1) * FIRST_CAPACITY;
+  const cache: KeyValueCache = {
+    traits,
+    grid,
+    promptLength,
+    lengths: grid.prompts.map(lengthOf),
+    prompt: gatherPrompts(traits, grid.prompts, promptLength, sources),
+    own: gatherOwn(traits, grid, capacity, slots, before),
+    capacity,
+    stored,
+    mask: new Float32Array(0),
+    feeds: {},
+  };
+  refreshFeeds(cache);
+  return cache;
+}
+
+/** Own blocks by feed name, each slot's tokens copied from the slot they were in (undefined: none). */
+function gatherOwn(
+  traits: LlamaTraits,
+  grid: RowGrid,
+  capacity: number,
+  slots: readonly (number | undefined)[],
+  before: KeyValueCache | null,
+): ReadonlyMap<string, Block> {
+  const { kvHeads, headDim } = traits;
+  const names = Array.from({ length: traits.layers }, (_, i) => [ownKeys(i), ownValues(i)]).flat();
+  return new Map(
+    names.map((name) => {
+      const block = new Float32Array(ownSize(grid, traits, capacity));
+      for (const [slot, from] of slots.entries()) {
+        if (before === null || from === undefined) continue;
+        const old = before.own.get(name)!;
+        const length = before.stored[from]! * headDim;
+        for (let head = 0; head < kvHeads; head++) {
+          const start = blockIndex(before.grid, kvHeads, from, head) * before.capacity * headDim;
+          const to = blockIndex(grid, kvHeads, slot, head) * capacity * headDim;
+          block.set(old.subarray(start, start + length), to);
+        }
+      }
+      return [name, block];
+    }),
+  );
+}
+
+/** Prompt blocks for the groups of a grid; the very same arrays when nothing changes. */
+function gatherPrompts(
+  { kvHeads, headDim }: LlamaTraits,
+  wanted: readonly number[],
+  length: number,
+  { before, arrived }: CacheSources,
+): ReadonlyMap<string, Block> {
+  const sources: PromptBlocks[] = arrived === null ? [] : [arrived];
+  if (before !== null) {
+    const { grid, promptLength, prompt } = before;
+    sources.push({ groups: grid.prompts, length: promptLength, blocks: prompt });
+  }
+  const same = sources.find(
+    ({ groups, length: padded }) => padded === length && groups.join() === wanted.join(),
+  );
+  if (same !== undefined) return same.blocks;
+  const places = wanted.map((group) => {
+    const source = sources.find(({ groups }) => groups.includes(group))!;
+    return { source, index: source.groups.indexOf(group) };
+  });
+  return new Map(
+    [...sources[0]!.blocks.keys()].map((name) => {
+      const block = new Float32Array(wanted.length * kvHeads * length * headDim);
+      for (const [group, { source, index }] of places.entries()) {
+        const old = source.blocks.get(name)!;
+        const common = Math.min(length, source.length) * headDim;
+        for (let head = 0; head < kvHeads; head++) {
+          const from = (index * kvHeads + head) * source.length * headDim;
+          block.set(old.subarray(from, from + common), (group * kvHeads + head) * length * headDim);
+        }
+      }
+      return [name, block];
+    }),
+  );
+}

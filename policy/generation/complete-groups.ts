@@ -1,0 +1,147 @@
+import { Tensor as Value } from 'onnxruntime-node';
+import type { SamplingParameters } from '../../contracts/policy.ts';
+import type { Feeds, Session } from '../graph/session.ts';
+import type { LlamaTraits } from '../models/llama-traits.ts';
+import { admit, countLoss, createAdmission, openRows } from './admission.ts';
+import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
+import { gridFeeds } from './decode-graph.ts';
+import { fetchNames, type Choice } from './graph-interface.ts';
+import { appendToken, reserveToken, type KeyValueCache } from './key-value-cache.ts';
+import { chooseToken, readChoices, type NextTokens } from './next-tokens.ts';
+import { prefillPrompts } from './prefill.ts';
+import type { Budget, CompletionRow, PromptGroup } from './prompt-groups.ts';
+import { planGrid, type RowGrid } from './row-grid.ts';
+
+/** What a request is completed with. */
+export interface GroupRun {
+  readonly traits: LlamaTraits;
+  readonly eosIds: readonly number[];
+  readonly budget: Budget;
+  readonly prefill: Session;
+  readonly decode: Session;
+  readonly choice: Choice;
+  readonly sampling: SamplingParameters;
+  /** Rotary tables and temperature, and the weights that prefill and decoding are fed. */
+  readonly prefillFeeds: Feeds;
+  readonly decodeFeeds: Feeds;
+  readonly check: () => void;
+  readonly report: () => void;
+}
+
+/** A grid is given up for a smaller one when this share of its cost is enough. */
+const COMPACTION_SHARE = 0.8;
+
+/**
+ * Completes groups, as many at once as the budget allows. What ends makes room for the groups that wait
+ * ({@link admit}), so that a long completion does not keep the batch waiting; once none waits, the batch shrinks.
+ */
+export async function completeGroups(run: GroupRun, groups: readonly PromptGroup[]): Promise<void> {
+  const { traits } = run;
+  const rows = groups.flatMap((group) => group.rows);
+  const groupOf = groups.flatMap((group, i) => group.rows.map(() => i));
+  const lengthOf = (group: number): number => groups[group]!.ids.length;
+  const admission = createAdmission(traits, groups, run.budget);
+  let cache: KeyValueCache | null = null;
+  for (;;) {
+    const admitted = admit(admission, cache === null ? 0 : cacheTokens(cache));
+    const arrived = admitted.length === 0 ? null : await begin(run, groups, admitted);
+    const open = [...rows.keys()].filter(
+      (row) => groupOf[row]! < admission.next && !rows[row]!.finished,
+    );
+    if (open.length === 0) {
+      if (admission.next === groups.length) return;
+      cache = null;
+      continue;
+    }
+    const sources = { before: cache, arrived };
+    const length = paddedLength(sources, new Set(open.map((row) => groupOf[row]!)), lengthOf);
+    const best = planGrid(traits, open, (row) => groupOf[row]!, length);
+    if (cache === null || arrived !== null || best.cost <= COMPACTION_SHARE * cache.grid.cost) {
+      cache = layOutCache(traits, best, length, lengthOf, sources);
+    }
+    countLoss(admission, open.length, cache.grid.cost - best.cost);
+    await step(run, rows, cache);
+  }
+}
+
+/** Tokens whose keys and values a cache holds, padding included. */
+function cacheTokens({ grid, promptLength, capacity }: KeyValueCache): number {
+  return grid.prompts.length * promptLength + grid.slots.length * capacity;
+}
+
+/** Prefills groups and gives each of their rows its first token. */
+async function begin(
+  run: GroupRun,
+  groups: readonly PromptGroup[],
+  numbers: readonly number[],
+): Promise<PromptBlocks> {
+  const { length, blocks, next } = await prefillPrompts(
+    run.prefill,
+    run.traits,
+    run.choice,
+    run.prefillFeeds,
+    numbers.map((number) => groups[number]!.ids),
+    run.check,
+  );
+  for (const [i, number] of numbers.entries()) {
+    for (const row of groups[number]!.rows) take(run, row, next[i]!);
+  }
+  run.report();
+  return { groups: numbers, length, blocks };
+}
+
+/** One more token for each row of the grid that goes on. */
+async function step(
+  run: GroupRun,
+  rows: readonly CompletionRow[],
+  cache: KeyValueCache,
+): Promise<void> {
+  const { slots } = cache.grid;
+  const open = [...slots.keys()].filter(
+    (slot) => slots[slot]! >= 0 && !rows[slots[slot]!]!.finished,
+  );
+  reserveToken(cache, open);
+  run.check();
+  const results = await run.decode.run(
+    { ...run.decodeFeeds, ...cache.feeds, ...stepFeeds(run.traits, cache, rows) },
+    fetchNames(run.traits, run.choice),
+  );
+  appendToken(cache, results, open);
+  const choices = readChoices(results);
+  for (const slot of open) take(run, rows[slots[slot]!]!, { results: choices, row: slot });
+  run.report();
+}
+
+/** Gives a row its next token. */
+function take({ traits, eosIds, sampling }: GroupRun, row: CompletionRow, next: NextTokens): void {
+  const { id, logprob } = chooseToken(next, traits.vocab, sampling, row.seed, row.ids.length);
+  row.ids.push(id);
+  row.logprobs.push(logprob);
+  row.stopped = eosIds.includes(id);
+  row.finished = row.stopped || row.ids.length >= row.limit;
+}
+
+/** What changes with every token: ids, positions, and the sizes that the graph cannot know. */
+function stepFeeds(
+  traits: LlamaTraits,
+  cache: KeyValueCache,
+  rows: readonly CompletionRow[],
+): Feeds {
+  const { grid, lengths, stored } = cache;
+  const ids = new Int32Array(grid.slots.length);
+  const positions = new BigInt64Array(grid.slots.length);
+  grid.slots.forEach((row, slot) => {
+    if (row < 0) return;
+    ids[slot] = rows[row]!.ids[stored[slot]!] ?? 0;
+    positions[slot] = BigInt(lengths[Math.floor(slot / grid.width)]! + stored[slot]!);
+  });
+  const shapes = gridFeeds(traits, grid.width, cache.promptLength, cache.capacity);
+  const feeds: Record<string, Value> = {
+    ids: new Value('int32', ids, [ids.length, 1]),
+    positions: new Value('int64', positions, [ids.length, 1]),
+  };
+  for (const [name, shape] of Object.entries(shapes)) {
+    feeds[name] = new Value('int64', BigInt64Array.from(shape, BigInt), [shape.length]);
+  }
+  return feeds;
+}

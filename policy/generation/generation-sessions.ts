@@ -1,0 +1,65 @@
+import { openSession, type Session } from '../graph/session.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import type { LlamaTraits } from '../models/llama-traits.ts';
+import { buildDecodeGraph } from './decode-graph.ts';
+import { matrixSpecs, packedMatrix, type Choice, type MatrixPlace } from './graph-interface.ts';
+import { buildPrefillGraph } from './prefill-graph.ts';
+
+/** The sessions of one architecture, opened when first needed. */
+export interface GenerationSessions {
+  readonly prefill: (choice: Choice) => Promise<Session>;
+  /**
+   * @param weights what a session with packed matrices is made of, and `key` a name for their content: as long as it is the
+   * same, so is the session.
+   */
+  readonly decode: (
+    choice: Choice,
+    place: MatrixPlace,
+    weights: Weights,
+    key: string | undefined,
+  ) => Promise<Session>;
+  /** Closes the session with packed matrices: they take as much memory as the weights. */
+  readonly forgetWeights: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Where weights are fed, a session outlives every update of the policy, and feeding copies nothing. Where they are packed, a session
+ * belongs to one state of the weights, and the last one is kept.
+ */
+export function createGenerationSessions(traits: LlamaTraits, threads: number): GenerationSessions {
+  const fed = new Map<string, Promise<Session>>();
+  let packed: { readonly key: string | undefined; readonly session: Session } | null = null;
+  const open = (name: string, build: () => Uint8Array): Promise<Session> => {
+    const session = fed.get(name) ?? openSession(build(), threads);
+    fed.set(name, session);
+    return session;
+  };
+  const forgetWeights = async (): Promise<void> => {
+    const session = packed?.session;
+    packed = null;
+    await session?.release();
+  };
+  return {
+    prefill: (choice) => open(`prefill.${choice}`, () => buildPrefillGraph(traits, choice)),
+    decode: async (choice, place, weights, weightsKey) => {
+      if (place === 'fed') {
+        return open(`decode.${choice}`, () => buildDecodeGraph(traits, choice, place));
+      }
+      const key = weightsKey === undefined ? undefined : `${choice}.${weightsKey}`;
+      if (packed !== null && key !== undefined && packed.key === key) return packed.session;
+      await forgetWeights();
+      const matrices = new Map(
+        matrixSpecs(traits).map(({ name }) => [packedMatrix(name), weights.get(name)!.data]),
+      );
+      const session = await openSession(buildDecodeGraph(traits, choice, place), threads, matrices);
+      packed = { key, session };
+      return session;
+    },
+    forgetWeights,
+    close: async () => {
+      await forgetWeights();
+      for (const session of fed.values()) await (await session).release();
+    },
+  };
+}
