@@ -46,7 +46,10 @@ export async function samplingSpeed(
     const shape = `${prompts.length} × ${completions}, prompts ≤ ${longest}, new ≤ ${sampling.maxNewTokens}`;
     const name = { work: `sampling ${shape}`, model: model.name };
     const row = await againstRoofline(name, bench, async () => {
-      generated = await generator.generate(model.weights, prompts, sampling);
+      // Several calls sample from one policy, as the shards of a step do.
+      generated = await generator.generate(model.weights, prompts, sampling, {
+        weightsKey: model.name,
+      });
       const completed = prompts.map(({ ids }, prompt) => ({
         promptTokens: ids.length,
         completions: generated.filter((each) => each.prompt === prompt).map((c) => c.ids.length),

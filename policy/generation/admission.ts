@@ -1,73 +1,86 @@
 import type { LlamaTraits } from '../models/llama-traits.ts';
-import { cacheSeconds, weightSeconds } from './generation-costs.ts';
-import { fits, type Budget, type CompletionRow, type PromptGroup } from './prompt-groups.ts';
+import { cacheSeconds, copySeconds, weightSeconds } from './generation-costs.ts';
+import type { MatrixPlace } from './graph-interface.ts';
+import { fits, type Budget, type GroupDemand, type PromptGroup } from './prompt-groups.ts';
 
-/** The groups of a request: those before `next` have begun. */
-export interface Admission {
+/** What a prefill costs besides its tokens, in readings of the weights. */
+const PREFILL_RUNS = 2;
+
+export interface AdmissionOptions {
   readonly traits: LlamaTraits;
+  /** Where decoding's matrices are. */
+  readonly place: MatrixPlace;
+  /** In the order in which they begin. */
   readonly groups: readonly PromptGroup[];
   readonly budget: Budget;
+}
+
+/** Which groups of a request have begun: those before `next`. */
+export interface Admission extends AdmissionOptions {
   next: number;
   /** Rows under way when groups were last admitted. */
   full: number;
-  /** Seconds lost since then on slots without a row that goes on. */
+  /** Seconds that waiting has cost since then. */
   lost: number;
 }
 
-export function createAdmission(
-  traits: LlamaTraits,
-  groups: readonly PromptGroup[],
-  budget: Budget,
-): Admission {
-  return { traits, groups, budget, next: 0, full: 0, lost: 0 };
-}
-
-export function openRows({ rows }: PromptGroup): CompletionRow[] {
-  return rows.filter((row) => !row.finished);
+export function createAdmission(options: AdmissionOptions): Admission {
+  return { ...options, next: 0, full: 0, lost: 0 };
 }
 
 /**
- * Numbers of the groups that begin now: none while that costs more than the gaps in the batch have cost, and else as many as the
- * budget takes. A function of the request and of how long its completions become.
+ * Numbers of the groups that begin now, as many as the budget takes; none while letting them wait has cost less than letting
+ * them in would. A function of the request and of how long its completions become.
  * @param cacheTokens tokens whose keys and values are copied when groups join.
  */
 export function admit(admission: Admission, cacheTokens: number): number[] {
-  const { traits, groups, budget } = admission;
+  const { traits, place, groups, budget } = admission;
   if (admission.next === groups.length) return [];
-  const begun = groups
+  const under = groups
     .slice(0, admission.next)
     .map(demand)
-    .filter(({ open }) => open > 0);
-  const copying = 2 * cacheSeconds(traits, cacheTokens);
-  if (begun.length > 0 && admission.lost < copying + weightSeconds(traits)) return [];
+    .filter((group) => group.rows > 0);
+  const cost = copySeconds(traits, cacheTokens) + PREFILL_RUNS * weightSeconds(traits, place);
+  if (under.length > 0 && admission.lost < cost) return [];
   const admitted: number[] = [];
   while (admission.next < groups.length) {
     const group = demand(groups[admission.next]!);
-    if (begun.length > 0 && !fits(traits, [...begun, group], budget)) break;
-    begun.push(group);
+    if (under.length > 0 && !fits(traits, [...under, group], budget)) break;
+    under.push(group);
     admitted.push(admission.next++);
   }
   if (admitted.length > 0) {
-    admission.full = begun.reduce((sum, { open }) => sum + open, 0);
+    admission.full = under.reduce((sum, { rows }) => sum + rows, 0);
     admission.lost = 0;
   }
   return admitted;
 }
 
-/**
- * Counts what a step loses: the weights are read for fewer rows than there is room for, and slots compute for rows that ended.
- * @param open rows that go on. @param excess seconds that the step takes longer than one laid out for these rows alone.
- */
-export function countLoss(admission: Admission, open: number, excess: number): void {
-  const idle = Math.max(0, 1 - open / admission.full);
-  admission.lost += excess + idle * weightSeconds(admission.traits);
+/** What a step of decoding was like. */
+export interface StepShape {
+  /** Rows that go on. */
+  readonly open: number;
+  /** Own tokens of the longest of them. */
+  readonly longest: number;
+  /** Seconds that it takes longer than a step laid out for these rows alone. */
+  readonly excess: number;
 }
 
-function demand(group: PromptGroup): { promptLength: number; open: number; limit: number } {
-  const open = openRows(group);
-  return {
-    promptLength: group.ids.length,
-    open: open.length,
-    limit: open[0]?.limit ?? 0,
-  };
+/**
+ * Counts what a step costs because groups wait: the weights are read for fewer rows than might be under way, and slots compute for
+ * rows that ended. On the other hand, rows that join early look at as many masked positions as the longest row has tokens.
+ */
+export function countStep(admission: Admission, { open, longest, excess }: StepShape): void {
+  const { traits, place, groups, next, full } = admission;
+  const waiting = groups.slice(next).reduce((sum, { rows }) => sum + rows.length, 0);
+  const joining = Math.min(waiting, Math.max(0, full - open));
+  const idle = joining / Math.max(1, open + joining);
+  const gain = excess + idle * weightSeconds(traits, place);
+  admission.lost += Math.max(0, gain - cacheSeconds(traits, joining * longest));
+}
+
+/** What a group still needs. */
+function demand({ ids, rows }: PromptGroup): GroupDemand {
+  const open = rows.filter((row) => !row.finished);
+  return { promptLength: ids.length, rows: open.length, limit: open[0]?.limit ?? 0 };
 }

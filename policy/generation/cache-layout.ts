@@ -1,11 +1,11 @@
 import type { LlamaTraits } from '../models/llama-traits.ts';
+import { createBlockPool, giveBlock, takeBlock, type Block, type BlockPool } from './block-pool.ts';
 import { ownKeys, ownValues } from './graph-interface.ts';
 import {
   blockIndex,
   FIRST_CAPACITY,
   ownSize,
   refreshFeeds,
-  type Block,
   type KeyValueCache,
 } from './key-value-cache.ts';
 import type { RowGrid } from './row-grid.ts';
@@ -37,7 +37,8 @@ export function paddedLength(
 }
 
 /**
- * The past of the rows of a grid, copied from where it is. Rows that are new start without own tokens.
+ * The past of the rows of a grid, copied from where it is, which must not be read any more. Rows that are new start without own
+ * tokens.
  * @param promptLength see {@link paddedLength}. @param lengthOf tokens of a group's prompt.
  */
 export function layOutCache(
@@ -55,13 +56,15 @@ export function layOutCache(
     before !== null && arrived === null
       ? before.capacity
       : (Math.floor(Math.max(...stored) / FIRST_CAPACITY) + 1) * FIRST_CAPACITY;
+  const pool = before?.pool ?? createBlockPool();
   const cache: KeyValueCache = {
     traits,
+    pool,
     grid,
     promptLength,
     lengths: grid.prompts.map(lengthOf),
-    prompt: gatherPrompts(traits, grid.prompts, promptLength, sources),
-    own: gatherOwn(traits, grid, capacity, slots, before),
+    own: gatherOwn(traits, pool, grid, capacity, slots, before),
+    prompt: gatherPrompts(traits, pool, grid.prompts, promptLength, sources),
     capacity,
     stored,
     mask: new Float32Array(0),
@@ -74,6 +77,7 @@ export function layOutCache(
 /** Own blocks by feed name, each slot's tokens copied from the slot they were in (undefined: none). */
 function gatherOwn(
   traits: LlamaTraits,
+  pool: BlockPool,
   grid: RowGrid,
   capacity: number,
   slots: readonly (number | undefined)[],
@@ -83,10 +87,10 @@ function gatherOwn(
   const names = Array.from({ length: traits.layers }, (_, i) => [ownKeys(i), ownValues(i)]).flat();
   return new Map(
     names.map((name) => {
-      const block = new Float32Array(ownSize(grid, traits, capacity));
+      const block = takeBlock(pool, ownSize(grid, traits, capacity));
+      const old = before?.own.get(name);
       for (const [slot, from] of slots.entries()) {
-        if (before === null || from === undefined) continue;
-        const old = before.own.get(name)!;
+        if (before === null || old === undefined || from === undefined) continue;
         const length = before.stored[from]! * headDim;
         for (let head = 0; head < kvHeads; head++) {
           const start = blockIndex(before.grid, kvHeads, from, head) * before.capacity * headDim;
@@ -94,6 +98,7 @@ function gatherOwn(
           block.set(old.subarray(start, start + length), to);
         }
       }
+      if (old !== undefined) giveBlock(pool, old);
       return [name, block];
     }),
   );
@@ -102,6 +107,7 @@ function gatherOwn(
 /** Prompt blocks for the groups of a grid; the very same arrays when nothing changes. */
 function gatherPrompts(
   { kvHeads, headDim }: LlamaTraits,
+  pool: BlockPool,
   wanted: readonly number[],
   length: number,
   { before, arrived }: CacheSources,
@@ -121,7 +127,7 @@ function gatherPrompts(
   });
   return new Map(
     [...sources[0]!.blocks.keys()].map((name) => {
-      const block = new Float32Array(wanted.length * kvHeads * length * headDim);
+      const block = takeBlock(pool, wanted.length * kvHeads * length * headDim);
       for (const [group, { source, index }] of places.entries()) {
         const old = source.blocks.get(name)!;
         const common = Math.min(length, source.length) * headDim;
@@ -130,6 +136,7 @@ function gatherPrompts(
           block.set(old.subarray(from, from + common), (group * kvHeads + head) * length * headDim);
         }
       }
+      for (const { blocks } of sources) giveBlock(pool, blocks.get(name)!);
       return [name, block];
     }),
   );

@@ -2,15 +2,15 @@ import { Tensor as Value } from 'onnxruntime-node';
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import type { Feeds, Session } from '../graph/session.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
-import { admit, countLoss, createAdmission, openRows } from './admission.ts';
+import { admit, countStep, createAdmission } from './admission.ts';
 import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
 import { gridFeeds } from './decode-graph.ts';
-import { fetchNames, type Choice } from './graph-interface.ts';
+import { fetchNames, type Choice, type MatrixPlace } from './graph-interface.ts';
 import { appendToken, reserveToken, type KeyValueCache } from './key-value-cache.ts';
 import { chooseToken, readChoices, type NextTokens } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';
 import type { Budget, CompletionRow, PromptGroup } from './prompt-groups.ts';
-import { planGrid, type RowGrid } from './row-grid.ts';
+import { planGrid } from './row-grid.ts';
 
 /** What a request is completed with. */
 export interface GroupRun {
@@ -19,6 +19,8 @@ export interface GroupRun {
   readonly budget: Budget;
   readonly prefill: Session;
   readonly decode: Session;
+  /** Where the matrices of `decode` are. */
+  readonly place: MatrixPlace;
   readonly choice: Choice;
   readonly sampling: SamplingParameters;
   /** Rotary tables and temperature, and the weights that prefill and decoding are fed. */
@@ -40,7 +42,7 @@ export async function completeGroups(run: GroupRun, groups: readonly PromptGroup
   const rows = groups.flatMap((group) => group.rows);
   const groupOf = groups.flatMap((group, i) => group.rows.map(() => i));
   const lengthOf = (group: number): number => groups[group]!.ids.length;
-  const admission = createAdmission(traits, groups, run.budget);
+  const admission = createAdmission({ traits, place: run.place, groups, budget: run.budget });
   let cache: KeyValueCache | null = null;
   for (;;) {
     const admitted = admit(admission, cache === null ? 0 : cacheTokens(cache));
@@ -59,7 +61,11 @@ export async function completeGroups(run: GroupRun, groups: readonly PromptGroup
     if (cache === null || arrived !== null || best.cost <= COMPACTION_SHARE * cache.grid.cost) {
       cache = layOutCache(traits, best, length, lengthOf, sources);
     }
-    countLoss(admission, open.length, cache.grid.cost - best.cost);
+    countStep(admission, {
+      open: open.length,
+      longest: Math.max(...open.map((row) => rows[row]!.ids.length)),
+      excess: cache.grid.cost - best.cost,
+    });
     await step(run, rows, cache);
   }
 }

@@ -8,6 +8,11 @@ import type { MatrixPlace } from './graph-interface.ts';
 
 const FLOPS_PER_SECOND = 5e10;
 const BYTES_PER_SECOND = 5e9;
+const COPIED_BYTES_PER_SECOND = 1e9;
+const WEIGHT_BYTES_PER_SECOND: { readonly [place in MatrixPlace]: number } = {
+  fed: 1e10,
+  packed: 2.5e10,
+};
 
 /** One token of one slot: its matrix products. */
 export function slotSeconds(traits: LlamaTraits): number {
@@ -19,9 +24,14 @@ export function cacheSeconds(traits: LlamaTraits, tokens: number): number {
   return (tokens * keyValueBytes(traits)) / BYTES_PER_SECOND;
 }
 
+/** Copying the keys and values of so many tokens. */
+export function copySeconds(traits: LlamaTraits, tokens: number): number {
+  return (tokens * keyValueBytes(traits)) / COPIED_BYTES_PER_SECOND;
+}
+
 /** Reading the weights once, which a run of a graph does for however many rows. */
-export function weightSeconds(traits: LlamaTraits): number {
-  return (4 * parametersPerToken(traits)) / BYTES_PER_SECOND;
+export function weightSeconds(traits: LlamaTraits, place: MatrixPlace): number {
+  return (4 * parametersPerToken(traits)) / WEIGHT_BYTES_PER_SECOND[place];
 }
 
 /** Weights that one token is multiplied with. */

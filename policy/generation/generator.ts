@@ -85,6 +85,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
           budget,
           prefill: await sessions.prefill(choice),
           decode: await sessions.decode(choice, place, weights, call.weightsKey),
+          place,
           choice,
           sampling,
           prefillFeeds: { ...common, ...weightFeeds(traits, weights, 'fed') },

@@ -66,6 +66,12 @@ export interface GenerationParts extends LlamaParts {
   readonly matrix: (name: string) => Tensor;
 }
 
+function find(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
+  const tensor = tensors.get(name);
+  if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
+  return tensor;
+}
+
 /** Everything of a pass except positions and attention. */
 export function commonParts(
   graph: Graph,
@@ -84,11 +90,6 @@ export function commonParts(
             externalInitializer(graph, packedMatrix(name), 'float32', dims),
           ]),
         );
-  const find = (tensors: ReadonlyMap<string, Tensor>, name: string): Tensor => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
-    return tensor;
-  };
   const matrix = (name: string): Tensor => find(matrices, name);
   const half = traits.headDim / 2;
   return {

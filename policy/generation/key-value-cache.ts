@@ -1,14 +1,12 @@
 import type { Tensor as Value } from 'onnxruntime-node';
 import { floatData, floats, type Feeds } from '../graph/session.ts';
 import type { LlamaTraits } from '../models/llama-traits.ts';
+import { giveBlock, takeBlock, type Block, type BlockPool } from './block-pool.ts';
 import { newKeys, newValues, ownKeys, ownValues } from './graph-interface.ts';
 import type { RowGrid } from './row-grid.ts';
 
 /** Added to a score that must not count. */
 export const MASKED = -1e9;
-
-/** Keys or values of one layer. */
-export type Block = Float32Array;
 
 /** Own positions are allocated in steps: small ones at first, then half of what is there. */
 export const FIRST_CAPACITY = 16;
@@ -19,6 +17,7 @@ export const FIRST_CAPACITY = 16;
  */
 export interface KeyValueCache {
   readonly traits: LlamaTraits;
+  readonly pool: BlockPool;
   readonly grid: RowGrid;
   /** Padded length of the prompts. */
   readonly promptLength: number;
@@ -81,18 +80,19 @@ export function appendToken(cache: KeyValueCache, results: Feeds, open: readonly
 
 /** Makes room for one more token in each of these slots. */
 export function reserveToken(cache: KeyValueCache, open: readonly number[]): void {
-  const { traits, grid, capacity, stored } = cache;
+  const { traits, pool, grid, capacity, stored } = cache;
   if (open.every((slot) => stored[slot]! < capacity)) return;
   const width = traits.headDim;
   const grown = capacity + Math.max(FIRST_CAPACITY, Math.floor(capacity / 32) * 16);
   const blocks = grid.slots.length * traits.kvHeads;
   cache.own = new Map(
     [...cache.own].map(([name, old]) => {
-      const block = new Float32Array(ownSize(grid, traits, grown));
+      const block = takeBlock(pool, ownSize(grid, traits, grown));
       for (let slot = 0; slot < blocks; slot++) {
         const part = old.subarray(slot * capacity * width, (slot + 1) * capacity * width);
         block.set(part, slot * grown * width);
       }
+      giveBlock(pool, old);
       return [name, block];
     }),
   );

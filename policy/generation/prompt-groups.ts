@@ -63,20 +63,22 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
   return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
-/** Whether groups may be under way together: the cache is as wide as its longest prompt and as its longest completion may get. */
-export function fits(
-  traits: LlamaTraits,
-  groups: readonly {
-    readonly promptLength: number;
-    readonly open: number;
-    readonly limit: number;
-  }[],
-  budget: Budget,
-): boolean {
-  const most = (of: (group: (typeof groups)[number]) => number): number =>
-    groups.reduce((highest, group) => Math.max(highest, of(group)), 0);
-  const rows = groups.reduce((sum, { open }) => sum + open, 0);
-  const tokens =
-    groups.length * most((group) => group.promptLength) + rows * most((group) => group.limit);
+/** What the completions of a group need that still go on. */
+export interface GroupDemand {
+  readonly promptLength: number;
+  readonly rows: number;
+  /** Tokens of one completion at most. */
+  readonly limit: number;
+}
+
+/**
+ * Whether groups may be under way together. Their prompts are padded to the longest, and room is made for their longest
+ * completion in every row.
+ */
+export function fits(traits: LlamaTraits, groups: readonly GroupDemand[], budget: Budget): boolean {
+  const rows = groups.reduce((sum, group) => sum + group.rows, 0);
+  const promptLength = Math.max(0, ...groups.map((group) => group.promptLength));
+  const limit = Math.max(0, ...groups.map((group) => group.limit));
+  const tokens = groups.length * promptLength + rows * limit;
   return rows <= budget.rows && tokens * keyValueBytes(traits) <= budget.cacheBytes;
 }

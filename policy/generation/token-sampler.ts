@@ -38,6 +38,18 @@ export function drawToken(
   return { id: last, logprob: Math.log(probabilities[start + last]!) };
 }
 
+/** Probabilities with the same upper bits share a bin: 64 bins for each power of two. */
+const BIN_BITS = 17;
+const BINS = 2 ** (31 - BIN_BITS);
+/** Few tokens of a sharp distribution are above the first threshold, and they are enough. */
+const THRESHOLDS = [2 ** -10, 0];
+/** Room for a token's id beside the 31 bits of its probability, within the 53 of a number. */
+const ID_RANGE = 2 ** 22;
+
+/**
+ * Sorting a whole vocabulary would cost more than the forward pass. A histogram tells in which bin the nucleus ends and in which
+ * one the draw falls; only the tokens of these two are sorted.
+ */
 function drawFromNucleus(
   probabilities: Float32Array,
   start: number,
@@ -45,45 +57,58 @@ function drawFromNucleus(
   u: number,
   topP: number,
 ): DrawnToken {
-  const nucleus = nucleusOf(probabilities, start, size, topP);
-  const mass = nucleus.reduce((sum, id) => sum + probabilities[start + id]!, 0);
+  const row = probabilities.subarray(start, start + size);
+  // The bits of positive floats are ordered like the floats.
+  const bits = new Uint32Array(row.buffer, row.byteOffset, size);
+  const masses = new Float64Array(BINS);
+  for (const threshold of THRESHOLDS) {
+    masses.fill(0);
+    let total = 0;
+    for (let i = 0; i < size; i++) {
+      const p = row[i]!;
+      if (p <= threshold) continue;
+      masses[bits[i]! >>> BIN_BITS]! += p;
+      total += p;
+    }
+    if (total >= topP) break;
+  }
+
+  let lowest = 0;
+  let above = 0;
+  let sum = 0;
+  for (let bin = BINS - 1; bin >= 0 && sum < topP; bin--) {
+    if (masses[bin] === 0) continue;
+    lowest = bin;
+    above = sum;
+    sum += masses[bin]!;
+  }
+  const last: number[] = [];
+  let mass = above;
+  for (const id of idsOfBin(bits, lowest)) {
+    if (mass >= topP) break;
+    last.push(id);
+    mass += row[id]!;
+  }
+
   let left = u * mass;
-  let drawn = nucleus[0]!;
-  for (const id of nucleus) {
+  let drawnBin = BINS - 1;
+  while (drawnBin > lowest && left >= masses[drawnBin]!) left -= masses[drawnBin--]!;
+  let drawn = Number.NaN;
+  for (const id of drawnBin === lowest ? last : idsOfBin(bits, drawnBin)) {
     drawn = id;
-    left -= probabilities[start + id]!;
+    left -= row[id]!;
     if (left < 0) break;
   }
-  return { id: drawn, logprob: Math.log(probabilities[start + drawn]!) };
+  return { id: drawn, logprob: Math.log(row[drawn] ?? Number.NaN) };
 }
 
-/**
- * Sorting a whole vocabulary would cost more than the forward pass: tokens above a threshold are collected, and the threshold
- * is lowered until they hold enough mass.
- */
-const THRESHOLDS = [2 ** -10, 2 ** -16, 2 ** -24, 0];
-
-/** Ids of the nucleus, likeliest first, equal ones by id. */
-function nucleusOf(
-  probabilities: Float32Array,
-  start: number,
-  size: number,
-  topP: number,
-): number[] {
-  let candidates: number[] = [];
-  for (const threshold of THRESHOLDS) {
-    candidates = [];
-    let mass = 0;
-    for (let i = 0; i < size; i++) {
-      const p = probabilities[start + i]!;
-      if (p <= threshold) continue;
-      candidates.push(i);
-      mass += p;
-    }
-    if (mass >= topP) break;
+/** Ids of one bin's tokens, likeliest first, equal ones by id; impossible ones left out. */
+function idsOfBin(bits: Uint32Array, bin: number): number[] {
+  const keys: number[] = [];
+  for (let i = 0; i < bits.length; i++) {
+    const key = bits[i]!;
+    if (key >>> BIN_BITS === bin && key > 0) keys.push(key * ID_RANGE + (ID_RANGE - 1 - i));
   }
-  candidates.sort((a, b) => probabilities[start + b]! - probabilities[start + a]! || a - b);
-  let sum = 0;
-  const end = candidates.findIndex((id) => (sum += probabilities[start + id]!) >= topP);
-  return end < 0 ? candidates : candidates.slice(0, end + 1);
+  const sorted = Float64Array.from(keys).sort();
+  return Array.from(sorted, (key) => ID_RANGE - 1 - (key % ID_RANGE)).toReversed();
 }

@@ -5,6 +5,7 @@ import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
+import { elementCount, tensorSpecs } from '../../policy/models/llama-traits.ts';
 import { readPolicyText } from '../../policy/text/policy-text.ts';
 import { referenceLogits, referenceLogprob } from './support/reference-llama.ts';
 import { TINY } from './support/tiny-policy.ts';
@@ -121,6 +122,90 @@ describe('generation', () => {
       expect(alone!.ids).toEqual(completion.ids);
       alone!.logprobs.forEach((p, t) => expect(p).toBeCloseTo(completion.logprobs[t]!, 4));
     }
+  });
+
+  it('lets prompts join what is under way, and gives them the tokens they get alone', async () => {
+    const many = Array.from({ length: 14 }, (_, i) => ({
+      ids: promptIds(3 + (i % 5) * 4, 50 + i),
+      seeds: i % 4 === 0 ? [i, 100 + i, 200 + i] : [i],
+    }));
+    const narrow = createGenerator({
+      traits,
+      contextLength: 64,
+      eosIds: [EOS, 5],
+      threads: 1,
+      budget: { rows: 4, cacheBytes: 2 ** 30 },
+    });
+    let steps = 0;
+    const joined = await narrow.generate(weights, many, sampling, { onTokens: () => steps++ });
+    expect(await narrow.generate(weights, many, sampling)).toEqual(joined);
+    for (const completion of joined) {
+      const { ids, seeds } = many[completion.prompt]!;
+      const [alone] = await generator.generate(
+        weights,
+        [{ ids, seeds: [seeds[completion.index]!] }],
+        sampling,
+      );
+      expect(alone!.ids).toEqual(completion.ids);
+      expect(alone!.finishReason).toBe(completion.finishReason);
+      alone!.logprobs.forEach((p, t) => {
+        expect(Math.abs(p - completion.logprobs[t]!)).toBeLessThan(1e-5);
+      });
+    }
+    // Had each four rows waited for the longest of the four before, it would have taken more steps.
+    const order = [...joined].sort(
+      (a, b) => many[a.prompt]!.ids.length - many[b.prompt]!.ids.length || a.prompt - b.prompt,
+    );
+    let waves = 0;
+    for (let from = 0; from < order.length; from += 4) {
+      waves += Math.max(...order.slice(from, from + 4).map(({ ids }) => ids.length));
+    }
+    expect(steps).toBeLessThan(waves);
+    let checks = 0;
+    const stop = narrow.generate(weights, many, sampling, {
+      checkAbort: () => {
+        if (++checks > 30) throw new Error('enough');
+      },
+    });
+    await expect(stop).rejects.toThrow('enough');
+    expect(checks).toBe(31);
+    await narrow.close();
+  });
+
+  it('computes the same with packed matrices, and keeps them as long as the weights are the same', async () => {
+    const large = { ...traits, hidden: 256, layers: 11, ffn: 2048 };
+    const filled = (factor: number): Weights =>
+      new Map(
+        tensorSpecs(large).map(({ name, dims, role }) => {
+          const data = new Float32Array(elementCount(dims)).fill(1);
+          const wave = Float32Array.from({ length: 7919 }, (_, i) => factor * Math.sin(i * i));
+          if (role === 'norm') return [name, { dims, data }];
+          for (let at = 0; at < data.length; at += wave.length) {
+            data.set(wave.subarray(0, data.length - at), at);
+          }
+          return [name, { dims, data }];
+        }),
+      );
+    const first = filled(0.05);
+    const engine = createGenerator({ traits: large, contextLength: 80, eosIds: [], threads: 1 });
+    const request = [{ ids: promptIds(9, 1), seeds: [1, 2] }];
+    // One token less, and packing does not pay.
+    const fed = await engine.generate(first, request, { ...sampling, maxNewTokens: 63 });
+    const longer = { ...sampling, maxNewTokens: 64 };
+    const packed = await engine.generate(first, request, longer, { weightsKey: 'first' });
+    for (const [i, { ids, logprobs }] of packed.entries()) {
+      expect(ids.slice(0, 63)).toEqual(fed[i]!.ids);
+      for (const [t, p] of fed[i]!.logprobs.entries()) {
+        expect(Math.abs(p - logprobs[t]!)).toBeLessThan(1e-5);
+      }
+    }
+    const second = filled(0.04);
+    const other = await engine.generate(second, request, longer, { weightsKey: 'second' });
+    expect(other).not.toEqual(packed);
+    expect(await engine.generate(second, request, longer, { weightsKey: 'second' })).toEqual(other);
+    await engine.forgetWeights();
+    expect(await engine.generate(first, request, longer)).toEqual(packed);
+    await engine.close();
   });
 
   it('stops at any EOS, which it keeps, or at a limit', async () => {

@@ -24,7 +24,7 @@ export async function paddedLogits(
   const graph = createGraph();
   const mask = foldMask(input(graph, 'mask', 'float32', ['T', 'T']), traits.heads / traits.kvHeads);
   const parts: LlamaParts = {
-    ...commonParts(graph, traits),
+    ...commonParts(graph, traits, 'fed'),
     positions: integers(graph, [0]),
     attend: (q, k, v) => groupedAttention(q, k, v, mask),
   };
