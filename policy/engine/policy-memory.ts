@@ -83,7 +83,8 @@ export async function completeWeights(
   const key = weightsKey(policy, trainable);
   let complete = memory.complete.get(key);
   if (complete === undefined) {
-    // Room first: two of them at once are what a large policy's memory is short of.
+    // One at a time: two are what a large policy's memory is short of.
+    const [spare] = memory.complete.values();
     memory.complete.clear();
     const trained = held?.trainer.trainedTensors() ?? (await loadTrained(base, policy, trainable));
     complete =
@@ -95,6 +96,7 @@ export async function completeWeights(
             trained,
             trainable.loraAlpha / trainable.loraRank,
             memory.threads,
+            spare,
           );
     memory.complete.set(key, complete);
   }

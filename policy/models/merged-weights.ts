@@ -7,8 +7,12 @@ import { loraNames } from './lora.ts';
 
 /** Works adapters into weights, for export and for rollouts: the same bytes for both. */
 export interface AdapterMerger {
-  /** W + scale·B·A in new memory; a tensor that has no adapter is returned as it is. */
-  readonly merge: (name: string, weight: WeightTensor) => Promise<WeightTensor>;
+  /** W + scale·B·A, in new memory or `into`; a tensor that has no adapter is returned as it is. */
+  readonly merge: (
+    name: string,
+    weight: WeightTensor,
+    into?: Float32Array | null,
+  ) => Promise<WeightTensor>;
   readonly close: () => Promise<void>;
 }
 
@@ -30,11 +34,11 @@ export async function openAdapterMerger(
 ): Promise<AdapterMerger> {
   const session = await openSession(buildMergeGraph(), threads);
   return {
-    merge: async (name, weight) => {
+    merge: async (name, weight, into) => {
       const names = loraNames(name);
       const [a, b] = [adapters.get(names.a), adapters.get(names.b)];
       if (a === undefined || b === undefined) return weight;
-      const data = new Float32Array(elementCount(weight.dims));
+      const data = into ?? new Float32Array(elementCount(weight.dims));
       await session.run(
         { weight: feed(weight), a: feed(a), b: feed(b), scale: floatScalar(scale) },
         { merged: floats(data, weight.dims) },
@@ -48,6 +52,7 @@ export async function openAdapterMerger(
 /**
  * The base with adapters worked into its projections; what has no adapter is shared, not copied.
  * @param scale alpha / rank.
+ * @param spare weights that nobody uses any more: their memory is taken where it fits, which is quicker than fresh memory.
  */
 export async function mergeAdapters(
   traits: LlamaTraits,
@@ -55,6 +60,7 @@ export async function mergeAdapters(
   adapters: Weights,
   scale: number,
   threads: number,
+  spare?: Weights,
 ): Promise<Weights> {
   const merger = await openAdapterMerger(adapters, scale, threads);
   try {
@@ -62,7 +68,7 @@ export async function mergeAdapters(
     for (const { name } of tensorSpecs(traits)) {
       const weight = base.get(name);
       if (weight === undefined) throw new Error(`no weights for ${name}`);
-      merged.set(name, await merger.merge(name, weight));
+      merged.set(name, await merger.merge(name, weight, spareArray(spare?.get(name), weight)));
     }
     return merged;
   } finally {
@@ -72,4 +78,10 @@ export async function mergeAdapters(
 
 function feed({ data, dims }: WeightTensor): Feeds[string] {
   return floats(data, dims);
+}
+
+/** The memory of a tensor, unless it is the base's own or of another size. */
+function spareArray(spare: WeightTensor | undefined, base: WeightTensor): Float32Array | null {
+  if (spare === undefined || spare.data.buffer === base.data.buffer) return null;
+  return spare.data.length === base.data.length ? spare.data : null;
 }
