@@ -7,7 +7,8 @@ import { add, less, where } from './operations.ts';
  * ONNX Runtime runs operations in an order that follows from the graph alone and merges equal ones, so what is to be
  * computed a second time, later, would be computed early and once. A copy that waits for something is neither early nor equal.
  * Only the sizes of `others` are looked at: their values, infinite ones too, cannot touch `x`.
- * @param others at least one; must not be of sizes that are constant in the graph, or the wait is folded away.
+ * (ONNX Runtime 1.30 folds `Shape` where sizes are known, but not `Size`.)
+ * @param others at least one.
  */
 export function after(x: Tensor, others: readonly Tensor[]): Tensor {
   const { graph } = x;
@@ -33,8 +34,7 @@ export function rowsAfter(
   others: readonly Tensor[],
 ): Tensor {
   const { graph } = table;
-  const first = integers(graph, [start]);
-  const from = others.length === 0 ? first : after(first, others);
+  const from = after(integers(graph, [start]), others);
   const spec = { type: table.type, shape: table.shape.with(0, end - start) };
   return emitOne(graph, 'Slice', [table, from, integers(graph, [end]), integers(graph, [0])], spec);
 }

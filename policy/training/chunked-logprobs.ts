@@ -113,7 +113,7 @@ function addChunk(
   { entropy, gradient }: ChunkedOptions,
 ): Running {
   const { graph } = scaled;
-  const done = before === null ? [] : Object.values(before).filter((x) => x !== null);
+  const done = before === null ? [scaled] : Object.values(before).filter((x) => x !== null);
   const rows = rowsAfter(head, chunk.start, chunk.end, done);
   const logits = matMul(scaled, rows, { transB: true });
   const start = scalarInt32(graph, chunk.start);

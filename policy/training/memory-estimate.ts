@@ -1,4 +1,5 @@
 import { elementCount, tensorSpecs } from '../models/llama-traits.ts';
+import { CHUNK_ROWS } from './token-logprobs.ts';
 import { trainableSpecs, type TrainingModel } from './training-graph.ts';
 
 /** The sizes of a micro-batch that memory depends on. */
@@ -28,8 +29,8 @@ const BACKWARD_ATTENTION = 3;
 /** Parts of the output layer of size [R, chunk], and [R, hidden], held at once. */
 const HEAD_CHUNKS = 3;
 const HEAD_ROWS = 8;
-/** See token-logprobs.ts. */
-const CHUNK_TOKENS = 8192;
+/** The gradient of the output layer besides its sum: its chunks, and then all of them in one. */
+const HEAD_GRADIENTS = 2;
 
 /**
  * Bytes of the process at the peak of a training step, as an estimate: a function of shapes alone, so that what is decided by
@@ -53,9 +54,12 @@ export function trainingMemory(
   const kept = (layers - recomputedLayers) * (linear + attention) + recomputedLayers * inputs;
   const oneMore = recomputedLayers > 0 ? linear + attention : 0;
   const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * attention;
-  const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_TOKENS) + HEAD_ROWS * hidden);
+  const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_ROWS) + HEAD_ROWS * hidden);
   const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + heads / kvHeads);
-  return heldMemory(model) + FLOAT * FRAGMENTS * (kept + Math.max(layer, head) + masks);
+  // Comes last, when all of the layers is gone.
+  const output = model.lora === null ? HEAD_GRADIENTS * vocab * hidden : 0;
+  const most = Math.max(kept + Math.max(layer, head), output);
+  return heldMemory(model) + FLOAT * FRAGMENTS * (most + masks);
 }
 
 /**

@@ -33,7 +33,7 @@ export interface TokenLogprobOptions {
 }
 
 /** A larger vocabulary is gone through in chunks of at most so many tokens: 32 kB of logits per row. */
-const CHUNK_ROWS = 8192;
+export const CHUNK_ROWS = 8192;
 
 /**
  * Log-probabilities of target tokens from hidden states, under softmax(h·Eᵀ · inverseTemperature).
