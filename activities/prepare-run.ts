@@ -13,7 +13,7 @@ import { findRun, hasStarted, insertRun, setRunState, splitsOf, type RunRow } fr
 import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
 import { readArchitecture } from '../policy/checkpoint/base-weights.ts';
 import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
-import { parameterCount } from '../policy/models/llama-traits.ts';
+import { parameterCount } from '../policy/models/model-traits.ts';
 import { checkMemoryLimit } from '../policy/training/step-plan.ts';
 import { trainingModel } from '../policy/training/training-graph.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';

@@ -11,7 +11,7 @@ import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
 import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
 import { writePolicyFolder } from '../policy/checkpoint/write-folder.ts';
 import { initialWeights } from '../policy/models/initial-weights.ts';
-import type { LlamaTraits } from '../policy/models/llama-traits.ts';
+import type { ModelTraits } from '../policy/models/model-traits.ts';
 
 /** Context of a random policy at least; RoPE costs nothing. */
 const RANDOM_CONTEXT = 256;
@@ -45,7 +45,7 @@ async function writeRandomPolicy(config: RunConfig, folder: string): Promise<voi
       },
     );
   }
-  const traits: LlamaTraits = {
+  const traits: ModelTraits = {
     hidden: randomPolicy.hiddenSize,
     layers: randomPolicy.layers,
     heads: randomPolicy.heads,

@@ -1,4 +1,4 @@
-import { elementCount, tensorSpecs, type LlamaTraits } from '../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs, type ModelTraits } from '../policy/models/model-traits.ts';
 import { loraSpecs } from '../policy/models/lora.ts';
 
 /*
@@ -64,24 +64,24 @@ export function sumWork(parts: readonly ForwardWork[]): ForwardWork {
 }
 
 /** 2 FLOPs a weight and token; attention 4 · layers · query width a token and position seen (scores, and sums of values). */
-export function forwardFlops(traits: LlamaTraits, work: ForwardWork): number {
+export function forwardFlops(traits: ModelTraits, work: ForwardWork): number {
   const { projections, attention, head } = forwardParts(traits, work);
   return projections + attention + head;
 }
 
 /** Three times the forward pass: backward are the gradients of what goes in, and of the weights. */
-export function trainingFlops(traits: LlamaTraits, work: ForwardWork): number {
+export function trainingFlops(traits: ModelTraits, work: ForwardWork): number {
   return 3 * forwardFlops(traits, work);
 }
 
 /** Twice the frozen weights (no gradient of them), three times attention and adapters. */
-export function loraTrainingFlops(traits: LlamaTraits, rank: number, work: ForwardWork): number {
+export function loraTrainingFlops(traits: ModelTraits, rank: number, work: ForwardWork): number {
   const { projections, attention, head } = forwardParts(traits, work);
   const adapters = loraSpecs(traits, rank).reduce((sum, { dims }) => sum + elementCount(dims), 0);
   return 2 * (projections + head) + 3 * (attention + 2 * adapters * work.tokens);
 }
 
-function forwardParts(traits: LlamaTraits, work: ForwardWork): ForwardParts {
+function forwardParts(traits: ModelTraits, work: ForwardWork): ForwardParts {
   const { layers, heads, headDim, hidden, vocab } = traits;
   const projections = tensorSpecs(traits)
     .filter(({ role }) => role === 'projection' || role === 'residual-projection')

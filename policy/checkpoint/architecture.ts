@@ -1,7 +1,7 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { KNOWN_FAMILIES } from '../models/families/known-families.ts';
 import type { FieldLimit, ModelFamily } from '../models/families/model-family.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import {
   count,
   fieldError,
@@ -15,7 +15,7 @@ import { parseRotary, rotaryFields } from './rotary-fields.ts';
 export interface PolicyArchitecture {
   /** Of a known family ({@link KNOWN_FAMILIES}). */
   readonly modelType: string;
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   /** Tokens of prompt and completion together, at most. */
   readonly contextLength: number;
   /** End-of-sequence ids that the configuration names; may be empty. */

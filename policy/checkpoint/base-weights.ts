@@ -1,6 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { WeightTensor } from '../models/initial-weights.ts';
-import { tensorSpecs, type TensorSpec } from '../models/llama-traits.ts';
+import { tensorSpecs, type TensorSpec } from '../models/model-traits.ts';
 import { parseArchitecture, type PolicyArchitecture } from './architecture.ts';
 import { readText, weightFiles, type CheckpointFiles } from './checkpoint-files.ts';
 import { firstNonFinite } from './float-formats.ts';

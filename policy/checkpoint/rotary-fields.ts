@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import type { RopeScaling } from '../models/rope-scaling.ts';
 import { count, fieldError, fieldsOf, positive, type ConfigFields } from './config-fields.ts';
 
@@ -13,7 +13,7 @@ export function parseRotary(
   config: ConfigFields,
   contextLength: number,
   file: string,
-): Pick<LlamaTraits, 'ropeTheta' | 'ropeScaling'> {
+): Pick<ModelTraits, 'ropeTheta' | 'ropeScaling'> {
   const scaling = fieldsOf(config['rope_scaling']);
   const field = Object.keys(scaling).length > 0 ? 'rope_scaling' : 'rope_parameters';
   const rope = fieldsOf(config[field]);
@@ -58,7 +58,7 @@ export function parseRotary(
 export function rotaryFields({
   ropeTheta,
   ropeScaling,
-}: Pick<LlamaTraits, 'ropeTheta' | 'ropeScaling'>): ConfigFields {
+}: Pick<ModelTraits, 'ropeTheta' | 'ropeScaling'>): ConfigFields {
   return {
     rope_theta: ropeTheta,
     ...(ropeScaling === undefined ? {} : { rope_scaling: scalingFields(ropeScaling) }),

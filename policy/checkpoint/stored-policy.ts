@@ -1,7 +1,7 @@
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef, TrainableOptions } from '../../contracts/policy.ts';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { initialAdapters, loraSpecs } from '../models/lora.ts';
 import { openAdapterMerger } from '../models/merged-weights.ts';
 import { openBaseWeights, readArchitecture } from './base-weights.ts';
@@ -11,7 +11,7 @@ import { loadTensors, openTensors } from './load-tensors.ts';
 /** A policy of the store, open for reading, a tensor at a time. */
 export interface StoredPolicy {
   readonly files: CheckpointFiles;
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   /** LoRA's adapters; null where all weights train. */
   readonly adapters: Weights | null;
   /** A tensor as the policy completes prompts with it, adapters merged. */

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { COMPANION_FILES, SINGLE_WEIGHTS, type CheckpointFiles } from './checkpoint-files.ts';
 import { streamSafetensors } from './stream-safetensors.ts';
 import { writeWholeFile } from './whole-file.ts';
@@ -24,7 +24,7 @@ type TensorSource = (name: string) => Promise<WeightTensor>;
 export async function writePolicyFolder(
   folder: string,
   companions: CheckpointFiles,
-  traits: LlamaTraits,
+  traits: ModelTraits,
   weights: Weights | TensorSource,
   dtype: StoredType = 'F32',
 ): Promise<{ readonly sha256: string }> {

@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { cacheSeconds, copySeconds, weightSeconds } from './generation-costs.ts';
 import type { MatrixPlace } from './graph-interface.ts';
 import { fits, type Budget, type GroupDemand, type PromptGroup } from './prompt-groups.ts';
@@ -7,7 +7,7 @@ import { fits, type Budget, type GroupDemand, type PromptGroup } from './prompt-
 const PREFILL_RUNS = 2;
 
 export interface AdmissionOptions {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   /** Where decoding's matrices are. */
   readonly place: MatrixPlace;
   /** In the order in which they begin. */

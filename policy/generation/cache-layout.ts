@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { createBlockPool, giveBlock, takeBlock, type Block, type BlockPool } from './block-pool.ts';
 import { ownKeys, ownValues } from './graph-interface.ts';
 import {
@@ -42,7 +42,7 @@ export function paddedLength(
  * @param promptLength see {@link paddedLength}. @param lengthOf tokens of a group's prompt.
  */
 export function layOutCache(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   grid: RowGrid,
   promptLength: number,
   lengthOf: (group: number) => number,
@@ -76,7 +76,7 @@ export function layOutCache(
 
 /** Own blocks by feed name, each slot's tokens copied from the slot they were in (undefined: none). */
 function gatherOwn(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   pool: BlockPool,
   grid: RowGrid,
   capacity: number,
@@ -106,7 +106,7 @@ function gatherOwn(
 
 /** Prompt blocks for the groups of a grid; the very same arrays when nothing changes. */
 function gatherPrompts(
-  { kvHeads, headDim }: LlamaTraits,
+  { kvHeads, headDim }: ModelTraits,
   pool: BlockPool,
   wanted: readonly number[],
   length: number,

@@ -1,7 +1,7 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import type { Feeds, Session } from '../graph/session.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { admit, countStep, createAdmission } from './admission.ts';
 import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
 import { gridFeeds } from './decode-graph.ts';
@@ -14,7 +14,7 @@ import { planGrid } from './row-grid.ts';
 
 /** What a request is completed with. */
 export interface GroupRun {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   readonly eosIds: readonly number[];
   readonly budget: Budget;
   readonly prefill: Session;
@@ -129,7 +129,7 @@ function take({ traits, eosIds, sampling }: GroupRun, row: CompletionRow, next: 
 
 /** What changes with every token: ids, positions, and the sizes that the graph cannot know. */
 function stepFeeds(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   cache: KeyValueCache,
   rows: readonly CompletionRow[],
 ): Feeds {

@@ -9,8 +9,8 @@ import {
 } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
-import { llamaHidden } from '../models/llama.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import { decoderHidden } from '../models/decoder.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import {
   commonParts,
   newKeys,
@@ -38,7 +38,7 @@ import {
  * joining keys would copy the whole past at every token.
  */
 export function buildDecodeGraph(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   choice: Choice,
   place: MatrixPlace,
 ): Uint8Array {
@@ -71,7 +71,7 @@ export function buildDecodeGraph(
     },
   };
   const ids = input(graph, 'ids', 'int32', ['N', 1]);
-  const hidden = llamaHidden(parts, ids);
+  const hidden = decoderHidden(parts, ids);
   outputChoice(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
   return serialize(graph);
 }
@@ -86,7 +86,7 @@ interface GridTargets {
 
 /** The int64 feeds that tell the decode graph its sizes: targets of its Reshapes, and of its Split. */
 export function gridFeeds(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   completions: number,
   promptLength: number,
   ownLength: number,
@@ -116,7 +116,7 @@ function toGrid(
   k: Tensor,
   v: Tensor,
   targets: GridTargets,
-  { heads, kvHeads, headDim }: LlamaTraits,
+  { heads, kvHeads, headDim }: ModelTraits,
 ): GridTensors {
   const spread = (x: Tensor, target: Tensor, repeats: number): Tensor => {
     const rows = reshapeTo(x, target, ['P', 'G', kvHeads, repeats, headDim]);
@@ -139,7 +139,7 @@ function attendPast(
   },
   mask: Tensor,
   targets: GridTargets,
-  { heads, kvHeads, headDim }: LlamaTraits,
+  { heads, kvHeads, headDim }: ModelTraits,
   result: readonly Dimension[],
 ): Tensor {
   const repeats = heads / kvHeads;

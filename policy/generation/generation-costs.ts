@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import type { MatrixPlace } from './graph-interface.ts';
 
 /*
@@ -15,22 +15,22 @@ const WEIGHT_BYTES_PER_SECOND: { readonly [place in MatrixPlace]: number } = {
 };
 
 /** One token of one slot: its matrix products. */
-export function slotSeconds(traits: LlamaTraits): number {
+export function slotSeconds(traits: ModelTraits): number {
   return (2 * parametersPerToken(traits)) / FLOPS_PER_SECOND;
 }
 
 /** Reading the keys and values of so many tokens once. */
-export function cacheSeconds(traits: LlamaTraits, tokens: number): number {
+export function cacheSeconds(traits: ModelTraits, tokens: number): number {
   return (tokens * keyValueBytes(traits)) / BYTES_PER_SECOND;
 }
 
 /** Copying the keys and values of so many tokens. */
-export function copySeconds(traits: LlamaTraits, tokens: number): number {
+export function copySeconds(traits: ModelTraits, tokens: number): number {
   return (tokens * keyValueBytes(traits)) / COPIED_BYTES_PER_SECOND;
 }
 
 /** Reading the weights once, which a run of a graph does for however many rows. */
-export function weightSeconds(traits: LlamaTraits, place: MatrixPlace): number {
+export function weightSeconds(traits: ModelTraits, place: MatrixPlace): number {
   return (4 * parametersPerToken(traits)) / WEIGHT_BYTES_PER_SECOND[place];
 }
 
@@ -43,13 +43,13 @@ function parametersPerToken({
   ffn,
   layers,
   vocab,
-}: LlamaTraits): number {
+}: ModelTraits): number {
   const attention = 2 * hidden * headDim * (heads + kvHeads);
   return layers * (attention + 3 * hidden * ffn) + hidden * vocab;
 }
 
 /** Bytes of keys and values of one token, all layers. */
-export function keyValueBytes({ layers, kvHeads, headDim }: LlamaTraits): number {
+export function keyValueBytes({ layers, kvHeads, headDim }: ModelTraits): number {
   return 2 * 4 * layers * kvHeads * headDim;
 }
 
@@ -63,7 +63,7 @@ const PACKED_STEPS = 64;
  * packed already.
  * @param steps tokens of the longest completion at most.
  */
-export function matrixPlace(traits: LlamaTraits, steps: number): MatrixPlace {
+export function matrixPlace(traits: ModelTraits, steps: number): MatrixPlace {
   const large = 4 * parametersPerToken(traits) >= PACKED_BYTES;
   return large && steps >= PACKED_STEPS ? 'packed' : 'fed';
 }

@@ -1,6 +1,6 @@
 import { openSession, type Session } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { buildDecodeGraph } from './decode-graph.ts';
 import { matrixSpecs, packedMatrix, type Choice, type MatrixPlace } from './graph-interface.ts';
 import { buildPrefillGraph } from './prefill-graph.ts';
@@ -27,7 +27,7 @@ export interface GenerationSessions {
  * Where weights are fed, a session outlives every update of the policy, and feeding copies nothing. Where they are packed, a session
  * belongs to one state of the weights, and the last one is kept.
  */
-export function createGenerationSessions(traits: LlamaTraits, threads: number): GenerationSessions {
+export function createGenerationSessions(traits: ModelTraits, threads: number): GenerationSessions {
   const fed = new Map<string, Promise<Session>>();
   let packed: { readonly key: string | undefined; readonly session: Session } | null = null;
   const open = (name: string, build: () => Uint8Array): Promise<Session> => {

@@ -7,8 +7,8 @@ import type {
 } from '../../contracts/policy.ts';
 import { floats, floatScalar, type Feeds } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { ropeTable } from '../models/llama.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import { ropeTable } from '../models/decoder.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { completeGroups } from './complete-groups.ts';
 import { matrixPlace } from './generation-costs.ts';
 import { createGenerationSessions } from './generation-sessions.ts';
@@ -16,7 +16,7 @@ import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts'
 import { BUDGET, promptGroups, type Budget } from './prompt-groups.ts';
 
 export interface GeneratorOptions {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
   readonly threads: number;
@@ -112,7 +112,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
 }
 
 /** The weights that a graph is fed, without a copy. */
-function weightFeeds(traits: LlamaTraits, weights: Weights, place: MatrixPlace): Feeds {
+function weightFeeds(traits: ModelTraits, weights: Weights, place: MatrixPlace): Feeds {
   const feeds: Record<string, Value> = {};
   for (const { name } of fedTensors(traits, place)) {
     const { dims, data } = weights.get(name)!;

@@ -8,13 +8,13 @@ import {
   type Tensor,
 } from '../graph/graph.ts';
 import { mul, softmax } from '../graph/operations.ts';
-import { linear, llamaLogits, type LlamaParts } from '../models/llama.ts';
+import { linear, decoderLogits, type DecoderParts } from '../models/decoder.ts';
 import {
   EMBEDDING,
   tensorSpecs,
-  type LlamaTraits,
+  type ModelTraits,
   type TensorSpec,
-} from '../models/llama-traits.ts';
+} from '../models/model-traits.ts';
 
 /**
  * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
@@ -32,7 +32,7 @@ export const ownKeys = (layer: number): string => `own_k.${layer}`;
 export const ownValues = (layer: number): string => `own_v.${layer}`;
 
 /** What to fetch from a graph built for `choice`. */
-export function fetchNames(traits: LlamaTraits, choice: Choice): string[] {
+export function fetchNames(traits: ModelTraits, choice: Choice): string[] {
   const chosen = choice === 'greedy' ? ['best', 'best_probability'] : ['probabilities'];
   const layers = Array.from({ length: traits.layers }, (_, i) => [newKeys(i), newValues(i)]);
   return [...chosen, ...layers.flat()];
@@ -48,20 +48,20 @@ export type MatrixPlace = 'fed' | 'packed';
 export const packedMatrix = (name: string): string => `packed.${name}`;
 
 /** The matrices of {@link MatrixPlace}: projections and the output layer, which may be the embedding. */
-export function matrixSpecs(traits: LlamaTraits): TensorSpec[] {
+export function matrixSpecs(traits: ModelTraits): TensorSpec[] {
   return tensorSpecs(traits).filter(({ role }) =>
     role === 'embedding' ? traits.tied : role !== 'norm',
   );
 }
 
 /** The tensors that are fed: all but packed matrices; tokens are looked up in an embedding that is fed. */
-export function fedTensors(traits: LlamaTraits, place: MatrixPlace): TensorSpec[] {
+export function fedTensors(traits: ModelTraits, place: MatrixPlace): TensorSpec[] {
   const packed = new Set(place === 'fed' ? [] : matrixSpecs(traits).map(({ name }) => name));
   return tensorSpecs(traits).filter(({ name }) => name === EMBEDDING || !packed.has(name));
 }
 
 /** A pass of generation. */
-export interface GenerationParts extends LlamaParts {
+export interface GenerationParts extends DecoderParts {
   /** A matrix of {@link MatrixPlace} by its Hugging Face name. */
   readonly matrix: (name: string) => Tensor;
 }
@@ -75,7 +75,7 @@ function find(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
 /** Everything of a pass except positions and attention. */
 export function commonParts(
   graph: Graph,
-  traits: LlamaTraits,
+  traits: ModelTraits,
   place: MatrixPlace,
 ): Omit<GenerationParts, 'positions' | 'attend'> {
   const weights = new Map(
@@ -105,7 +105,7 @@ export function commonParts(
 /** Adds the outputs of {@link Choice} for hidden states [R, hidden]. */
 export function outputChoice(parts: GenerationParts, hidden: Tensor, choice: Choice): void {
   const { graph } = hidden;
-  const logits = llamaLogits({ traits: parts.traits, weight: parts.matrix }, hidden);
+  const logits = decoderLogits({ traits: parts.traits, weight: parts.matrix }, hidden);
   const probabilities = softmax(mul(logits, input(graph, 'inverse_temperature', 'float32', [])));
   if (choice === 'sampled') {
     output(probabilities, 'probabilities');

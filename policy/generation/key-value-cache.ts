@@ -1,6 +1,6 @@
 import type { Tensor as Value } from 'onnxruntime-node';
 import { floatData, floats, type Feeds } from '../graph/session.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { giveBlock, takeBlock, type Block, type BlockPool } from './block-pool.ts';
 import { newKeys, newValues, ownKeys, ownValues } from './graph-interface.ts';
 import type { RowGrid } from './row-grid.ts';
@@ -16,7 +16,7 @@ export const FIRST_CAPACITY = 16;
  * Prompt part [P, kvHeads, promptLength, headDim], own part [P, kvHeads, G, capacity, headDim], by feed name.
  */
 export interface KeyValueCache {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   readonly pool: BlockPool;
   readonly grid: RowGrid;
   /** Padded length of the prompts. */
@@ -44,7 +44,7 @@ export function blockIndex(
 }
 
 /** Elements of one layer's own keys. */
-export function ownSize({ slots }: RowGrid, traits: LlamaTraits, capacity: number): number {
+export function ownSize({ slots }: RowGrid, traits: ModelTraits, capacity: number): number {
   return slots.length * traits.kvHeads * capacity * traits.headDim;
 }
 

@@ -1,7 +1,7 @@
 import { createGraph, input, integers, output, serialize } from '../graph/graph.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
-import { llamaHidden } from '../models/llama.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import { decoderHidden } from '../models/decoder.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import {
   commonParts,
   newKeys,
@@ -18,7 +18,7 @@ import {
  * `mask` [T, T] (causal), `cos`, `sin` [≥ T, headDim / 2], `inverse_temperature` []. Fetches: {@link fetchNames};
  * keys and values as [B, kvHeads, T, headDim].
  */
-export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Array {
+export function buildPrefillGraph(traits: ModelTraits, choice: Choice): Uint8Array {
   const graph = createGraph();
   const folded = foldMask(
     input(graph, 'mask', 'float32', ['T', 'T']),
@@ -35,6 +35,6 @@ export function buildPrefillGraph(traits: LlamaTraits, choice: Choice): Uint8Arr
   };
   const ids = input(graph, 'ids', 'int32', ['B', 'T']);
   const rows = input(graph, 'rows', 'int64', ['R']);
-  outputChoice(parts, llamaHidden(parts, ids, rows), choice);
+  outputChoice(parts, decoderHidden(parts, ids, rows), choice);
   return serialize(graph);
 }

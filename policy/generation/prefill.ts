@@ -1,6 +1,6 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import { floatData, floats, type Feeds, type Session } from '../graph/session.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import {
   fetchNames,
   newKeys,
@@ -30,7 +30,7 @@ export interface PrefilledPrompts {
  */
 export async function prefillPrompts(
   session: Session,
-  traits: LlamaTraits,
+  traits: ModelTraits,
   choice: Choice,
   shared: Feeds,
   prompts: readonly (readonly number[])[],
@@ -106,7 +106,7 @@ function copyHeads(
   }
 }
 
-function layerNames(traits: LlamaTraits): { feed: string; fetch: string }[] {
+function layerNames(traits: ModelTraits): { feed: string; fetch: string }[] {
   return Array.from({ length: traits.layers }, (_, layer) => [
     { feed: promptKeys(layer), fetch: newKeys(layer) },
     { feed: promptValues(layer), fetch: newValues(layer) },

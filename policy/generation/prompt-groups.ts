@@ -1,5 +1,5 @@
 import type { GenerationPrompt } from '../../contracts/policy.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { keyValueBytes } from './generation-costs.ts';
 
 /** One completion in the making. */
@@ -37,7 +37,7 @@ export const BUDGET: Budget = { rows: 256, cacheBytes: 2 * 1024 ** 3 };
  * like length. A prompt's completions stay together, as far as the budget lets them.
  */
 export function promptGroups(
-  { traits, contextLength }: { readonly traits: LlamaTraits; readonly contextLength: number },
+  { traits, contextLength }: { readonly traits: ModelTraits; readonly contextLength: number },
   prompts: readonly GenerationPrompt[],
   maxNewTokens: number,
   budget: Budget,
@@ -75,7 +75,7 @@ export interface GroupDemand {
  * Whether groups may be under way together. Their prompts are padded to the longest, and room is made for their longest
  * completion in every row.
  */
-export function fits(traits: LlamaTraits, groups: readonly GroupDemand[], budget: Budget): boolean {
+export function fits(traits: ModelTraits, groups: readonly GroupDemand[], budget: Budget): boolean {
   const rows = groups.reduce((sum, group) => sum + group.rows, 0);
   const promptLength = Math.max(0, ...groups.map((group) => group.promptLength));
   const limit = Math.max(0, ...groups.map((group) => group.limit));

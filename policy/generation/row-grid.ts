@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import { cacheSeconds, slotSeconds } from './generation-costs.ts';
 
 /**
@@ -21,7 +21,7 @@ export interface RowGrid {
  * @param rows row numbers. @param promptOf prompt of a row. @param promptLength tokens of the longest prompt.
  */
 export function planGrid(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   rows: readonly number[],
   promptOf: (row: number) => number,
   promptLength: number,
@@ -42,7 +42,7 @@ export function planGrid(
 }
 
 function layOut(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   byPrompt: ReadonlyMap<number, readonly number[]>,
   width: number,
   promptLength: number,

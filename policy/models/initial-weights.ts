@@ -1,5 +1,5 @@
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
-import { elementCount, tensorSpecs, type LlamaTraits, type TensorSpec } from './llama-traits.ts';
+import { elementCount, tensorSpecs, type ModelTraits, type TensorSpec } from './model-traits.ts';
 
 /** A tensor's values in row-major order. */
 export interface WeightTensor {
@@ -32,7 +32,7 @@ function fillNormal(target: Float32Array, scale: number, seed: number): void {
  * The weights of a fresh policy: embeddings N(0, .03), projections N(0, 1/√fan-in), those that write into the residual stream
  * N(0, .005), norms 1, biases 0 [ours]. Same traits and seed: same bytes.
  */
-export function initialWeights(traits: LlamaTraits, seed: number): Map<string, WeightTensor> {
+export function initialWeights(traits: ModelTraits, seed: number): Map<string, WeightTensor> {
   return new Map(
     tensorSpecs(traits).map((spec) => {
       const data = new Float32Array(elementCount(spec.dims));

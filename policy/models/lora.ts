@@ -2,8 +2,8 @@ import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { add, matMul } from '../graph/operations.ts';
 import type { WeightTensor } from './initial-weights.ts';
-import { linear } from './llama.ts';
-import { tensorSpecs, type LlamaTraits, type TensorSpec } from './llama-traits.ts';
+import { linear } from './decoder.ts';
+import { tensorSpecs, type ModelTraits, type TensorSpec } from './model-traits.ts';
 
 /** A low-rank adapter on every linear projection of the layers: W + (alpha / rank)·B·A. */
 export interface LoraOptions {
@@ -19,14 +19,14 @@ export function loraNames(weightName: string): { readonly a: string; readonly b:
   return { a: `${stem}.lora_A.weight`, b: `${stem}.lora_B.weight` };
 }
 
-function adapted(traits: LlamaTraits): TensorSpec[] {
+function adapted(traits: ModelTraits): TensorSpec[] {
   return tensorSpecs(traits).filter(
     (spec) => spec.role === 'projection' || spec.role === 'residual-projection',
   );
 }
 
 /** The adapter tensors of a policy, in a fixed order. */
-export function loraSpecs(traits: LlamaTraits, rank: number): { name: string; dims: number[] }[] {
+export function loraSpecs(traits: ModelTraits, rank: number): { name: string; dims: number[] }[] {
   return adapted(traits).flatMap(({ name, dims: [out = 0, width = 0] }) => [
     { name: loraNames(name).a, dims: [rank, width] },
     { name: loraNames(name).b, dims: [out, rank] },
@@ -34,7 +34,7 @@ export function loraSpecs(traits: LlamaTraits, rank: number): { name: string; di
 }
 
 /** Fresh adapters: A uniform in ±1/√in (Kaiming with a = √5, as in PEFT), B zero, so the policy is unchanged at first. */
-export function initialAdapters(traits: LlamaTraits, lora: LoraOptions): Map<string, WeightTensor> {
+export function initialAdapters(traits: ModelTraits, lora: LoraOptions): Map<string, WeightTensor> {
   const tensors = new Map<string, WeightTensor>();
   for (const {
     name,

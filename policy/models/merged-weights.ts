@@ -2,7 +2,7 @@ import { createGraph, input, output, serialize } from '../graph/graph.ts';
 import { gemm, mul } from '../graph/operations.ts';
 import { floats, floatScalar, openSession, type Feeds } from '../graph/session.ts';
 import type { Weights, WeightTensor } from './initial-weights.ts';
-import { elementCount, tensorSpecs, type LlamaTraits } from './llama-traits.ts';
+import { elementCount, tensorSpecs, type ModelTraits } from './model-traits.ts';
 import { loraNames } from './lora.ts';
 
 /** Works adapters into weights, for export and for rollouts: the same bytes for both. */
@@ -55,7 +55,7 @@ export async function openAdapterMerger(
  * @param spare weights that nobody uses any more: their memory is taken where it fits, which is quicker than fresh memory.
  */
 export async function mergeAdapters(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   base: Weights,
   adapters: Weights,
   scale: number,

@@ -1,4 +1,4 @@
-import type { LlamaTraits } from './llama-traits.ts';
+import type { ModelTraits } from './model-traits.ts';
 
 /** How rotary frequencies are stretched so that a policy reads longer texts than it was first trained on. */
 export type RopeScaling =
@@ -20,7 +20,7 @@ export type RopeScaling =
     };
 
 /** The angle (radians) that each pair of a head turns by per position: θ^(−2i/headDim), scaled; [headDim / 2]. */
-export function rotaryFrequencies({ headDim, ropeTheta, ropeScaling }: LlamaTraits): number[] {
+export function rotaryFrequencies({ headDim, ropeTheta, ropeScaling }: ModelTraits): number[] {
   return Array.from({ length: headDim / 2 }, (_, i) => {
     const plain = ropeTheta ** ((-2 * i) / headDim);
     return ropeScaling === undefined ? plain : scaled(plain, ropeScaling);

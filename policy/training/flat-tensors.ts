@@ -2,7 +2,7 @@ import type { Tensor as Value } from 'onnxruntime-node';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { floats } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { elementCount } from '../models/llama-traits.ts';
+import { elementCount } from '../models/model-traits.ts';
 
 export interface FlatSpec {
   readonly name: string;

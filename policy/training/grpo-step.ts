@@ -7,7 +7,7 @@ import type {
 } from '../../contracts/policy.ts';
 import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { tokenCosts } from '../models/llama-traits.ts';
+import { tokenCosts } from '../models/model-traits.ts';
 import { GRPO_SUMS } from './grpo-loss.ts';
 import { microBatchFeeds } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';

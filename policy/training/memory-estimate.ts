@@ -1,4 +1,4 @@
-import { elementCount, tensorSpecs } from '../models/llama-traits.ts';
+import { elementCount, tensorSpecs } from '../models/model-traits.ts';
 import { CHUNK_ROWS } from './token-logprobs.ts';
 import { trainableSpecs, type TrainingModel } from './training-graph.ts';
 

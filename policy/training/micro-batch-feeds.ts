@@ -1,7 +1,7 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import { floats, floatScalar, type Feeds } from '../graph/session.ts';
-import { ropeTable } from '../models/llama.ts';
-import type { LlamaTraits } from '../models/llama-traits.ts';
+import { ropeTable } from '../models/decoder.ts';
+import type { ModelTraits } from '../models/model-traits.ts';
 import type { MicroBatch } from './micro-batches.ts';
 
 /** Added to a score that must not count; exp of it is 0. */
@@ -9,15 +9,15 @@ const MASKED = -1e9;
 
 /** Rotation tables for the longest micro-batch so far, kept for later ones. */
 export interface RotationTables {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   rope: { readonly length: number; readonly cos: Value; readonly sin: Value };
 }
 
-export function createRotationTables(traits: LlamaTraits): RotationTables {
+export function createRotationTables(traits: ModelTraits): RotationTables {
   return { traits, rope: ropeFeeds(traits, 1) };
 }
 
-function ropeFeeds(traits: LlamaTraits, length: number): RotationTables['rope'] {
+function ropeFeeds(traits: ModelTraits, length: number): RotationTables['rope'] {
   const { cos, sin } = ropeTable(traits, length);
   const dims = [length, traits.headDim / 2];
   return { length, cos: floats(cos, dims), sin: floats(sin, dims) };

@@ -1,6 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
-import { elementCount, tokenCosts } from '../models/llama-traits.ts';
+import { elementCount, tokenCosts } from '../models/model-traits.ts';
 import { trainingMemory } from './memory-estimate.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
 import type { PackedRow, TokenSequence } from './packed-rows.ts';

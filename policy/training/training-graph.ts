@@ -4,21 +4,21 @@ import { reshape } from '../graph/operations.ts';
 import { checkpointed } from '../autodiff/checkpointed.ts';
 import { gradients } from '../autodiff/gradients.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
-import { headWeight, linear, llamaHidden, type LlamaParts } from '../models/llama.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { headWeight, linear, decoderHidden, type DecoderParts } from '../models/decoder.ts';
+import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { adaptedLinear, loraNames, loraSpecs } from '../models/lora.ts';
 import { tokenLogprobs, type TokenLogprobOptions, type TokenLogprobs } from './token-logprobs.ts';
 
 /** What a policy's training graphs are built for. */
 export interface TrainingModel {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   /** Null: all weights train. Else only the adapters do. */
   readonly lora: { readonly rank: number; readonly alpha: number } | null;
 }
 
 /** A policy of these traits, of which that part trains. */
 export function trainingModel(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   { mode, loraRank, loraAlpha }: TrainableOptions,
 ): TrainingModel {
   return { traits, lora: mode === 'lora' ? { rank: loraRank, alpha: loraAlpha } : null };
@@ -83,7 +83,7 @@ export function buildPolicyGraph(
   // One mask or one per row: either way it broadcasts, which the shape 1 stands for.
   const perHead = reshape(mask, [0, 1, 0, -1], [1, 1, 'T', 'T']);
   const folded = foldMask(perHead, traits.heads / traits.kvHeads);
-  const parts: LlamaParts = {
+  const parts: DecoderParts = {
     traits,
     weight,
     project: (x, name) => {
@@ -99,7 +99,7 @@ export function buildPolicyGraph(
       layer < options.recomputedLayers ? checkpointed(x, forward) : forward(x),
   };
   const number = (name: string): Tensor => input(graph, name, 'float32', []);
-  const hidden = llamaHidden(parts, ids, rows);
+  const hidden = decoderHidden(parts, ids, rows);
   const temperature = number('inverse_temperature');
   const result = tokenLogprobs(hidden, headWeight(parts), targets, temperature, options);
   return {

@@ -2,7 +2,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { AdamWOptions, TrainableOptions } from '../../contracts/policy.ts';
 import { floatData, floats, openSession, type Feeds, type Session } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { tensorSpecs, type LlamaTraits } from '../models/llama-traits.ts';
+import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { initialAdapters } from '../models/lora.ts';
 import { allocateFlat, fillFlat, type FlatTensors } from './flat-tensors.ts';
 import { createRotationTables, microBatchFeeds, type RotationTables } from './micro-batch-feeds.ts';
@@ -20,7 +20,7 @@ import {
 } from './training-graph.ts';
 
 export interface TrainerOptions {
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   /** The base policy, all tensors. With LoRA they are fed as they are and must not change while the trainer lives. */
   readonly weights: Weights;
   readonly trainable: TrainableOptions;
@@ -94,7 +94,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
 }
 
 /** All tensors of a policy as feeds, without copies. @throws ToolsampleError `checkpoint` as above. */
-export function policyFeeds(traits: LlamaTraits, weights: Weights): Feeds {
+export function policyFeeds(traits: ModelTraits, weights: Weights): Feeds {
   return Object.fromEntries(
     tensorSpecs(traits).map(({ name, dims }) => {
       const given = weights.get(name);

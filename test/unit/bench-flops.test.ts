@@ -8,9 +8,9 @@ import {
   trainingFlops,
 } from '../../bench/flops.ts';
 import { median } from '../../bench/measure.ts';
-import { elementCount, tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs, type ModelTraits } from '../../policy/models/model-traits.ts';
 
-const traits: LlamaTraits = {
+const traits: ModelTraits = {
   hidden: 8,
   layers: 2,
   heads: 4,

@@ -4,7 +4,7 @@ import {
   parseArchitecture,
   type PolicyArchitecture,
 } from '../../policy/checkpoint/architecture.ts';
-import { elementCount, tensorSpecs } from '../../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs } from '../../policy/models/model-traits.ts';
 import { TINY } from './support/tiny-policy.ts';
 
 /** What the config.json of published checkpoints says, as far as it matters here, and how many parameters they have. */

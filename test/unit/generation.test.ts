@@ -5,9 +5,9 @@ import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
-import { elementCount, tensorSpecs } from '../../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs } from '../../policy/models/model-traits.ts';
 import { readPolicyText } from '../../policy/text/policy-text.ts';
-import { referenceLogits, referenceLogprob } from './support/reference-llama.ts';
+import { referenceLogits, referenceLogprob } from './support/reference-decoder.ts';
 import { TINY } from './support/tiny-policy.ts';
 
 const SMOLLM2 = process.env['TOOLSAMPLE_SMOLLM2'];

@@ -3,7 +3,7 @@ import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import type { TrainMode } from '../../contracts/config.ts';
 import { floats, floatScalar, openSession, type Feeds } from '../../policy/graph/session.ts';
 import { initialWeights, type WeightTensor } from '../../policy/models/initial-weights.ts';
-import type { LlamaTraits } from '../../policy/models/llama-traits.ts';
+import type { ModelTraits } from '../../policy/models/model-traits.ts';
 import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows, sharedRows } from '../../policy/training/packed-rows.ts';
@@ -15,7 +15,7 @@ import {
   type TrainingState,
 } from '../../policy/training/training-state.ts';
 
-const TRAITS: LlamaTraits = {
+const TRAITS: ModelTraits = {
   hidden: 16,
   layers: 2,
   heads: 4,
@@ -34,7 +34,7 @@ function randomArray(seed: number, length: number, scale: number): Float32Array 
 }
 
 /** Weights far enough from zero everywhere that every path carries a gradient. */
-function livelyWeights(traits: LlamaTraits): Map<string, WeightTensor> {
+function livelyWeights(traits: ModelTraits): Map<string, WeightTensor> {
   return new Map(
     [...initialWeights(traits, 5)].map(([name, { dims, data }]) => {
       const noise = randomArray(hashSeed(name), data.length, 0.3);

@@ -30,7 +30,7 @@ import {
   sampled,
   type ParityReference,
 } from './support/parity-reference.ts';
-import { referenceLogprob } from './support/reference-llama.ts';
+import { referenceLogprob } from './support/reference-decoder.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/families', import.meta.url));
 const SMOLLM2 = process.env['TOOLSAMPLE_SMOLLM2'];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TrainingMemory } from '../../contracts/policy.ts';
-import { tokenCosts, type LlamaTraits } from '../../policy/models/llama-traits.ts';
+import { tokenCosts, type ModelTraits } from '../../policy/models/model-traits.ts';
 import { trainingMemory } from '../../policy/training/memory-estimate.ts';
 import { sharedRows } from '../../policy/training/packed-rows.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../policy/training/step-plan.ts';
 
 /** SmolLM2-135M's shape. */
-const TRAITS: LlamaTraits = {
+const TRAITS: ModelTraits = {
   hidden: 576,
   layers: 30,
   heads: 9,

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../contracts/policy.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
-import type { LlamaTraits } from '../../policy/models/llama-traits.ts';
+import type { ModelTraits } from '../../policy/models/model-traits.ts';
 import type { GradientOutcome } from '../../policy/training/grpo-step.ts';
 import { UNLIMITED } from '../../policy/training/step-plan.ts';
 import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
 
-const TRAITS: LlamaTraits = {
+const TRAITS: ModelTraits = {
   hidden: 32,
   layers: 2,
   heads: 4,

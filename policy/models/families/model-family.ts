@@ -1,4 +1,4 @@
-import type { LlamaTraits } from '../llama-traits.ts';
+import type { ModelTraits } from '../model-traits.ts';
 
 /**
  * What is special about one family of checkpoints. Everything else (gated feed-forward, RMS norms before each block, grouped
@@ -10,7 +10,7 @@ export interface ModelFamily {
   /** Its class in transformers, as in `architectures`. */
   readonly architecture: string;
   /** Parts that each of its layers has besides the common ones. */
-  readonly parts: Pick<LlamaTraits, 'qkvBias' | 'qkNorm'>;
+  readonly parts: Pick<ModelTraits, 'qkvBias' | 'qkNorm'>;
   /** Fields of `config.json` where they are left out, as in transformers' configuration class. */
   readonly defaults: { readonly [field: string]: number | boolean };
   /** Fields whose other values would make the policy compute something that is not implemented. */

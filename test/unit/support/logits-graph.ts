@@ -5,31 +5,31 @@ import { floatData, floats, openSession } from '../../../policy/graph/session.ts
 import { foldMask, groupedAttention } from '../../../policy/models/attention.ts';
 import type { Weights } from '../../../policy/models/initial-weights.ts';
 import {
-  llamaHidden,
-  llamaLogits,
+  decoderHidden,
+  decoderLogits,
   ropeTable,
-  type LlamaParts,
-} from '../../../policy/models/llama.ts';
-import type { LlamaTraits } from '../../../policy/models/llama-traits.ts';
+  type DecoderParts,
+} from '../../../policy/models/decoder.ts';
+import type { ModelTraits } from '../../../policy/models/model-traits.ts';
 
 /**
  * Logits [rows, length, vocab] of sequences padded on the right with id 0, in one pass. The product never computes them all:
  * training reads off single log-probabilities, generation the last position's distribution.
  */
 export async function paddedLogits(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   weights: Weights,
   sequences: readonly (readonly number[])[],
 ): Promise<Float32Array> {
   const graph = createGraph();
   const mask = foldMask(input(graph, 'mask', 'float32', ['T', 'T']), traits.heads / traits.kvHeads);
-  const parts: LlamaParts = {
+  const parts: DecoderParts = {
     ...commonParts(graph, traits, 'fed'),
     positions: integers(graph, [0]),
     attend: (q, k, v) => groupedAttention(q, k, v, mask),
   };
   output(
-    llamaLogits(parts, llamaHidden(parts, input(graph, 'ids', 'int32', ['B', 'T']))),
+    decoderLogits(parts, decoderHidden(parts, input(graph, 'ids', 'int32', ['B', 'T']))),
     'logits',
   );
   const length = Math.max(...sequences.map((ids) => ids.length));

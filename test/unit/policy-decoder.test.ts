@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { floatData, floats, openSession } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
-import { tensorSpecs, type LlamaTraits } from '../../policy/models/llama-traits.ts';
+import { tensorSpecs, type ModelTraits } from '../../policy/models/model-traits.ts';
 import { initialAdapters, loraNames } from '../../policy/models/lora.ts';
 import { mergeAdapters } from '../../policy/models/merged-weights.ts';
 import { createRotationTables, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
@@ -10,9 +10,9 @@ import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildLogprobGraph, type TrainingModel } from '../../policy/training/training-graph.ts';
 import { policyFeeds } from '../../policy/training/training-state.ts';
-import { referenceLogits, referenceLogprob } from './support/reference-llama.ts';
+import { referenceLogits, referenceLogprob } from './support/reference-decoder.ts';
 
-const TRAITS: LlamaTraits = {
+const TRAITS: ModelTraits = {
   hidden: 16,
   layers: 2,
   heads: 6,
@@ -31,7 +31,7 @@ const SEQUENCES = [
   { promptIds: [10, 3, 3, 3, 2], completionIds: [13, 14, 1, 0] },
 ];
 
-function lively(traits: LlamaTraits): Weights {
+function lively(traits: ModelTraits): Weights {
   return new Map(
     [...initialWeights(traits, 1)].map(([name, { dims, data }]) => {
       const random = seededRandom(hashSeed(name));
@@ -61,7 +61,7 @@ async function graphLogprobs(
 }
 
 function expectedLogprobs(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   weights: Weights,
   members: readonly number[],
 ): number[] {

@@ -1,7 +1,7 @@
 import type { RopeScaling } from './rope-scaling.ts';
 
 /** What tells one policy from another, whatever its family (see families/). */
-export interface LlamaTraits {
+export interface ModelTraits {
   readonly hidden: number;
   readonly layers: number;
   /** Query heads. */
@@ -79,7 +79,7 @@ export function layerNames(layer: number): {
 }
 
 /** Every tensor of a policy, in a fixed order. A tied policy has no `lm_head.weight`. */
-export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
+export function tensorSpecs(traits: ModelTraits): TensorSpec[] {
   const { hidden, ffn, vocab } = traits;
   const queries = traits.heads * traits.headDim;
   const keys = traits.kvHeads * traits.headDim;
@@ -105,7 +105,7 @@ export function tensorSpecs(traits: LlamaTraits): TensorSpec[] {
 }
 
 function optionalSpecs(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   names: ReturnType<typeof layerNames>,
 ): readonly TensorSpec[] {
   const queries = traits.heads * traits.headDim;
@@ -128,7 +128,7 @@ function optionalSpecs(
 }
 
 /** All parameters; a tied table counts once. */
-export function parameterCount(traits: LlamaTraits): number {
+export function parameterCount(traits: ModelTraits): number {
   return tensorSpecs(traits).reduce((sum, { dims }) => sum + elementCount(dims), 0);
 }
 
@@ -141,7 +141,7 @@ export function elementCount(dims: readonly number[]): number {
 const ATTENTION_FACTOR = 3;
 
 /** What a token costs in one layer, in multiplications: all but attention, and attention per token looked at. */
-export function tokenCosts(traits: LlamaTraits): { linear: number; attention: number } {
+export function tokenCosts(traits: ModelTraits): { linear: number; attention: number } {
   const queries = traits.heads * traits.headDim;
   const keys = traits.kvHeads * traits.headDim;
   return {

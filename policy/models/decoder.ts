@@ -14,14 +14,14 @@ import {
 } from '../graph/operations.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { rotaryFrequencies } from './rope-scaling.ts';
-import { EMBEDDING, FINAL_NORM, HEAD, layerNames, type LlamaTraits } from './llama-traits.ts';
+import { EMBEDDING, FINAL_NORM, HEAD, layerNames, type ModelTraits } from './model-traits.ts';
 
 /**
  * What a forward pass is made of besides its architecture. Training, prefill and decode differ only here:
  * where weights come from, whether a projection has an adapter, and what a query may look at.
  */
-export interface LlamaParts {
-  readonly traits: LlamaTraits;
+export interface DecoderParts {
+  readonly traits: ModelTraits;
   /** A tensor of the policy by its Hugging Face name. */
   readonly weight: (name: string) => Tensor;
   /** x [..., in] through the projection of that name → [..., out]. */
@@ -37,14 +37,14 @@ export interface LlamaParts {
   readonly wrapLayer?: (x: Tensor, layer: number, forward: (x: Tensor) => Tensor) => Tensor;
 }
 
-/** x · weightᵀ, the plain {@link LlamaParts.project}. */
+/** x · weightᵀ, the plain {@link DecoderParts.project}. */
 export function linear(x: Tensor, weight: Tensor): Tensor {
   return matMul(x, weight, { transB: true });
 }
 
 /** cos and sin of position · {@link rotaryFrequencies} for positions 0 … length − 1, each [length, headDim / 2]. */
 export function ropeTable(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   length: number,
 ): { cos: Float32Array; sin: Float32Array } {
   const frequencies = rotaryFrequencies(traits);
@@ -77,7 +77,7 @@ function mergeHeads(x: Tensor): Tensor {
 }
 
 /** One decoder layer. With `rows`, only these rows of the flattened [B·T] leave it, as [R, hidden]. */
-function llamaLayer(parts: LlamaParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
+function decoderLayer(parts: DecoderParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
   const { traits, weight, project, positions, cos, sin } = parts;
   const names = layerNames(layer);
   const normed = rmsNorm(x, weight(names.inputNorm), traits.rmsEps);
@@ -112,23 +112,26 @@ function flatten(x: Tensor): Tensor {
  * Token ids [B, T] to hidden states after the last norm: [B, T, hidden], or [R, hidden] at `rows` (indices b·T + t).
  * Behind its attention, the last layer is computed at `rows` only.
  */
-export function llamaHidden(parts: LlamaParts, ids: Tensor, rows?: Tensor): Tensor {
+export function decoderHidden(parts: DecoderParts, ids: Tensor, rows?: Tensor): Tensor {
   const { traits, weight } = parts;
   const wrap = parts.wrapLayer ?? ((input, _layer, forward) => forward(input));
   let x = gather(weight(EMBEDDING), ids);
   for (let layer = 0; layer < traits.layers; layer++) {
     const kept = layer === traits.layers - 1 ? rows : undefined;
-    x = wrap(x, layer, (input) => llamaLayer(parts, input, layer, kept));
+    x = wrap(x, layer, (input) => decoderLayer(parts, input, layer, kept));
   }
   return rmsNorm(x, weight(FINAL_NORM), traits.rmsEps);
 }
 
 /** The output layer's weight [vocab, hidden]: the embedding's where tied. */
-export function headWeight(parts: Pick<LlamaParts, 'traits' | 'weight'>): Tensor {
+export function headWeight(parts: Pick<DecoderParts, 'traits' | 'weight'>): Tensor {
   return parts.weight(parts.traits.tied ? EMBEDDING : HEAD);
 }
 
 /** Hidden states [..., hidden] to logits [..., vocab]. */
-export function llamaLogits(parts: Pick<LlamaParts, 'traits' | 'weight'>, hidden: Tensor): Tensor {
+export function decoderLogits(
+  parts: Pick<DecoderParts, 'traits' | 'weight'>,
+  hidden: Tensor,
+): Tensor {
   return linear(hidden, headWeight(parts));
 }

@@ -1,9 +1,9 @@
 import type { Weights } from '../../../policy/models/initial-weights.ts';
-import { layerNames, type LlamaTraits } from '../../../policy/models/llama-traits.ts';
+import { layerNames, type ModelTraits } from '../../../policy/models/model-traits.ts';
 
 /** A Llama forward pass in plain double-precision loops, written from the architecture's definition: slow, and easy to trust. */
 export function referenceLogits(
-  traits: LlamaTraits,
+  traits: ModelTraits,
   weights: Weights,
   ids: readonly number[],
 ): number[][] {
@@ -61,7 +61,7 @@ function multiply(matrix: Float32Array, x: readonly number[]): number[] {
   );
 }
 
-function rotate(x: readonly number[], position: number, traits: LlamaTraits): number[] {
+function rotate(x: readonly number[], position: number, traits: ModelTraits): number[] {
   const half = traits.headDim / 2;
   return x.map((value, i) => {
     const within = i % traits.headDim;
