@@ -107,7 +107,7 @@ async function withState<T>(
   try {
     return await run(state);
   } finally {
-    for (const opened of state.sessions.values()) await (await opened).session.release();
+    for (const { session } of state.sessions.values()) await session.release();
     await state.optimizer.session.release();
   }
 }
