@@ -3,6 +3,7 @@ import { hashSeed } from '../contracts/hash.ts';
 import type {
   Demonstration,
   GeneratedCompletion,
+  GenerationPrompt,
   SamplingParameters,
   TrainableOptions,
 } from '../contracts/policy.ts';
@@ -17,61 +18,132 @@ import {
   sumWork,
   trainingFlops,
 } from './flops.ts';
-import { againstRoofline, type Measurement } from './measure.ts';
+import type { Computed, Task, Workload } from './in-turn.ts';
 import { randomIds, type BenchModel } from './models.ts';
-import type { BenchRow } from './row.ts';
 
-/** How the engine is measured: its parts called directly, in this thread. */
-export interface EngineBench extends Measurement {
-  /** Objective, optimiser, threads and budgets of the measured calls. */
-  readonly config: RunConfig;
-}
+/*
+ * The parts of the engine as work to measure: called directly, in this thread.
+ */
 
-/** Completions of all prompts, `completions` each: generated tokens per second, prefill included. */
-export async function samplingSpeed(
-  bench: EngineBench,
-  model: BenchModel,
-  completions: number,
-  sampling: SamplingParameters,
-): Promise<{ readonly row: BenchRow; readonly generated: readonly GeneratedCompletion[] }> {
-  const { threads } = bench.config;
-  const generator = createGenerator({ ...model, threads });
-  const prompts = model.prompts.map((ids, prompt) => ({
+/** All weights train. */
+export const FULL: TrainableOptions = { mode: 'full', loraRank: 1, loraAlpha: 1, seed: 0 };
+
+/** The model's prompts with seeds for so many completions each. */
+export function seededPrompts(model: BenchModel, completions: number): GenerationPrompt[] {
+  return model.prompts.map((ids, prompt) => ({
     ids,
     seeds: Array.from({ length: completions }, (_, i) => hashSeed('bench', prompt, i)),
   }));
-  let generated: GeneratedCompletion[] = [];
-  try {
-    const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-    const shape = `${prompts.length} × ${completions}, prompts ≤ ${longest}, new ≤ ${sampling.maxNewTokens}`;
-    const name = { work: `sampling ${shape}`, model: model.name };
-    const row = await againstRoofline(name, bench, async () => {
-      // Several calls sample from one policy, as the shards of a step do.
-      generated = await generator.generate(model.weights, prompts, sampling, {
-        weightsKey: model.name,
-      });
-      const completed = prompts.map(({ ids }, prompt) => ({
-        promptTokens: ids.length,
-        completions: generated.filter((each) => each.prompt === prompt).map((c) => c.ids.length),
-      }));
+}
+
+/**
+ * Completions of all prompts, `completions` each: generated tokens per second, prefill included.
+ * @param onGenerated receives each repetition's completions
+ */
+export function samplingTask(
+  { threads }: RunConfig,
+  model: BenchModel,
+  completions: number,
+  sampling: SamplingParameters,
+  onGenerated: (generated: readonly GeneratedCompletion[]) => void = () => undefined,
+): Task {
+  const prompts = seededPrompts(model, completions);
+  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
+  return {
+    work: `sampling ${prompts.length} × ${completions}, prompts ≤ ${longest}, new ≤ ${sampling.maxNewTokens}`,
+    model: model.name,
+    unit: 'tokens/s',
+    open: async () => {
+      const generator = createGenerator({ ...model, threads });
       return {
-        tokens: generated.reduce((sum, { ids }) => sum + ids.length, 0),
-        flops: forwardFlops(model.traits, completionWork(completed)),
+        compute: async () => {
+          const started = performance.now();
+          let first = started;
+          const onTokens = (): void => {
+            if (first === started) first = performance.now();
+          };
+          const call = { onTokens };
+          const generated = await generator.generate(model.weights, prompts, sampling, call);
+          onGenerated(generated);
+          const prefill = (first - started) / 1000;
+          return {
+            ...sampled(model, prompts, generated),
+            phases: {
+              'to the first token': prefill,
+              after: (performance.now() - first) / 1000,
+            },
+          };
+        },
+        close: () => generator.close(),
       };
-    });
-    return { row, generated };
-  } finally {
-    await generator.close();
-  }
+    },
+  };
+}
+
+/** Decoding of one row, greedily: tokens per second from the first new token to the last, without the prefill. */
+export function decodingTask(
+  { threads }: RunConfig,
+  model: BenchModel,
+  newTokens: number,
+): Task & { readonly prompt: readonly number[] } {
+  const [prompt = []] = model.prompts;
+  const sampling = { temperature: 0, topP: 1, maxNewTokens: newTokens };
+  return {
+    prompt,
+    work: `decoding one row greedily, prompt ${prompt.length}, new ${newTokens}`,
+    model: model.name,
+    unit: 'tokens/s',
+    open: async () => {
+      const generator = createGenerator({ ...model, threads });
+      return {
+        compute: async () => {
+          let first = 0;
+          const onTokens = (): void => {
+            first ||= performance.now();
+          };
+          const wanted = [{ ids: prompt, seeds: [0] }];
+          const [completion] = await generator.generate(model.weights, wanted, sampling, {
+            onTokens,
+          });
+          const tokens = (completion?.ids.length ?? 0) - 1;
+          const { seen } = completionWork([
+            { promptTokens: prompt.length, completions: [tokens + 1] },
+          ]);
+          const decoded = seen - sequenceWork(prompt.length, 0).seen;
+          return {
+            tokens,
+            flops: forwardFlops(model.traits, { tokens, seen: decoded, predicted: tokens }),
+            seconds: (performance.now() - first) / 1000,
+          };
+        },
+        close: () => generator.close(),
+      };
+    },
+  };
+}
+
+/** Tokens and FLOPs of completions. */
+export function sampled(
+  { traits }: BenchModel,
+  prompts: readonly GenerationPrompt[],
+  generated: readonly GeneratedCompletion[],
+): Pick<Computed, 'tokens' | 'flops'> {
+  const completed = prompts.map(({ ids }, prompt) => ({
+    promptTokens: ids.length,
+    completions: generated.filter((each) => each.prompt === prompt).map((c) => c.ids.length),
+  }));
+  return {
+    tokens: generated.reduce((sum, { ids }) => sum + ids.length, 0),
+    flops: forwardFlops(traits, completionWork(completed)),
+  };
 }
 
 /** A GRPO gradient step on completions of the model's prompts: tokens per second, prompts included. */
-export async function gradientStepSpeed(
-  bench: EngineBench,
+export function gradientStepTask(
+  config: RunConfig,
   model: BenchModel,
   generated: readonly GeneratedCompletion[],
-): Promise<BenchRow> {
-  const { config } = bench;
+): Task {
   const sequences = generated.map(({ prompt, index, ids, logprobs }) => ({
     promptIds: model.prompts[prompt] ?? [],
     completionIds: ids,
@@ -79,68 +151,74 @@ export async function gradientStepSpeed(
     advantage: index % 2 === 0 ? 1 : -1,
     masked: false,
   }));
-  const name = { work: `GRPO step, ${sequences.length} sequences`, model: model.name };
   const flops = trainingFlops(model.traits, workOf(sequences));
-  return withTrainer(model, FULL, config, async (trainer) =>
-    againstRoofline(name, bench, async () => {
-      const { tokens } = await trainer.gradientStep({
-        sequences,
-        objective: config,
-        optimizer: adamW(config, config.learningRate),
-        microBatchTokens: config.microBatchTokens,
-      });
-      return { tokens, flops };
-    }),
-  );
+  return {
+    work: `GRPO step, ${sequences.length} sequences`,
+    model: model.name,
+    unit: 'tokens/s',
+    open: () =>
+      trainerWorkload(model, FULL, config, async (trainer) => {
+        const { tokens } = await trainer.gradientStep({
+          sequences,
+          objective: config,
+          optimizer: adamW(config, config.learningRate),
+          microBatchTokens: config.microBatchTokens,
+        });
+        return { tokens, flops };
+      }),
+  };
 }
 
 /** A supervised step on B random sequences of T tokens, all but the first predicted. */
-export async function supervisedSpeed(
-  bench: EngineBench,
+export function supervisedTask(
+  config: RunConfig,
   model: BenchModel,
-  { rows, length }: { readonly rows: number; readonly length: number },
+  rows: readonly (readonly number[])[],
   trainable: TrainableOptions,
-): Promise<BenchRow> {
-  const demonstrations = Array.from({ length: rows }, (_, i) => {
-    const ids = randomIds(model.traits, length, hashSeed('bench demonstration', i));
-    return { promptIds: ids.slice(0, 1), completionIds: ids.slice(1) };
-  });
-  const { config } = bench;
+): Task {
+  const demonstrations = rows.map((ids) => ({
+    promptIds: ids.slice(0, 1),
+    completionIds: ids.slice(1),
+  }));
+  const length = Math.max(...rows.map((ids) => ids.length));
   const { mode, loraRank } = trainable;
   const what = mode === 'full' ? 'full' : `LoRA r=${loraRank}`;
-  const name = { work: `supervised step ${what}, ${rows} × ${length}`, model: model.name };
   const work = workOf(demonstrations);
   const flops =
     mode === 'full'
       ? trainingFlops(model.traits, work)
       : loraTrainingFlops(model.traits, loraRank, work);
-  return withTrainer(model, trainable, config, async (trainer) =>
-    againstRoofline(name, bench, async () => {
-      const { tokens } = await trainer.supervise({
-        demonstrations,
-        optimizer: adamW(config, config.learningRate),
-        microBatchTokens: rows * length,
-      });
-      return { tokens, flops };
-    }),
+  return {
+    work: `supervised step ${what}, ${rows.length} × ${length}`,
+    model: model.name,
+    unit: 'tokens/s',
+    open: () =>
+      trainerWorkload(model, trainable, config, async (trainer) => {
+        const { tokens } = await trainer.supervise({
+          demonstrations,
+          optimizer: adamW(config, config.learningRate),
+          microBatchTokens: rows.length * length,
+        });
+        return { tokens, flops };
+      }),
+  };
+}
+
+/** B random sequences of T tokens. */
+export function randomRows({ traits }: BenchModel, rows: number, length: number): number[][] {
+  return Array.from({ length: rows }, (_, i) =>
+    randomIds(traits, length, hashSeed('bench demonstration', i)),
   );
 }
 
-/** All weights train. */
-export const FULL: TrainableOptions = { mode: 'full', loraRank: 1, loraAlpha: 1, seed: 0 };
-
-async function withTrainer<T>(
+async function trainerWorkload(
   { traits, weights }: BenchModel,
   trainable: TrainableOptions,
   { threads }: RunConfig,
-  measure: (trainer: Trainer) => Promise<T>,
-): Promise<T> {
+  compute: (trainer: Trainer) => Promise<Computed>,
+): Promise<Workload> {
   const trainer = await createTrainer({ traits, weights, trainable, threads });
-  try {
-    return await measure(trainer);
-  } finally {
-    await trainer.close();
-  }
+  return { compute: () => compute(trainer), close: () => trainer.close() };
 }
 
 /** The last token of a sequence is predicted, but does not go in. */

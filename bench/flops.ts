@@ -55,6 +55,23 @@ export function completionWork(prompts: readonly CompletedPrompt[]): ForwardWork
   );
 }
 
+/** Work of a pass over prompts and completions in which each prompt's tokens go in once, but its last, which opens each completion. */
+export function sharedPromptWork(prompts: readonly CompletedPrompt[]): ForwardWork {
+  return sumWork(
+    prompts.flatMap(({ promptTokens, completions }) => {
+      const shared = sequenceWork(promptTokens - 1, 0);
+      return [
+        shared,
+        ...completions.map((tokens) => ({
+          tokens,
+          seen: sequenceWork(promptTokens - 1 + tokens, 0).seen - shared.seen,
+          predicted: tokens,
+        })),
+      ];
+    }),
+  );
+}
+
 export function sumWork(parts: readonly ForwardWork[]): ForwardWork {
   return {
     tokens: parts.reduce((sum, part) => sum + part.tokens, 0),

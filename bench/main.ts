@@ -5,13 +5,15 @@ import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';
 import { measureEngine } from './engine-section.ts';
+import { findPeers, noPeers } from './find-peers.ts';
 import { describeMachine } from './machine.ts';
-import { readOptions, type BenchOptions } from './options.ts';
+import { readOptions, SECTIONS, type BenchOptions } from './options.ts';
 import { measureOrchestration } from './orchestration.ts';
 import { comparisonLines, resultTable, sameWork } from './report.ts';
+import type { BenchRow } from './row.ts';
+import { withScratchFolder } from './scratch-folder.ts';
 
-/** Seconds within which the repetitions of one measurement begin, so that the whole ends within eight minutes. */
-const ENGINE_BUDGET = 30;
+/** Seconds after which no further pair of runs is begun. */
 const RUNS_BUDGET = 120;
 
 /** The built-in run where its policy is there, else the same with random weights. */
@@ -27,18 +29,20 @@ function benchConfig(steps: number): RunConfig {
 }
 
 /** @returns whether the compared runs ended in the same weights */
-async function bench({ sections, repeats, steps, json }: BenchOptions): Promise<boolean> {
+async function bench(options: BenchOptions): Promise<boolean> {
+  const { sections, repeats, minutes, steps, json } = options;
   for (const line of describeMachine()) console.log(line);
   const config = benchConfig(steps);
-  const rows =
-    sections.has('default') || sections.has('smollm2')
-      ? await measureEngine(
-          config,
-          sections,
-          { repeats, budgetSeconds: ENGINE_BUDGET },
-          console.error,
-        )
-      : [];
+  const rows: BenchRow[] = [];
+  if (SECTIONS.some((section) => section !== 'orchestration' && sections.has(section))) {
+    const peers = options.peers ? await findPeers(config.threads) : noPeers('not wanted');
+    for (const line of peers.lines) console.log(line);
+    const patience = { repeats, budgetSeconds: 60 * minutes };
+    const measured = await withScratchFolder((scratch) =>
+      measureEngine({ ...options, config, patience, peers, scratch, log: console.error }),
+    );
+    rows.push(...measured);
+  }
   let same = true;
   if (sections.has('orchestration')) {
     const patience = { repeats, budgetSeconds: RUNS_BUDGET };

@@ -4,19 +4,21 @@ import { hashSeed, seededRandom } from '../contracts/hash.ts';
 import { startingPolicy } from '../activities/starting-policy.ts';
 import { builtinCorpus } from '../datasets/builtin/corpus.ts';
 import { loadBaseWeights, readArchitecture } from '../policy/checkpoint/base-weights.ts';
-import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
+import { folderFiles, manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
 import type { Weights } from '../policy/models/initial-weights.ts';
-import { elementCount, tensorSpecs, type ModelTraits } from '../policy/models/model-traits.ts';
+import { elementCount, tensorSpecs, type LlamaTraits } from '../policy/models/llama-traits.ts';
 import { readPolicyText } from '../policy/text/policy-text.ts';
 
 /** A policy to measure, with the prompts it completes. */
 export interface BenchModel {
   readonly name: string;
-  readonly traits: ModelTraits;
+  readonly traits: LlamaTraits;
   readonly weights: Weights;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
   readonly prompts: readonly (readonly number[])[];
+  /** Where it lies as a HF folder, if it does. */
+  readonly folder?: string;
 }
 
 /** The policy of a run with as many prompts of its corpus as a step has. */
@@ -38,7 +40,21 @@ export async function policyOfRun(config: RunConfig, store: ArtifactStore): Prom
   };
 }
 
-const SMOLLM2_135M: ModelTraits = {
+/** A checkpoint in a HF folder. @throws ToolsampleError `not-found` or `checkpoint` */
+export async function modelInFolder(folder: string): Promise<BenchModel> {
+  const files = await folderFiles(folder);
+  const architecture = await readArchitecture(files);
+  const { hidden, layers, vocab } = architecture.traits;
+  return {
+    ...architecture,
+    name: `checkpoint (d ${hidden}, ${layers} layers, vocab ${vocab})`,
+    weights: await loadBaseWeights(files, architecture),
+    prompts: [],
+    folder,
+  };
+}
+
+const SMOLLM2_135M: LlamaTraits = {
   hidden: 576,
   layers: 30,
   heads: 9,
@@ -51,26 +67,35 @@ const SMOLLM2_135M: ModelTraits = {
   tied: true,
 };
 
-/** SmolLM2-135M's shape with random weights, and random prompts. Without an end token: every completion has full length. */
-export function smolLm2Shape(size: {
-  readonly prompts: number;
-  readonly promptTokens: number;
-}): BenchModel {
-  const traits = SMOLLM2_135M;
+/** SmolLM2-135M's shape with random weights. */
+export function smolLm2Shape(): BenchModel {
   return {
     name: 'SmolLM2-135M shape',
-    traits,
-    weights: anyWeights(traits),
-    contextLength: 512,
+    traits: SMOLLM2_135M,
+    weights: anyWeights(SMOLLM2_135M),
+    contextLength: 2048,
+    eosIds: [],
+    prompts: [],
+  };
+}
+
+/** The model with random prompts, room for their completions, and no end token: every completion has full length. */
+export function withRandomPrompts(
+  model: BenchModel,
+  size: { readonly prompts: number; readonly promptTokens: number; readonly newTokens: number },
+): BenchModel {
+  return {
+    ...model,
+    contextLength: size.promptTokens + size.newTokens,
     eosIds: [],
     prompts: Array.from({ length: size.prompts }, (_, i) =>
-      randomIds(traits, size.promptTokens, hashSeed('bench prompt', i)),
+      randomIds(model.traits, size.promptTokens, hashSeed('bench prompt', i)),
     ),
   };
 }
 
 /** Weights whose values don't matter: the same small random numbers over and over, which is quick for large policies. */
-function anyWeights(traits: ModelTraits): Weights {
+function anyWeights(traits: LlamaTraits): Weights {
   const random = seededRandom(hashSeed('bench weights'));
   const block = Float32Array.from({ length: 1 << 16 }, () => 0.06 * (random() - 0.5));
   return new Map(
@@ -88,7 +113,7 @@ function fillFrom(block: Float32Array, target: Float32Array, at: number): void {
 }
 
 /** Token ids drawn evenly from the vocabulary. */
-export function randomIds({ vocab }: ModelTraits, count: number, seed: number): number[] {
+export function randomIds({ vocab }: LlamaTraits, count: number, seed: number): number[] {
   const random = seededRandom(seed);
   return Array.from({ length: count }, () => Math.floor(random() * vocab));
 }

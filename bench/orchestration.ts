@@ -5,7 +5,7 @@ import { openArtifactStore } from '../services/artifact-store.ts';
 import { median, repeat, type Patience } from './measure.ts';
 import { runPlainly, type PlainDependencies } from './plain-run.ts';
 import { runProduct, startScratchProduct, type ScratchProduct } from './product-run.ts';
-import type { BenchRow } from './row.ts';
+import { simpleRow, type BenchRow } from './row.ts';
 
 /** A run through the product and the same run without Temporal and Postgres. */
 export interface ComparedRun {
@@ -106,21 +106,15 @@ function rowsOf(config: RunConfig, startSeconds: number, runs: readonly Compared
   const shares = runs.map((run) => 1 - run.plainSeconds / run.productSeconds);
   const model = config.policy;
   return [
-    {
+    simpleRow({
       work: `default run, ${config.maxSteps} steps`,
       model,
       value: product,
       unit: 's',
       limit: plain,
       share: median(shares),
-    },
-    {
-      work: 'services up, once',
-      model: '',
-      value: startSeconds,
-      unit: 's',
-      limit: null,
-      share: null,
-    },
+      repeats: runs.length,
+    }),
+    simpleRow({ work: 'services up, once', model: '', value: startSeconds, unit: 's' }),
   ];
 }

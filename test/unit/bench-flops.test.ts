@@ -4,6 +4,7 @@ import {
   forwardFlops,
   loraTrainingFlops,
   sequenceWork,
+  sharedPromptWork,
   sumWork,
   trainingFlops,
 } from '../../bench/flops.ts';
@@ -57,6 +58,14 @@ test('completions share their prompt, and continue its positions', () => {
     { promptTokens: 3, completions: [3] },
   ]);
   expect(alone).toEqual(sumWork([work, sequenceWork(3, 1)]));
+});
+
+test('training on shared prompts: all but the last token of a prompt go in once', () => {
+  const alone = sharedPromptWork([{ promptTokens: 3, completions: [2] }]);
+  // As a plain sequence of 5 tokens, whose last one predicts nothing.
+  expect(alone).toEqual(sequenceWork(4, 2));
+  const pair = sharedPromptWork([{ promptTokens: 3, completions: [2, 2] }]);
+  expect(pair).toEqual({ tokens: 2 + 2 * 2, seen: 1 + 2 + 2 * (3 + 4), predicted: 4 });
 });
 
 test('training: three forward passes; frozen weights need no gradient', () => {
