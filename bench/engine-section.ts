@@ -32,29 +32,28 @@ export interface EngineOptions {
   /** A folder for models, artifacts and the peers' files. */
   readonly scratch: string;
   readonly log: (message: string) => void;
+  /** Receives rows as soon as they are there. */
+  readonly onRows: (rows: readonly BenchRow[]) => Promise<void>;
 }
 
 /** The machine's roofline, and how fast the engine samples and trains, alone and against its peers. */
-export async function measureEngine(options: EngineOptions): Promise<BenchRow[]> {
-  const { config, sections, patience, log } = options;
+export async function measureEngine(options: EngineOptions): Promise<void> {
+  const { config, sections, patience, log, onRows } = options;
   log('roofline');
   const roofline = await openRoofline(config.threads);
   try {
     await roofline.measure();
-    const rows: BenchRow[] = [];
-    const measure = async (task: Task): Promise<void> => {
-      rows.push(...(await measureInTurn(task, { roofline, patience, log })));
-    };
+    const measure = async (task: Task): Promise<void> =>
+      onRows(await measureInTurn(task, { roofline, patience, log }));
     const parts = { ...options, folderOf: createModelFolders(options.scratch) };
     if (sections.has('default')) await defaultPolicy(parts, measure);
     await checkpoint(options, parts, measure);
     const { measured } = roofline;
     const best = Math.max(...measured);
     const work = `MatMul ${ROOFLINE_SIZE}³ fp32, best of ${measured.length}`;
-    return [
+    await onRows([
       simpleRow({ work, model: '', value: best, unit: 'GFLOP/s', repeats: measured.length }),
-      ...rows,
-    ];
+    ]);
   } finally {
     await roofline.close();
   }

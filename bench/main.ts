@@ -28,33 +28,57 @@ function benchConfig(steps: number): RunConfig {
   });
 }
 
-/** @returns whether the compared runs ended in the same weights */
+/**
+ * Prints the table of all that was measured, also when something failed on the way: the JSON file is written after each piece of
+ * work, and the table at the end.
+ * @returns whether the compared runs ended in the same weights
+ */
 async function bench(options: BenchOptions): Promise<boolean> {
-  const { sections, repeats, minutes, steps, json } = options;
+  const { sections, json } = options;
   for (const line of describeMachine()) console.log(line);
-  const config = benchConfig(steps);
   const rows: BenchRow[] = [];
-  if (SECTIONS.some((section) => section !== 'orchestration' && sections.has(section))) {
-    const peers = options.peers ? await findPeers(config.threads) : noPeers('not wanted');
-    for (const line of peers.lines) console.log(line);
-    const patience = { repeats, budgetSeconds: 60 * minutes };
-    const measured = await withScratchFolder((scratch) =>
-      measureEngine({ ...options, config, patience, peers, scratch, log: console.error }),
-    );
-    rows.push(...measured);
+  const onRows = async (more: readonly BenchRow[]): Promise<void> => {
+    rows.push(...more);
+    if (json !== undefined) await writeFile(json, `${JSON.stringify(rows, null, 2)}\n`);
+  };
+  const config = benchConfig(options.steps);
+  try {
+    if (SECTIONS.some((section) => section !== 'orchestration' && sections.has(section))) {
+      await benchEngine(options, config, onRows);
+    }
+    return !sections.has('orchestration') || (await benchOrchestration(options, config, onRows));
+  } finally {
+    console.log('');
+    for (const line of resultTable(rows)) console.log(line);
   }
-  let same = true;
-  if (sections.has('orchestration')) {
-    const patience = { repeats, budgetSeconds: RUNS_BUDGET };
-    const compared = await measureOrchestration(config, patience, console.error);
-    rows.push(...compared.rows);
-    same = compared.runs.every(sameWork);
-    for (const line of comparisonLines(compared.runs)) console.log(line);
-  }
-  console.log('');
-  for (const line of resultTable(rows)) console.log(line);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify(rows, null, 2)}\n`);
-  return same;
+}
+
+type OnRows = (rows: readonly BenchRow[]) => Promise<void>;
+
+async function benchEngine(
+  options: BenchOptions,
+  config: RunConfig,
+  onRows: OnRows,
+): Promise<void> {
+  const { repeats, minutes } = options;
+  const peers = options.peers ? await findPeers(config.threads) : noPeers('not wanted');
+  for (const line of peers.lines) console.log(line);
+  const patience = { repeats, budgetSeconds: 60 * minutes };
+  await withScratchFolder((scratch) =>
+    measureEngine({ ...options, config, patience, peers, scratch, onRows, log: console.error }),
+  );
+}
+
+async function benchOrchestration(
+  { repeats }: BenchOptions,
+  config: RunConfig,
+  onRows: OnRows,
+): Promise<boolean> {
+  const patience = { repeats, budgetSeconds: RUNS_BUDGET };
+  const { rows, runs } = await measureOrchestration(config, patience, console.error);
+  await onRows(rows);
+  for (const line of comparisonLines(runs)) console.log(line);
+  return runs.every(sameWork);
 }
 
 try {

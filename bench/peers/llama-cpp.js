@@ -4,7 +4,7 @@
  * Seconds and tokens: from the first new token to the last; the prefill does not count.
  */
 import { createInterface } from 'node:readline';
-import { getLlama } from 'node-llama-cpp';
+import { getLlama, LlamaLogLevel } from 'node-llama-cpp';
 
 const answer = (fields) => process.stdout.write(`${JSON.stringify(fields)}\n`);
 
@@ -26,7 +26,7 @@ async function open({ file, threads, prompt, newTokens }) {
     gpu: false,
     build: 'never',
     maxThreads: threads,
-    logLevel: 'error',
+    logLevel: LlamaLogLevel.error,
   });
   const model = await llama.loadModel({ modelPath: file });
   const contextSize = prompt.length + newTokens + 1;
