@@ -1,5 +1,5 @@
 import { median } from './measure.ts';
-import type { Bar, BenchRow } from './row.ts';
+import { simpleRow, type Bar, type BenchRow } from './row.ts';
 
 /** One repetition of a piece of work. */
 export interface Repetition {
@@ -12,6 +12,8 @@ export interface ProductRepetition extends Repetition {
   readonly flops: number;
   /** Seconds of its parts, by name. */
   readonly phases: { readonly [name: string]: number };
+  /** Where the work was not quite what it should be; empty: it was. */
+  readonly note: string;
 }
 
 /** Product and peers, one after the other. */
@@ -56,12 +58,13 @@ export function comparedRows(
     rounds.map(({ product, roofline }) => product.flops / 1e9 / product.seconds / roofline),
   );
   const limit = unit === 's' ? value * share : value / share;
-  const common = { work, model, value, unit, limit, share, repeats: rounds.length, profile: null };
+  const common = { work, model, value, unit, limit, share, repeats: rounds.length };
   const fewer = rounds.length < repeats ? `${rounds.length} of ${repeats} rounds: time limit` : '';
+  const notes = [fewer, ...new Set(rounds.map(({ product }) => product.note))];
   const shareBars: Bar[] =
     shareBar === null ? [] : [{ of: 'share', least: shareBar, met: share >= shareBar }];
   if (peers.length === 0) {
-    return [{ ...common, against: null, peer: null, ratio: null, bars: shareBars, note: fewer }];
+    return [simpleRow({ ...common, bars: shareBars, note: joined(notes) })];
   }
   return peers.map(({ name, bar, failure }, i) => {
     const pairs = rounds.flatMap(({ product, peers: others }) => {
@@ -71,7 +74,7 @@ export function comparedRows(
     const measured = pairs.length > 0;
     const ratio = measured ? median(pairs.map((pair) => timesAsFast(unit, pair))) : null;
     const met = ratio === null || bar === null ? null : ratio >= bar;
-    return {
+    return simpleRow({
       ...common,
       against: name,
       peer: measured ? median(pairs.map(({ other }) => inUnit(unit, other))) : null,
@@ -80,8 +83,8 @@ export function comparedRows(
         ...(i === 0 ? shareBars : []),
         ...(bar === null ? [] : [{ of: 'ratio' as const, least: bar, met }]),
       ],
-      note: [fewer, failure === null ? '' : `${name}: ${failure}`].filter(Boolean).join('; '),
-    };
+      note: joined([...notes, failure === null ? '' : `${name}: ${failure}`]),
+    });
   });
 }
 
@@ -96,6 +99,10 @@ export function phaseShares(rounds: readonly Round[]): string {
   const shareOf = (name: string): number =>
     median(rounds.map(({ product }) => (product.phases[name] ?? 0) / product.seconds));
   return names.map((name) => `${name} ${(100 * shareOf(name)).toFixed(0)}%`).join(', ');
+}
+
+function joined(notes: readonly string[]): string {
+  return notes.filter((note) => note !== '').join('; ');
 }
 
 function inUnit(unit: ComparedWork['unit'], { seconds, tokens }: Repetition): number {

@@ -27,6 +27,8 @@ export interface Computed {
   readonly seconds?: number;
   /** Seconds of its parts, by name. */
   readonly phases?: { readonly [name: string]: number };
+  /** Where the work was not quite what it should be. */
+  readonly note?: string;
 }
 
 /** The product, ready for a piece of work. */
@@ -125,7 +127,8 @@ async function measureRounds(
     const { tokens, flops, ...own } = await workload.compute();
     const seconds = own.seconds ?? (performance.now() - begun) / 1000;
     const after = await roofline.measure();
-    const product = { seconds, tokens, flops, phases: own.phases ?? {} };
+    const { phases = {}, note = '' } = own;
+    const product = { seconds, tokens, flops, phases, note };
     return { product, roofline: Math.max(before, after) };
   };
   const measurePeers = async (): Promise<(Repetition | null)[]> => {

@@ -38,7 +38,8 @@ export function barText({ of, least, met }: Bar): string {
 
 function number(value: number | null): string {
   if (value === null) return '';
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
+  const digits = value < 1 ? 3 : 1;
+  return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? digits : 0 });
 }
 
 /** Whether both kinds of run ended in the same weights: the proof that they did the same work. */

@@ -42,7 +42,12 @@ export interface BenchRow {
 export function simpleRow(
   row: Pick<BenchRow, 'work' | 'model' | 'value' | 'unit'> & Partial<BenchRow>,
 ): BenchRow {
+  const { work, model, value, unit, ...rest } = row;
   return {
+    work,
+    model,
+    value,
+    unit,
     limit: null,
     share: null,
     against: null,
@@ -52,6 +57,6 @@ export function simpleRow(
     repeats: 1,
     profile: null,
     note: '',
-    ...row,
+    ...rest,
   };
 }

@@ -76,7 +76,14 @@ export function wholeStepTask(
           const prompts = seededPrompts(model, completions);
           const { generated, phases } = await step(prompts, newTokens);
           const { tokens, flops } = sampled(model, prompts, generated);
-          return { tokens, flops: flops + sharedStepFlops(model, generated), phases };
+          const short = generated.filter(({ ids }) => ids.length < newTokens).length;
+          const note = `${short} of ${generated.length} completions ended early`;
+          return {
+            tokens,
+            flops: flops + sharedStepFlops(model, generated),
+            phases,
+            ...(short > 0 ? { note } : {}),
+          };
         },
         close: async () => {
           await engine.close();

@@ -23,7 +23,7 @@ const fp32: PeerOutcome = { name: 'HF fp32', bar: 5, failure: null };
 /** 100 tokens in so many seconds; the peer 10 tokens in so many. */
 function round(seconds: number, peerSeconds: number | null, roofline = 100): Round {
   return {
-    product: { seconds, tokens: 100, flops: 50e9 * seconds, phases: {} },
+    product: { seconds, tokens: 100, flops: 50e9 * seconds, phases: {}, note: '' },
     roofline,
     peers: [peerSeconds === null ? null : { seconds: peerSeconds, tokens: 10 }],
   };
@@ -66,6 +66,16 @@ test('a peer that gave up halfway counts with the rounds it made, and says why',
   expect(row).toMatchObject({ value: 25, peer: 10, ratio: 10, note: 'HF fp32: the peer ended' });
 });
 
+test('a remark on the work is said once', () => {
+  const plain = round(1, 1);
+  const short = {
+    ...plain,
+    product: { ...plain.product, note: '1 of 64 completions ended early' },
+  };
+  const [row] = comparedRows(work, [fp32], [plain, short, short]);
+  expect(row?.note).toBe('1 of 64 completions ended early');
+});
+
 test('without peers there is one row', () => {
   const rows = comparedRows({ ...work, shareBar: null }, [], [{ ...round(1, null), peers: [] }]);
   expect(rows).toHaveLength(1);
@@ -75,7 +85,7 @@ test('without peers there is one row', () => {
 test('shares of phases', () => {
   const phased = (sampling: number, gradient: number): Round => ({
     ...round(10, 1),
-    product: { seconds: 10, tokens: 1, flops: 1, phases: { sampling, gradient } },
+    product: { seconds: 10, tokens: 1, flops: 1, phases: { sampling, gradient }, note: '' },
   });
   expect(phaseShares([phased(6, 3), phased(4, 5), phased(5, 4)])).toBe(
     'sampling 50%, gradient 40%',
