@@ -54,18 +54,25 @@ export function wholeStepTask(
           sampling: { temperature: 1, topP: 1, maxNewTokens },
         });
         const sampledAt = performance.now();
-        const result = await engine.gradientStep({
+        let lastMicroBatch = sampledAt;
+        const request = {
           policy,
           trainable: FULL,
           sequences: asSequences(prompts, generated),
           objective: objectiveOptions(config),
           optimizer: adamW(config, config.learningRate),
           microBatchTokens: config.microBatchTokens,
-        });
-        policy = result.policy;
-        const sampling = (sampledAt - started) / 1000;
-        const rest = (performance.now() - sampledAt) / 1000 - result.seconds;
-        return { generated, phases: { sampling, gradient: result.seconds, publishing: rest } };
+        };
+        const onProgress = (): void => {
+          lastMicroBatch = performance.now();
+        };
+        policy = (await engine.gradientStep(request, { onProgress })).policy;
+        const phases = {
+          sampling: (sampledAt - started) / 1000,
+          'loss and gradients': (lastMicroBatch - sampledAt) / 1000,
+          'optimiser and publishing': (performance.now() - lastMicroBatch) / 1000,
+        };
+        return { generated, phases };
       };
       return {
         warmUp: () => {
