@@ -62,7 +62,7 @@ export function samplingTask(
           const onTokens = (): void => {
             if (first === started) first = performance.now();
           };
-          const call = { onTokens };
+          const call = { onTokens, weightsKey: model.name };
           const generated = await generator.generate(model.weights, prompts, sampling, call);
           onGenerated(generated);
           const prefill = (first - started) / 1000;

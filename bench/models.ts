@@ -6,13 +6,13 @@ import { builtinCorpus } from '../datasets/builtin/corpus.ts';
 import { loadBaseWeights, readArchitecture } from '../policy/checkpoint/base-weights.ts';
 import { folderFiles, manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
 import type { Weights } from '../policy/models/initial-weights.ts';
-import { elementCount, tensorSpecs, type LlamaTraits } from '../policy/models/llama-traits.ts';
+import { elementCount, tensorSpecs, type ModelTraits } from '../policy/models/model-traits.ts';
 import { readPolicyText } from '../policy/text/policy-text.ts';
 
 /** A policy to measure, with the prompts it completes. */
 export interface BenchModel {
   readonly name: string;
-  readonly traits: LlamaTraits;
+  readonly traits: ModelTraits;
   readonly weights: Weights;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
@@ -54,7 +54,7 @@ export async function modelInFolder(folder: string): Promise<BenchModel> {
   };
 }
 
-const SMOLLM2_135M: LlamaTraits = {
+const SMOLLM2_135M: ModelTraits = {
   hidden: 576,
   layers: 30,
   heads: 9,
@@ -95,7 +95,7 @@ export function withRandomPrompts(
 }
 
 /** Weights whose values don't matter: the same small random numbers over and over, which is quick for large policies. */
-function anyWeights(traits: LlamaTraits): Weights {
+function anyWeights(traits: ModelTraits): Weights {
   const random = seededRandom(hashSeed('bench weights'));
   const block = Float32Array.from({ length: 1 << 16 }, () => 0.06 * (random() - 0.5));
   return new Map(
@@ -113,7 +113,7 @@ function fillFrom(block: Float32Array, target: Float32Array, at: number): void {
 }
 
 /** Token ids drawn evenly from the vocabulary. */
-export function randomIds({ vocab }: LlamaTraits, count: number, seed: number): number[] {
+export function randomIds({ vocab }: ModelTraits, count: number, seed: number): number[] {
   const random = seededRandom(seed);
   return Array.from({ length: count }, () => Math.floor(random() * vocab));
 }
