@@ -104,6 +104,7 @@ export function decodingTask(
           const wanted = [{ ids: prompt, seeds: [0] }];
           const [completion] = await generator.generate(model.weights, wanted, sampling, {
             onTokens,
+            weightsKey: model.name,
           });
           const tokens = (completion?.ids.length ?? 0) - 1;
           const { seen } = completionWork([
