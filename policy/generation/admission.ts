@@ -56,26 +56,17 @@ export function admit(admission: Admission, cacheTokens: number): number[] {
   return admitted;
 }
 
-/** What a step of decoding was like. */
-export interface StepShape {
-  /** Rows that go on. */
-  readonly open: number;
-  /** Own tokens of the longest of them. */
-  readonly longest: number;
-  /** Seconds that it takes longer than a step laid out for these rows alone. */
-  readonly excess: number;
-}
-
 /**
- * Counts what a step costs because groups wait: the weights are read for fewer rows than might be under way, and slots compute for
- * rows that ended. On the other hand, rows that join early look at as many masked positions as the longest row has tokens.
+ * Counts what a step costs because groups wait: the weights are read for fewer rows than might be under way. On the other hand, rows
+ * that join early look at as many masked positions as the longest row has tokens.
+ * @param open rows that go on. @param longest own tokens of the longest of them.
  */
-export function countStep(admission: Admission, { open, longest, excess }: StepShape): void {
+export function countStep(admission: Admission, open: number, longest: number): void {
   const { traits, place, groups, next, full } = admission;
   const waiting = groups.slice(next).reduce((sum, { rows }) => sum + rows.length, 0);
   const joining = Math.min(waiting, Math.max(0, full - open));
   const idle = joining / Math.max(1, open + joining);
-  const gain = excess + idle * weightSeconds(traits, place);
+  const gain = idle * weightSeconds(traits, place);
   admission.lost += Math.max(0, gain - cacheSeconds(traits, joining * longest));
 }
 

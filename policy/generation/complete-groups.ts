@@ -61,11 +61,8 @@ export async function completeGroups(run: GroupRun, groups: readonly PromptGroup
     if (cache === null || arrived !== null || best.cost <= COMPACTION_SHARE * cache.grid.cost) {
       cache = layOutCache(traits, best, length, lengthOf, sources);
     }
-    countStep(admission, {
-      open: open.length,
-      longest: Math.max(...open.map((row) => rows[row]!.ids.length)),
-      excess: cache.grid.cost - best.cost,
-    });
+    const longest = Math.max(...open.map((row) => rows[row]!.ids.length));
+    countStep(admission, open.length, longest);
     await step(run, rows, cache);
   }
 }

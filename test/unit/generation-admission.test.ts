@@ -98,7 +98,7 @@ describe('admission', () => {
     let joined: number[] = [];
     while (joined.length === 0 && steps < 100) {
       steps++;
-      countStep(state, { open: 1, longest: 20 + steps, excess: 0 });
+      countStep(state, 1, 20 + steps);
       joined = admit(state, 300);
     }
     expect(joined).toEqual([2]);
@@ -112,7 +112,7 @@ describe('admission', () => {
     admit(state, 0);
     finish(groups, 7);
     for (let steps = 0; steps < 100; steps++) {
-      countStep(state, { open: 1, longest: 5_000, excess: 0 });
+      countStep(state, 1, 5_000);
       expect(admit(state, 300)).toEqual([]);
     }
   });
@@ -129,7 +129,7 @@ describe('admission', () => {
     for (let step = 0; step < 24; step++) {
       finish(groups.slice(0, state.next), 1);
       const open = groups.slice(0, state.next).filter(({ rows }) => !rows[0]!.finished).length;
-      countStep(state, { open, longest: 20, excess: 0.005 });
+      countStep(state, open, 20);
       joins.push(admit(state, 300).length);
     }
     const joined = joins.filter((count) => count > 0);
