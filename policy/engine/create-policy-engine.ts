@@ -14,7 +14,7 @@ import { createThreadHost, type ThreadHost } from './thread-host.ts';
 export interface PolicyEngineOptions {
   /** Where policies are read from and written to. The thread sees files only; this side puts them into the store. */
   readonly artifacts: ArtifactStore;
-  /** Threads of ONNX Runtime; 0 (default): all cores. Results do not depend on it. */
+  /** Threads of ONNX Runtime; 0 (default): all cores. Results depend on it in the last digits. */
   readonly threads?: number;
 }
 

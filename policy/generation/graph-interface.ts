@@ -49,8 +49,8 @@ export const packedMatrix = (name: string): string => `packed.${name}`;
 
 /** The matrices of {@link MatrixPlace}: projections and the output layer, which may be the embedding. */
 export function matrixSpecs(traits: ModelTraits): TensorSpec[] {
-  return tensorSpecs(traits).filter(({ role }) =>
-    role === 'embedding' ? traits.tied : role !== 'norm',
+  return tensorSpecs(traits).filter(
+    ({ role, dims }) => dims.length === 2 && (role !== 'embedding' || traits.tied),
   );
 }
 

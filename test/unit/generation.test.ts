@@ -173,7 +173,8 @@ describe('generation', () => {
   });
 
   it('computes the same with packed matrices, and keeps them as long as the weights are the same', async () => {
-    const large = { ...traits, hidden: 256, layers: 11, ffn: 2048 };
+    const parts = { qkvBias: true, qkNorm: true };
+    const large = { ...traits, ...parts, hidden: 256, layers: 11, ffn: 2048 };
     const filled = (factor: number): Weights =>
       new Map(
         tensorSpecs(large).map(({ name, dims, role }) => {
