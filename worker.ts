@@ -66,7 +66,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
     const deps: ActivityDependencies = {
       db: database.db,
       artifacts,
-      engine: async (threads) => engines.withThreads(threads),
+      engine: async (machine) => engines.on(machine),
       policyText: policyTexts(artifacts),
       dataFolder: services.folder.home,
     };

@@ -70,7 +70,7 @@ async function evaluateChunk(
   const text = await deps.policyText(policy.base);
   const prompts = chunk.map(({ messages }) => ({ ids: text.encodePrompt(messages), seeds: [0] }));
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
-  const engine = await deps.engine(config.threads);
+  const engine = await deps.engine(config);
   const generated = await engineCall((options) =>
     engine.generate(
       {

@@ -28,7 +28,7 @@ export async function exportPolicy(
   const unfinished = `${folder}.partial`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(dirname(folder), { recursive: true });
-  const engine = await deps.engine(config.threads);
+  const engine = await deps.engine(config);
   const { sha256 } = await engineCall(() =>
     engine.export(policy, trainableOptions(config), unfinished),
   );

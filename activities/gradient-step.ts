@@ -14,6 +14,7 @@ import { adamW, objectiveOptions, trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
 import { longestSequence, withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
+import { recordDevice } from './record-device.ts';
 import { decodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
 import { trainingMemory } from './training-memory.ts';
 
@@ -44,7 +45,7 @@ export async function gradientStep(
   const values = groupAdvantages(kept, config);
   const tokens = await tokensOfStep(deps, key);
   const learningRate = warmedUp(config.learningRate, key.step - 1, config.warmupSteps);
-  const engine = await deps.engine(config.threads);
+  const engine = await deps.engine(config);
   const sequences = kept.map((row, i) => sequence(row, values[i] ?? 0, tokens, config));
   const { microBatchTokens } = config;
   const budget = { microBatchTokens, memory: trainingMemory(config.memoryLimit) };
@@ -64,6 +65,7 @@ export async function gradientStep(
     ),
   );
   requireFinite(result, key.step);
+  await recordDevice(db, key.run, 'gradient steps', engine);
   const stored = await commitGradientStep(db, key, {
     policy: result.policy,
     update: {

@@ -7,6 +7,7 @@ import { readRun } from '../db/runs.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
+import { recordDevice } from './record-device.ts';
 import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
 
 /**
@@ -33,7 +34,7 @@ export async function rollout(deps: ActivityDependencies, key: ShardKey): Promis
   const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
 
   const started = performance.now();
-  const engine = await deps.engine(config.threads);
+  const engine = await deps.engine(config);
   const generated = await engineCall((options) =>
     engine.generate(
       {
@@ -50,6 +51,7 @@ export async function rollout(deps: ActivityDependencies, key: ShardKey): Promis
     ),
   );
   const seconds = (performance.now() - started) / 1000;
+  await recordDevice(db, key.run, 'rollouts', engine);
 
   const inOrder = [...generated].sort((a, b) => a.prompt - b.prompt || a.index - b.index);
   const tokens = inOrder.map((each): RolloutTokens => ({

@@ -12,6 +12,7 @@ import { engineCall } from './heartbeat.ts';
 import { longestSequence, withMicroBatches } from './micro-batches.ts';
 import { trainingMemory } from './training-memory.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
+import { recordDevice } from './record-device.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
 
 /**
@@ -46,7 +47,7 @@ export async function warmStart(
     batchTokens: phase.batchTokens,
     demonstrationAt,
   });
-  const engine = await deps.engine(run.config.threads);
+  const engine = await deps.engine(run.config);
   const steps = batches.map((demonstrations, i) => ({
     demonstrations,
     optimizer: adamW(
@@ -75,6 +76,7 @@ export async function warmStart(
       hint: "start a new run with a smaller learningRate in the phase's warmStart entry",
     });
   }
+  await recordDevice(db, key.run, 'warm start', engine);
   const stored = await commitCheckpoint(
     db,
     { ...key, step: 0 },

@@ -9,6 +9,7 @@ import type {
 } from '../contracts/policy.ts';
 import { adamW } from '../activities/engine-options.ts';
 import { createGenerator } from '../policy/generation/generator.ts';
+import { onCpu } from '../policy/graph/session.ts';
 import { createTrainer, type Trainer } from '../policy/training/trainer.ts';
 import {
   completionWork,
@@ -54,7 +55,7 @@ export function samplingTask(
     model: model.name,
     unit: 'tokens/s',
     open: async () => {
-      const generator = createGenerator({ ...model, threads });
+      const generator = createGenerator({ ...model, runtime: onCpu(threads) });
       return {
         compute: async () => {
           const started = performance.now();
@@ -94,7 +95,7 @@ export function decodingTask(
     model: model.name,
     unit: 'tokens/s',
     open: async () => {
-      const generator = createGenerator({ ...model, threads });
+      const generator = createGenerator({ ...model, runtime: onCpu(threads) });
       return {
         compute: async () => {
           let first = 0;
@@ -218,7 +219,7 @@ async function trainerWorkload(
   { threads }: RunConfig,
   compute: (trainer: Trainer) => Promise<Computed>,
 ): Promise<Workload> {
-  const trainer = await createTrainer({ traits, weights, trainable, threads });
+  const trainer = await createTrainer({ traits, weights, trainable, runtime: onCpu(threads) });
   return { compute: () => compute(trainer), close: () => trainer.close() };
 }
 

@@ -2,6 +2,7 @@ import type { RunConfig } from '../contracts/config.ts';
 import { hashSeed } from '../contracts/hash.ts';
 import type { TrainingSequence } from '../contracts/policy.ts';
 import { adamW, objectiveOptions } from '../activities/engine-options.ts';
+import { onCpu } from '../policy/graph/session.ts';
 import { createTrainer, type Trainer } from '../policy/training/trainer.ts';
 import { FULL } from './engine-speed.ts';
 import type { Peer, Task } from './in-turn.ts';
@@ -61,7 +62,12 @@ export function gradientFormsTask(
     peers: [{ name: 'one sequence per rollout', bar, open: openPlain }],
     open: async () => {
       const { traits, weights } = model;
-      trainer = await createTrainer({ traits, weights, trainable: FULL, threads: config.threads });
+      trainer = await createTrainer({
+        traits,
+        weights,
+        trainable: FULL,
+        runtime: onCpu(config.threads),
+      });
       return {
         warmUp: () => step(sequences.slice(0, size.completions)),
         compute: async () => {

@@ -60,14 +60,14 @@ export async function measureOrchestration(
 
 async function withPlainParts<T>(
   folder: string,
-  { threads }: RunConfig,
+  { threads, device }: RunConfig,
   work: (plain: PlainDependencies) => Promise<T>,
 ): Promise<T> {
   const artifacts = await openArtifactStore({
     artifacts: join(folder, 'plain', 'artifacts'),
     temporary: join(folder, 'plain', 'tmp'),
   });
-  const engine = createPolicyEngine({ artifacts, threads });
+  const engine = createPolicyEngine({ artifacts, threads, device });
   try {
     return await work({ engine, artifacts, folder: join(folder, 'plain') });
   } finally {

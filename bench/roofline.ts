@@ -6,10 +6,9 @@ import {
   input,
   integers,
   output,
-  serialize,
 } from '../policy/graph/graph.ts';
 import { gather } from '../policy/graph/operations.ts';
-import { floats, openSession } from '../policy/graph/session.ts';
+import { floats, onCpu, openSession } from '../policy/graph/session.ts';
 
 /** Rows and columns of the matrices. */
 export const ROOFLINE_SIZE = 2048;
@@ -39,7 +38,7 @@ export async function openRoofline(threads: number): Promise<Roofline> {
   const right = initializer(graph, 'right', 'float32', dims, numbers('right'));
   const product = emitOne(graph, 'MatMul', [left, right], { type: 'float32', shape: dims });
   output(gather(product, integers(graph, [0])), 'row');
-  const session = await openSession(serialize(graph), threads);
+  const session = await openSession(graph, onCpu(threads));
   const feeds = { left: floats(numbers('left'), dims) };
   await session.run(feeds, ['row']);
 

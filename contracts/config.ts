@@ -9,6 +9,12 @@ export const SCALE_REWARDS = ['group', 'batch', 'none'] as const;
 /** What an advantage is divided by; names as in TRL. */
 export type ScaleRewards = (typeof SCALE_REWARDS)[number];
 
+export const DEVICES = ['cpu', 'cuda', 'webgpu', 'auto'] as const;
+/** Where tensors are computed, as it is asked for. */
+export type DeviceChoice = (typeof DEVICES)[number];
+/** Where tensors are computed. */
+export type Device = Exclude<DeviceChoice, 'auto'>;
+
 export const TRAIN_MODES = ['full', 'lora'] as const;
 export type TrainMode = (typeof TRAIN_MODES)[number];
 
@@ -148,6 +154,11 @@ export interface RunConfig {
   readonly microBatchTokens: number;
 
   // — machine
+  /**
+   * ONNX Runtime's execution provider. `auto`: CUDA where it opens, else the CPU. WebGPU has to be asked for: a software adapter
+   * looks like a real one, and weights go from the host's memory to the device at each run.
+   */
+  readonly device: DeviceChoice;
   /** Threads of ONNX Runtime; 0: all cores. */
   readonly threads: number;
   /** Memory of the worker while it trains: a size such as `8GB`, `auto` or `none`. */
@@ -157,7 +168,10 @@ export interface RunConfig {
 }
 
 /** Settings that came later, as the runs that were prepared before them have them. */
-export const LATER_SETTINGS = { memoryLimit: 'auto' } as const satisfies Partial<RunConfig>;
+export const LATER_SETTINGS = {
+  memoryLimit: 'auto',
+  device: 'cpu',
+} as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */
 export type RunConfigInput = { readonly [key: string]: unknown };

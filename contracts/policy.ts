@@ -1,5 +1,5 @@
 import type { ArtifactRef } from './artifacts.ts';
-import type { LossType, TrainMode } from './config.ts';
+import type { Device, LossType, TrainMode } from './config.ts';
 import type { ChatMessage } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
@@ -179,6 +179,20 @@ export interface EngineCallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How much of a graph ran elsewhere than on the device that was asked for. */
+export interface GraphPlacement {
+  readonly graph: string;
+  readonly nodes: number;
+  readonly onCpu: number;
+}
+
+/** Where an engine computes. */
+export interface EngineDevice {
+  readonly device: Device;
+  /** Of each graph that ran since the engine's thread started; empty where the device is the CPU. */
+  readonly graphs: readonly GraphPlacement[];
+}
+
 /**
  * The policy engine, hosted in a worker thread. Calls are run one after another.
  * Same request, same machine: same bytes. Weights enter and leave as artifacts, never as arguments.
@@ -196,6 +210,8 @@ export interface PolicyEngine {
     trainable: TrainableOptions,
     folder: string,
   ): Promise<{ readonly sha256: string }>;
+  /** Where it computes. @throws ToolsampleError `config` when the device does not open */
+  device(): Promise<EngineDevice>;
   /** Ends the thread; pending calls reject. */
   close(): Promise<void>;
 }

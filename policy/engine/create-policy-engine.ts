@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { DeviceChoice } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
   EngineCallOptions,
@@ -16,6 +17,8 @@ export interface PolicyEngineOptions {
   readonly artifacts: ArtifactStore;
   /** Threads of ONNX Runtime; 0 (default): all cores. Results depend on it in the last digits. */
   readonly threads?: number;
+  /** Default: `cpu`. */
+  readonly device?: DeviceChoice;
 }
 
 /**
@@ -25,7 +28,7 @@ export interface PolicyEngineOptions {
  */
 export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   const { artifacts } = options;
-  const host = createThreadHost({ threads: options.threads ?? 0 });
+  const host = createThreadHost({ threads: options.threads ?? 0, device: options.device ?? 'cpu' });
   /** Settles when all earlier calls are done; never rejects. */
   let queue: Promise<unknown> = Promise.resolve();
   const inTurn = <T>(call: EngineCallOptions, run: () => Promise<T>): Promise<T> => {
@@ -59,6 +62,7 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
         const files = await policyFiles(policy, artifacts, 'weights');
         return host.call('export', { policy: files, trainable, folder }, {});
       }),
+    device: () => inTurn({}, () => host.call('device', null, {})),
     close: () => host.close(),
   };
 }

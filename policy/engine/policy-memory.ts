@@ -3,12 +3,15 @@ import type { PolicyArchitecture } from '../checkpoint/architecture.ts';
 import { loadBaseWeights, readArchitecture } from '../checkpoint/base-weights.ts';
 import { loadTensors } from '../checkpoint/load-tensors.ts';
 import { createGenerator, type Generator } from '../generation/generator.ts';
+import { openDevice } from '../graph/devices.ts';
+import type { Placement } from '../graph/placement.ts';
+import type { Runtime } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { mergeAdapters } from '../models/merged-weights.ts';
 import { readTokenizerFiles } from '../text/special-tokens.ts';
 import { createTrainer, type Trainer } from '../training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
-import type { PolicyFiles } from './thread-protocol.ts';
+import type { PolicyFiles, ThreadOptions } from './thread-protocol.ts';
 
 /** A base checkpoint in memory, with what completes prompts in its architecture. */
 interface LoadedBase {
@@ -30,7 +33,9 @@ interface HeldTrainer {
 
 /** What the policy thread keeps between calls, by hash: a base or two, merged weights, one trainer. */
 export interface PolicyMemory {
-  readonly threads: number;
+  readonly runtime: Runtime;
+  /** Where the graphs run that have run, by name; nothing where all are on the CPU. */
+  readonly placements: Map<string, Placement>;
   /** Oldest first. */
   readonly bases: Map<string, LoadedBase>;
   /** Complete weights of the trained policy that was asked for last. */
@@ -40,8 +45,20 @@ export interface PolicyMemory {
 
 const MAX_BASES = 2;
 
-export function createPolicyMemory(threads: number): PolicyMemory {
-  return { threads, bases: new Map(), complete: new Map(), held: null };
+/** @throws ToolsampleError `config` when the device does not open. */
+export async function createPolicyMemory({
+  device,
+  threads,
+}: ThreadOptions): Promise<PolicyMemory> {
+  const placements = new Map<string, Placement>();
+  const runtime: Runtime = {
+    device: await openDevice(device),
+    threads,
+    onPlacement: (graph, placement) => {
+      placements.set(graph, placement);
+    },
+  };
+  return { runtime, placements, bases: new Map(), complete: new Map(), held: null };
 }
 
 /** Loads a base checkpoint, or finds it. @throws ToolsampleError `checkpoint`, `tokenizer` */
@@ -61,7 +78,7 @@ export async function loadBase(memory: PolicyMemory, policy: PolicyFiles): Promi
   const base = {
     architecture,
     weights: await loadBaseWeights(policy.base, architecture),
-    generator: createGenerator({ ...architecture, eosIds, threads: memory.threads }),
+    generator: createGenerator({ ...architecture, eosIds, runtime: memory.runtime }),
   };
   memory.bases.set(policy.baseSha256, base);
   return base;
@@ -95,7 +112,7 @@ export async function completeWeights(
             base.weights,
             trained,
             trainable.loraAlpha / trainable.loraRank,
-            memory.threads,
+            memory.runtime.threads,
             spare,
           );
     memory.complete.set(key, complete);
@@ -131,7 +148,7 @@ export async function takeTrainer(
     weights: base.weights,
     trainable,
     ...(policy.weights === null ? {} : { trained: await loadTrained(base, policy, trainable) }),
-    threads: memory.threads,
+    runtime: memory.runtime,
   });
   if (policy.optimizer !== null) {
     const specs = trainableSpecs(trainingModel(base.architecture.traits, trainable));

@@ -12,7 +12,9 @@ const STOPPED = new Error('stopped');
 
 const port = parentPort;
 if (port === null) throw new Error('policy-thread.ts runs in a worker thread only');
-const memory = createPolicyMemory((workerData as ThreadOptions).threads);
+const memory = createPolicyMemory(workerData as ThreadOptions);
+// A device that does not open is told to each call.
+memory.catch(() => undefined);
 const answer = (message: FromThread): void => {
   port.postMessage(message);
 };
@@ -31,7 +33,8 @@ async function serve({ name, request, abort }: ToThread & { kind: 'call' }): Pro
   };
   try {
     check();
-    answer({ kind: 'result', value: await runCall(memory, name, request, { progress, check }) });
+    const value = await runCall(await memory, name, request, { progress, check });
+    answer({ kind: 'result', value });
   } catch (error) {
     answer(error === STOPPED ? { kind: 'aborted' } : { kind: 'error', error: packError(error) });
   }
@@ -44,7 +47,9 @@ port.on('message', (message: ToThread) => {
       running = serve(message);
       break;
     case 'stored':
-      markStored(memory, message.weights, message.optimizer);
+      void memory.then((open) => {
+        markStored(open, message.weights, message.optimizer);
+      });
       break;
     case 'end':
       // The thread ends by itself once nobody can write to it; the running call still answers.

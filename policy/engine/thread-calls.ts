@@ -44,7 +44,7 @@ const CALLS: {
     request: ThreadCalls[Name],
     watch: CallWatch,
   ) => Promise<ThreadResults[Name]>;
-} = { generate, gradientStep, supervise, export: exportFolder };
+} = { generate, gradientStep, supervise, export: exportFolder, device };
 
 async function generate(
   memory: PolicyMemory,
@@ -113,6 +113,11 @@ async function exportFolder(
   const weights = await completeWeights(memory, policy, trainable);
   const { architecture } = await loadBase(memory, policy);
   return writePolicyFolder(folder, policy.base, architecture.traits, weights);
+}
+
+async function device({ runtime, placements }: PolicyMemory): Promise<ThreadResults['device']> {
+  const graphs = [...placements].map(([graph, placement]) => ({ graph, ...placement }));
+  return { device: runtime.device, graphs };
 }
 
 /** Trains, then writes what came of it. A call cut short leaves parameters that belong to no policy: they are forgotten. */

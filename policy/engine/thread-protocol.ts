@@ -1,5 +1,7 @@
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
+import type { DeviceChoice } from '../../contracts/config.ts';
 import type {
+  EngineDevice,
   EngineProgress,
   GeneratedCompletion,
   GenerationRequest,
@@ -56,6 +58,7 @@ export interface ThreadCalls {
     readonly trainable: TrainableOptions;
     readonly folder: string;
   };
+  readonly device: null;
 }
 export type CallName = keyof ThreadCalls;
 
@@ -64,6 +67,7 @@ export interface ThreadResults {
   readonly gradientStep: Trained<Omit<GradientResult, 'policy' | 'seconds'>>;
   readonly supervise: Trained<Omit<SuperviseResult, 'policy' | 'seconds'>>;
   readonly export: { readonly sha256: string };
+  readonly device: EngineDevice;
 }
 
 export type ToThread =
@@ -89,4 +93,6 @@ export type FromThread =
 export interface ThreadOptions {
   /** Threads of ONNX Runtime; 0: all cores. */
   readonly threads: number;
+  /** `auto`: the thread finds out. */
+  readonly device: DeviceChoice;
 }

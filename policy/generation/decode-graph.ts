@@ -4,7 +4,7 @@ import {
   emitOne,
   input,
   output,
-  serialize,
+  type Graph,
   type Tensor,
 } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
@@ -37,11 +37,7 @@ import {
  * The past is only read: what is new leaves the graph, and the host appends it. Scores are put together, not keys:
  * joining keys would copy the whole past at every token.
  */
-export function buildDecodeGraph(
-  traits: ModelTraits,
-  choice: Choice,
-  place: MatrixPlace,
-): Uint8Array {
+export function buildDecodeGraph(traits: ModelTraits, choice: Choice, place: MatrixPlace): Graph {
   const graph = createGraph();
   const { kvHeads, headDim } = traits;
   const targets = {
@@ -73,7 +69,7 @@ export function buildDecodeGraph(
   const ids = input(graph, 'ids', 'int32', ['N', 1]);
   const hidden = decoderHidden(parts, ids);
   outputChoice(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
-  return serialize(graph);
+  return graph;
 }
 
 interface GridTargets {

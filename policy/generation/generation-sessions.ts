@@ -1,4 +1,5 @@
-import { openSession, type Session } from '../graph/session.ts';
+import { openSession, type Runtime, type Session } from '../graph/session.ts';
+import type { Graph } from '../graph/graph.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import { buildDecodeGraph } from './decode-graph.ts';
@@ -27,11 +28,14 @@ export interface GenerationSessions {
  * Where weights are fed, a session outlives every update of the policy, and feeding copies nothing. Where they are packed, a session
  * belongs to one state of the weights, and the last one is kept.
  */
-export function createGenerationSessions(traits: ModelTraits, threads: number): GenerationSessions {
+export function createGenerationSessions(
+  traits: ModelTraits,
+  runtime: Runtime,
+): GenerationSessions {
   const fed = new Map<string, Promise<Session>>();
   let packed: { readonly key: string | undefined; readonly session: Session } | null = null;
-  const open = (name: string, build: () => Uint8Array): Promise<Session> => {
-    const session = fed.get(name) ?? openSession(build(), threads);
+  const open = (name: string, build: () => Graph): Promise<Session> => {
+    const session = fed.get(name) ?? openSession(build(), runtime, { name });
     fed.set(name, session);
     return session;
   };
@@ -52,7 +56,10 @@ export function createGenerationSessions(traits: ModelTraits, threads: number): 
       const matrices = new Map(
         matrixSpecs(traits).map(({ name }) => [packedMatrix(name), weights.get(name)!.data]),
       );
-      const session = await openSession(buildDecodeGraph(traits, choice, place), threads, matrices);
+      const session = await openSession(buildDecodeGraph(traits, choice, place), runtime, {
+        name: `decode.${choice}`,
+        data: matrices,
+      });
       packed = { key, session };
       return session;
     },

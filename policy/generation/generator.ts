@@ -5,7 +5,7 @@ import type {
   GenerationPrompt,
   SamplingParameters,
 } from '../../contracts/policy.ts';
-import { floats, floatScalar, type Feeds } from '../graph/session.ts';
+import { floats, floatScalar, type Feeds, type Runtime } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { ropeTable } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
@@ -19,7 +19,7 @@ export interface GeneratorOptions {
   readonly traits: ModelTraits;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
-  readonly threads: number;
+  readonly runtime: Runtime;
   /** What may be under way at once; the default suits any machine. */
   readonly budget?: Budget;
 }
@@ -54,7 +54,7 @@ export interface Generator {
 /** Sessions are opened when first needed. */
 export function createGenerator(options: GeneratorOptions): Generator {
   const { traits, contextLength, budget = BUDGET } = options;
-  const sessions = createGenerationSessions(traits, options.threads);
+  const sessions = createGenerationSessions(traits, options.runtime);
   const { cos, sin } = ropeTable(traits, contextLength);
   const dims = [contextLength, traits.headDim / 2];
   const rope = { cos: floats(cos, dims), sin: floats(sin, dims) };

@@ -1,4 +1,4 @@
-import { createGraph, input, integers, output, serialize } from '../graph/graph.ts';
+import { createGraph, input, integers, output, type Graph } from '../graph/graph.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
 import { decoderHidden } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
@@ -18,7 +18,7 @@ import {
  * `mask` [T, T] (causal), `cos`, `sin` [≥ T, headDim / 2], `inverse_temperature` []. Fetches: {@link fetchNames};
  * keys and values as [B, kvHeads, T, headDim].
  */
-export function buildPrefillGraph(traits: ModelTraits, choice: Choice): Uint8Array {
+export function buildPrefillGraph(traits: ModelTraits, choice: Choice): Graph {
   const graph = createGraph();
   const folded = foldMask(
     input(graph, 'mask', 'float32', ['T', 'T']),
@@ -36,5 +36,5 @@ export function buildPrefillGraph(traits: ModelTraits, choice: Choice): Uint8Arr
   const ids = input(graph, 'ids', 'int32', ['B', 'T']);
   const rows = input(graph, 'rows', 'int64', ['R']);
   outputChoice(parts, decoderHidden(parts, ids, rows), choice);
-  return serialize(graph);
+  return graph;
 }

@@ -219,11 +219,17 @@ export function withGradient(
   outputs[0]?.graph.operations.push(operation);
 }
 
-/** The graph as ONNX bytes, for `InferenceSession.create`, without what leads to no output: ONNX Runtime would compute it. */
-export function serialize(graph: Graph): Uint8Array {
+/**
+ * The graph as ONNX bytes, for `InferenceSession.create`, without what leads to no output: ONNX Runtime would compute it.
+ * @param form what is written in place of the graph's own nodes and initializers.
+ */
+export function serialize(
+  graph: Graph,
+  form: Pick<Graph, 'nodes' | 'initializers'> = graph,
+): Uint8Array {
   const needed = new Set(graph.outputs.map(({ name }) => name));
   const nodes: NodeRecord[] = [];
-  for (const node of graph.nodes.toReversed()) {
+  for (const node of form.nodes.toReversed()) {
     if (!node.outputs.some((name) => needed.has(name))) continue;
     for (const name of node.inputs) needed.add(name);
     nodes.push(node);
@@ -232,6 +238,6 @@ export function serialize(graph: Graph): Uint8Array {
     nodes: nodes.toReversed(),
     inputs: graph.inputs,
     outputs: graph.outputs,
-    initializers: graph.initializers,
+    initializers: form.initializers,
   });
 }

@@ -1,9 +1,27 @@
 import { InferenceSession, Tensor as Value } from 'onnxruntime-node';
+import type { Device } from '../../contracts/config.ts';
+import { serialize, type Graph } from './graph.ts';
+import { profiledFirstRun, type Placement } from './placement.ts';
+import { webgpuForms } from './webgpu-forms.ts';
 
 export type Feeds = { readonly [name: string]: Value };
 
 /** Data of external initializers by name. */
 export type SessionData = ReadonlyMap<string, Float32Array>;
+
+/** Where and how graphs are run. */
+export interface Runtime {
+  readonly device: Device;
+  /** Threads of ONNX Runtime for what runs on the CPU; 0: all cores. */
+  readonly threads: number;
+  /** Hears, after the first run of each graph on another device than the CPU, how much of it ran there. */
+  readonly onPlacement?: (graph: string, placement: Placement) => void;
+}
+
+/** The CPU, with so many threads (0: all cores). */
+export function onCpu(threads: number): Runtime {
+  return { device: 'cpu', threads };
+}
 
 /** A loaded graph. `run` blocks the thread although it returns a promise. */
 export interface Session {
@@ -11,28 +29,44 @@ export interface Session {
   readonly release: () => Promise<void>;
 }
 
+interface SessionExtras {
+  /** Names the graph for {@link Runtime.onPlacement}. */
+  readonly name?: string;
+  readonly data?: SessionData;
+}
+
 /**
  * Loads a graph. Without memory patterns (they nearly double the peak of training graphs), sequential (parallel execution is
  * slower), and with threads that sleep while they wait: spinning makes a busy machine two to five times slower.
+ * Feeds and fetches lie in the host's memory, whatever the device.
  */
 export async function openSession(
-  model: Uint8Array,
-  threads: number,
-  data: SessionData = new Map(),
+  graph: Graph,
+  { device, threads, onPlacement }: Runtime,
+  { name = 'graph', data = new Map() }: SessionExtras = {},
 ): Promise<Session> {
-  const session = await InferenceSession.create(model, {
-    executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
-    interOpNumThreads: 1,
-    executionMode: 'sequential',
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-    externalData: [...data].map(([path, { buffer, byteOffset, byteLength }]) => ({
-      path,
-      data: new Uint8Array(buffer, byteOffset, byteLength),
-    })),
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
-  });
+  const model = device === 'webgpu' ? serialize(graph, webgpuForms(graph)) : serialize(graph);
+  const open = async (profile: Pick<InferenceSession.SessionOptions, 'enableProfiling'> = {}) =>
+    InferenceSession.create(model, {
+      executionProviders: [device],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      externalData: [...data].map(([path, { buffer, byteOffset, byteLength }]) => ({
+        path,
+        data: new Uint8Array(buffer, byteOffset, byteLength),
+      })),
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      ...profile,
+    });
+  if (device !== 'cpu' && onPlacement !== undefined) {
+    return profiledFirstRun(open, (placement) => {
+      onPlacement(name, placement);
+    });
+  }
+  const session = await open();
   return {
     run: (feeds, fetches) => session.run(feeds, fetches),
     release: () => session.release(),

@@ -1,6 +1,6 @@
-import { createGraph, input, output, serialize } from '../graph/graph.ts';
+import { createGraph, input, output, type Graph } from '../graph/graph.ts';
 import { gemm, mul } from '../graph/operations.ts';
-import { floats, floatScalar, openSession, type Feeds } from '../graph/session.ts';
+import { floats, floatScalar, onCpu, openSession, type Feeds } from '../graph/session.ts';
 import type { Weights, WeightTensor } from './initial-weights.ts';
 import { elementCount, tensorSpecs, type ModelTraits } from './model-traits.ts';
 import { loraNames } from './lora.ts';
@@ -17,22 +17,22 @@ export interface AdapterMerger {
 }
 
 /** Feeds `weight` [out, in], `a` [rank, in], `b` [out, rank], `scale` []; fetches `merged` = weight + scale·b·a. */
-function buildMergeGraph(): Uint8Array {
+function buildMergeGraph(): Graph {
   const graph = createGraph();
   const weight = input(graph, 'weight', 'float32', ['out', 'in']);
   const a = input(graph, 'a', 'float32', ['rank', 'in']);
   const b = input(graph, 'b', 'float32', ['out', 'rank']);
   output(gemm(mul(b, input(graph, 'scale', 'float32', [])), a, {}, weight), 'merged');
-  return serialize(graph);
+  return graph;
 }
 
-/** @param scale alpha / rank. @param threads of ONNX Runtime; 0: all cores. */
+/** Always on the CPU: both files and the engine merge, and have to agree. @param scale alpha / rank. @param threads of ONNX Runtime; 0: all cores. */
 export async function openAdapterMerger(
   adapters: Weights,
   scale: number,
   threads: number,
 ): Promise<AdapterMerger> {
-  const session = await openSession(buildMergeGraph(), threads);
+  const session = await openSession(buildMergeGraph(), onCpu(threads));
   return {
     merge: async (name, weight, into) => {
       const names = loraNames(name);

@@ -1,4 +1,4 @@
-import { createGraph, input, output, serialize } from '../graph/graph.ts';
+import { createGraph, input, output, type Graph } from '../graph/graph.ts';
 import { add, div, mul, sqrt, sub } from '../graph/operations.ts';
 
 /** Feeds of one number each; see {@link buildAdamWGraph}. */
@@ -21,7 +21,7 @@ export type AdamWNumbers = { readonly [name in (typeof ADAMW_NUMBERS)[number]]: 
  * where g is scaled first (global-norm clipping), keep = 1 − lr·decay and step_size = lr / (1 − β₁ᵗ).
  * Elementwise, so each fetch may be the buffer of its feed.
  */
-export function buildAdamWGraph(): Uint8Array {
+export function buildAdamWGraph(): Graph {
   const graph = createGraph();
   const [p, g, m, v] = (['p', 'g', 'm', 'v'] as const).map((name) =>
     input(graph, name, 'float32', ['n']),
@@ -41,5 +41,5 @@ export function buildAdamWGraph(): Uint8Array {
   output(mean, 'new_m');
   output(square, 'new_v');
   output(sub(mul(p, number('keep')), change), 'new_p');
-  return serialize(graph);
+  return graph;
 }

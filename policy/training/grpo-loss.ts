@@ -1,4 +1,4 @@
-import { output, serialize, type Tensor } from '../graph/graph.ts';
+import { output, type Graph, type Tensor } from '../graph/graph.ts';
 import {
   add,
   and,
@@ -56,7 +56,7 @@ export const GRPO_SUMS = ['loss', 'entropy', 'kl', 'clipped_low', 'clipped_high'
  * Σ weight·(−min(r·A, clip(r, low, high)·A)·w + β·k3), r = exp(logp − old), w = min(exp(old − rollout), cap) without gradient,
  * k3 = exp(ref − logp) − (ref − logp) − 1.
  */
-export function buildGrpoGraph(model: TrainingModel, recomputedLayers = 0): Uint8Array {
+export function buildGrpoGraph(model: TrainingModel, recomputedLayers = 0): Graph {
   const policy = buildPolicyGraph(model, { entropy: true, gradient: true, recomputedLayers });
   const { logprobs } = policy;
   const token = new Map(GRPO_TOKEN_FEEDS.map((name) => [name, policy.perToken(name)]));
@@ -86,5 +86,5 @@ export function buildGrpoGraph(model: TrainingModel, recomputedLayers = 0): Uint
   output(sumAll(toFloat(and(less(high, r), less(0, advantage)))), 'clipped_high');
   output(logprobs, 'logprobs');
   addGradients(policy, loss);
-  return serialize(policy.graph);
+  return policy.graph;
 }

@@ -1,5 +1,5 @@
 import type { AdamWOptions } from '../../contracts/policy.ts';
-import { floats, floatScalar, openSession, type Session } from '../graph/session.ts';
+import { floats, floatScalar, openSession, type Runtime, type Session } from '../graph/session.ts';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
 import { ADAMW_NUMBERS, buildAdamWGraph, type AdamWNumbers } from './adamw.ts';
 import { allocateFlat, fillFlat, type FlatSpec, type FlatTensors } from './flat-tensors.ts';
@@ -18,13 +18,13 @@ export interface Optimizer {
 
 export async function createOptimizer(
   specs: readonly FlatSpec[],
-  threads: number,
+  runtime: Runtime,
 ): Promise<Optimizer> {
   return {
     first: allocateFlat(specs),
     second: allocateFlat(specs),
     step: 0,
-    session: await openSession(buildAdamWGraph(), threads),
+    session: await openSession(buildAdamWGraph(), runtime, { name: 'adamw' }),
   };
 }
 

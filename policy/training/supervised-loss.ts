@@ -1,4 +1,4 @@
-import { output, serialize } from '../graph/graph.ts';
+import { output, type Graph } from '../graph/graph.ts';
 import { mul, neg, sumAll } from '../graph/operations.ts';
 import { addGradients, buildPolicyGraph, type TrainingModel } from './training-graph.ts';
 
@@ -6,10 +6,10 @@ import { addGradients, buildPolicyGraph, type TrainingModel } from './training-g
  * Supervised loss and its gradient: −Σ weight·log p(token). Feeds of {@link buildPolicyGraph} and `weight` [R]
  * (1 / tokens of the batch makes it the mean). Fetches `loss` [] and the gradients.
  */
-export function buildSupervisedGraph(model: TrainingModel, recomputedLayers = 0): Uint8Array {
+export function buildSupervisedGraph(model: TrainingModel, recomputedLayers = 0): Graph {
   const policy = buildPolicyGraph(model, { entropy: false, gradient: true, recomputedLayers });
   const loss = neg(sumAll(mul(policy.perToken('weight'), policy.logprobs)));
   output(loss, 'loss');
   addGradients(policy, loss);
-  return serialize(policy.graph);
+  return policy.graph;
 }

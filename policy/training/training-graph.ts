@@ -1,5 +1,5 @@
 import type { TrainableOptions } from '../../contracts/policy.ts';
-import { createGraph, input, output, serialize, type Graph, type Tensor } from '../graph/graph.ts';
+import { createGraph, input, output, type Graph, type Tensor } from '../graph/graph.ts';
 import { reshape } from '../graph/operations.ts';
 import { checkpointed } from '../autodiff/checkpointed.ts';
 import { gradients } from '../autodiff/gradients.ts';
@@ -125,12 +125,12 @@ export function addGradients(policy: PolicyGraph, loss: Tensor): void {
 }
 
 /** Forward only: fetches `logprobs` [R]. */
-export function buildLogprobGraph(model: TrainingModel): Uint8Array {
+export function buildLogprobGraph(model: TrainingModel): Graph {
   const policy = buildPolicyGraph(model, {
     entropy: false,
     gradient: false,
     recomputedLayers: 0,
   });
   output(policy.logprobs, 'logprobs');
-  return serialize(policy.graph);
+  return policy.graph;
 }

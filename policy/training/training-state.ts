@@ -1,6 +1,14 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { AdamWOptions, TrainableOptions } from '../../contracts/policy.ts';
-import { floatData, floats, openSession, type Feeds, type Session } from '../graph/session.ts';
+import type { Graph } from '../graph/graph.ts';
+import {
+  floatData,
+  floats,
+  openSession,
+  type Feeds,
+  type Runtime,
+  type Session,
+} from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { initialAdapters } from '../models/lora.ts';
@@ -26,7 +34,7 @@ export interface TrainerOptions {
   readonly trainable: TrainableOptions;
   /** What training has changed so far: all tensors, or the adapters. Left out: the base itself, or fresh adapters. */
   readonly trained?: Weights;
-  readonly threads: number;
+  readonly runtime: Runtime;
 }
 
 /** Lets a long call be watched and stopped. */
@@ -58,13 +66,13 @@ export interface TrainingState {
   /** The gradient sums, as feeds and as fetches: the same buffers, so a run adds to them in place. */
   readonly gradientFeeds: Feeds;
   readonly gradientFetches: Feeds;
-  readonly threads: number;
+  readonly runtime: Runtime;
   readonly sessions: Map<SessionKind, TrainingSession>;
 }
 
 /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
 export async function createTrainingState(options: TrainerOptions): Promise<TrainingState> {
-  const { traits, weights, trainable, threads } = options;
+  const { traits, weights, trainable, runtime } = options;
   const model = trainingModel(traits, trainable);
   const { lora } = model;
   const specs = trainableSpecs(model);
@@ -80,7 +88,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     base: lora === null ? null : weights,
     parameters,
     gradients,
-    optimizer: await createOptimizer(specs, threads),
+    optimizer: await createOptimizer(specs, runtime),
     rotations: createRotationTables(traits),
     weightFeeds: {
       ...(lora === null ? {} : policyFeeds(traits, weights)),
@@ -88,7 +96,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     },
     gradientFeeds: renamed(accumulatorName),
     gradientFetches: renamed(gradientName),
-    threads,
+    runtime,
     sessions: new Map(),
   };
 }
@@ -110,7 +118,7 @@ export function policyFeeds(traits: ModelTraits, weights: Weights): Feeds {
 
 /** The graphs that training runs, by what they compute. */
 const GRAPHS: {
-  readonly [kind in SessionKind]: (model: TrainingModel, recomputedLayers: number) => Uint8Array;
+  readonly [kind in SessionKind]: (model: TrainingModel, recomputedLayers: number) => Graph;
 } = {
   supervised: buildSupervisedGraph,
   grpo: buildGrpoGraph,
@@ -131,7 +139,9 @@ export async function sessionFor(
   if (known?.recomputedLayers === recomputedLayers) return known.session;
   state.sessions.delete(kind);
   await known?.session.release();
-  const session = await openSession(GRAPHS[kind](state.model, recomputedLayers), state.threads);
+  const session = await openSession(GRAPHS[kind](state.model, recomputedLayers), state.runtime, {
+    name: kind,
+  });
   state.sessions.set(kind, { session, recomputedLayers });
   return session;
 }

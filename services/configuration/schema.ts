@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LOSS_TYPES, SCALE_REWARDS, TRAIN_MODES } from '../../contracts/config.ts';
+import { DEVICES, LOSS_TYPES, SCALE_REWARDS, TRAIN_MODES } from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import {
@@ -262,6 +262,15 @@ export const runConfigSchema = z.strictObject({
       ),
     ),
 
+  device: z
+    .enum(DEVICES)
+    .default('cpu')
+    .meta(
+      about(
+        'Machine',
+        'where tensors are computed; auto: cuda where it opens, else cpu; webgpu has to be asked for',
+      ),
+    ),
   threads: z
     .int()
     .min(0)

@@ -1,5 +1,6 @@
 import { inspectServices, type ServicesOptions } from '../services.ts';
 import { check, type Check } from './check.ts';
+import { checkProviders } from './execution-providers.ts';
 import { checkCores, checkDisk, checkMemory, checkNode } from './machine.ts';
 import { checkPorts, checkPostgres, checkTemporal } from './servers.ts';
 import { checkTensorRuntime } from './tensor-runtime.ts';
@@ -13,5 +14,5 @@ export async function diagnose(options: ServicesOptions): Promise<readonly Check
       Promise.all([checkPorts(state), checkPostgres(state, env), checkTemporal(state, env)]),
     async (error: unknown) => [await check('Data folder', () => Promise.reject(error))],
   );
-  return [...machine, ...servers, await checkTensorRuntime()];
+  return [...machine, ...servers, await checkTensorRuntime(), ...(await checkProviders())];
 }

@@ -4,6 +4,7 @@ import type { GeneratedCompletion, GenerationPrompt } from '../../contracts/poli
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
+import { onCpu } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import { elementCount, tensorSpecs } from '../../policy/models/model-traits.ts';
 import { readPolicyText } from '../../policy/text/policy-text.ts';
@@ -34,7 +35,7 @@ const promptIds = (length: number, salt: number): number[] =>
 const weights = sharpWeights();
 let generator: Generator;
 beforeAll(() => {
-  generator = createGenerator({ traits, contextLength: 64, eosIds: [EOS, 5], threads: 1 });
+  generator = createGenerator({ traits, contextLength: 64, eosIds: [EOS, 5], runtime: onCpu(1) });
 });
 afterAll(async () => {
   await generator.close();
@@ -81,7 +82,7 @@ describe('generation', () => {
       traits: untied,
       contextLength: 64,
       eosIds: [EOS],
-      threads: 1,
+      runtime: onCpu(1),
     });
     for (const [engine, shape, tensors] of [
       [generator, traits, weights],
@@ -133,7 +134,7 @@ describe('generation', () => {
       traits,
       contextLength: 64,
       eosIds: [EOS, 5],
-      threads: 1,
+      runtime: onCpu(1),
       budget: { rows: 4, cacheBytes: 2 ** 30 },
     });
     let steps = 0;
@@ -188,7 +189,12 @@ describe('generation', () => {
         }),
       );
     const first = filled(0.05);
-    const engine = createGenerator({ traits: large, contextLength: 80, eosIds: [], threads: 1 });
+    const engine = createGenerator({
+      traits: large,
+      contextLength: 80,
+      eosIds: [],
+      runtime: onCpu(1),
+    });
     const request = [{ ids: promptIds(9, 1), seeds: [1, 2] }];
     // One token less, and packing does not pay.
     const fed = await engine.generate(first, request, { ...sampling, maxNewTokens: 63 });
@@ -309,7 +315,7 @@ describe('generation', () => {
       const files = await folderFiles(SMOLLM2!);
       const architecture = await readArchitecture(files);
       const text = await readPolicyText(files);
-      const real = createGenerator({ ...architecture, eosIds: text.eosIds, threads: 0 });
+      const real = createGenerator({ ...architecture, eosIds: text.eosIds, runtime: onCpu(0) });
       const question = { role: 'user', content: 'What is the capital of France?' } as const;
       const [answer] = await real.generate(
         await loadBaseWeights(files, architecture),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
-import { floatData, floats, openSession } from '../../policy/graph/session.ts';
+import { floatData, floats, onCpu, openSession } from '../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import { tensorSpecs, type ModelTraits } from '../../policy/models/model-traits.ts';
 import { initialAdapters, loraNames } from '../../policy/models/lora.ts';
@@ -49,7 +49,7 @@ async function graphLogprobs(
 ): Promise<{ members: readonly number[]; logprobs: number[] }> {
   const [micro] = planMicroBatches(SEQUENCES, separateRows(SEQUENCES), 1000);
   if (micro === undefined) throw new Error('one micro-batch is planned');
-  const session = await openSession(buildLogprobGraph(model), 2);
+  const session = await openSession(buildLogprobGraph(model), onCpu(2));
   const feeds = {
     ...policyFeeds(model.traits, weights),
     ...Object.fromEntries([...adapters].map(([name, t]) => [name, floats(t.data, t.dims)])),

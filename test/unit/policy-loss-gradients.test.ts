@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import type { TrainMode } from '../../contracts/config.ts';
-import { floats, floatScalar, openSession, type Feeds } from '../../policy/graph/session.ts';
+import { floats, floatScalar, onCpu, openSession, type Feeds } from '../../policy/graph/session.ts';
 import { initialWeights, type WeightTensor } from '../../policy/models/initial-weights.ts';
 import type { ModelTraits } from '../../policy/models/model-traits.ts';
 import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';
@@ -111,7 +111,7 @@ async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Pro
     traits,
     weights: livelyWeights(traits),
     trainable: { mode, loraRank: 2, loraAlpha: 4, seed: 1 },
-    threads: 1,
+    runtime: onCpu(1),
   });
   if (mode === 'lora') state.parameters.data.set(randomArray(8, state.parameters.data.length, 0.3));
   const [micro] = planMicroBatches(
@@ -122,7 +122,7 @@ async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Pro
   if (micro === undefined) throw new Error('one micro-batch is planned');
   const session = await openSession(
     loss === 'supervised' ? buildSupervisedGraph(state.model) : buildGrpoGraph(state.model),
-    1,
+    onCpu(1),
   );
   const names = loss === 'supervised' ? ['loss'] : ['loss', 'clipped_low', 'clipped_high'];
   return {

@@ -10,12 +10,11 @@ import {
   input,
   integers,
   output,
-  serialize,
   type Graph,
   type Tensor,
 } from '../../policy/graph/graph.ts';
 import * as op from '../../policy/graph/operations.ts';
-import { floatData, floats, openSession } from '../../policy/graph/session.ts';
+import { floatData, floats, onCpu, openSession } from '../../policy/graph/session.ts';
 import { foldMask, groupedAttention } from '../../policy/models/attention.ts';
 import { tokenLogprobs } from '../../policy/training/token-logprobs.ts';
 
@@ -254,7 +253,7 @@ async function worstError({ what, shapes, range = [-1, 1], build }: Case): Promi
   const loss = op.sumAll(op.mul(result, direction));
   output(loss, 'loss');
   gradients(loss, inputs).forEach((gradient, i) => output(gradient, `g${i}`));
-  const session = await openSession(serialize(graph), 2);
+  const session = await openSession(graph, onCpu(2));
 
   const data = shapes.map((dims, i) =>
     randomValues(hashSeed(what, i), count(dims), range, 0.04 * i),
@@ -315,7 +314,7 @@ describe('gradients', () => {
     const x = input(graph, 'x', 'float32', [2]);
     const loss = op.sumAll(op.mul(x, op.stopGradient(op.exp(x))));
     output(gradients(loss, [x])[0] ?? x, 'g');
-    const session = await openSession(serialize(graph), 1);
+    const session = await openSession(graph, onCpu(1));
     const found = await session.run({ x: floats(Float32Array.of(0, 1), [2]) }, ['g']);
     expect([...floatData(found, 'g')]).toEqual([1, Math.fround(Math.E)]);
   });
@@ -331,7 +330,7 @@ describe('gradients', () => {
       variables.map((x) => [x.name, input(graph, `sum.${x.name}`, 'float32', x.shape)]),
     );
     gradients(op.sumAll(rows), variables, onto).forEach((g, i) => output(g, `g${i}`));
-    const session = await openSession(serialize(graph), 1);
+    const session = await openSession(graph, onCpu(1));
     const run = async (sum: number): Promise<number[][]> => {
       const found = await session.run(
         {

@@ -3,6 +3,7 @@ import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { allocateFlat, fillFlat } from '../../policy/training/flat-tensors.ts';
 import { linearDecay, warmedUp } from '../../policy/training/learning-rate.ts';
 import { createOptimizer, globalNorm, updateParameters } from '../../policy/training/optimizer.ts';
+import { onCpu } from '../../policy/graph/session.ts';
 
 const SPECS = [
   { name: 'norm', dims: [700] },
@@ -38,7 +39,7 @@ describe('AdamW', () => {
     const random = seededRandom(hashSeed('adamw'));
     parameters.data.forEach((_, i) => (parameters.data[i] = random() - 0.5));
     const start = parameters.data.slice();
-    const optimizer = await createOptimizer(SPECS, 2);
+    const optimizer = await createOptimizer(SPECS, onCpu(2));
     // Every 97th element, those of the norm weights and parts of all chunks among them.
     const watched = [...start.keys()].filter((i) => i % 97 === 0 || i > 401_000);
     const history: number[][] = [];

@@ -13,6 +13,7 @@ import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { safetensorsBytes } from '../../policy/checkpoint/safetensors.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
 import { createGenerator } from '../../policy/generation/generator.ts';
+import { onCpu } from '../../policy/graph/session.ts';
 import type { Weights } from '../../policy/models/initial-weights.ts';
 import { loraSpecs } from '../../policy/models/lora.ts';
 import { readTokenizerFiles } from '../../policy/text/special-tokens.ts';
@@ -90,7 +91,7 @@ const startOf = ({ architecture: { traits }, weights, reference }: Loaded, mode:
   ...(mode === 'full'
     ? {}
     : { trained: adaptersOf(reference, loraSpecs(traits, reference.adapters.rank)) }),
-  threads: 2,
+  runtime: onCpu(2),
 });
 
 const optimizerOf = ({ optimizer }: ParityReference, learningRate: number): AdamWOptions => ({
@@ -177,7 +178,7 @@ function parity(checkpoint: Checkpoint): void {
 
   it('decodes the same tokens, greedily, and stops at the same end', async () => {
     const { architecture, weights, eosIds, reference } = loaded;
-    const generator = createGenerator({ ...architecture, eosIds, threads: 2 });
+    const generator = createGenerator({ ...architecture, eosIds, runtime: onCpu(2) });
     const made = await generator.generate(
       weights,
       reference.greedy.map(({ promptIds }) => ({ ids: promptIds, seeds: [1] })),
@@ -195,7 +196,7 @@ function parity(checkpoint: Checkpoint): void {
     const { architecture, weights, reference } = loaded;
     const { traits } = architecture;
     const { temperature } = reference.objective;
-    const generator = createGenerator({ ...architecture, eosIds: [], threads: 2 });
+    const generator = createGenerator({ ...architecture, eosIds: [], runtime: onCpu(2) });
     const [one, two] = reference.greedy.map(({ promptIds }) => promptIds);
     const prompts = [
       { ids: one!, seeds: [1, 2, 3] },

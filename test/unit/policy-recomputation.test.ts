@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { initialWeights } from '../../policy/models/initial-weights.ts';
+import { serialize } from '../../policy/graph/graph.ts';
 import { floats } from '../../policy/graph/session.ts';
 import { createRotationTables, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
@@ -31,7 +32,7 @@ async function operationsRun(recomputedLayers: number): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'toolsample-profile-'));
   try {
     const graph = buildSupervisedGraph({ traits: TRAITS, lora: null }, recomputedLayers);
-    const session = await InferenceSession.create(graph, {
+    const session = await InferenceSession.create(serialize(graph), {
       enableProfiling: true,
       profileFilePrefix: join(folder, 'run'),
       enableMemPattern: false,

@@ -2,9 +2,9 @@ import { Tensor as Value } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { gradients } from '../../policy/autodiff/gradients.ts';
-import { createGraph, input, output, serialize, type Graph } from '../../policy/graph/graph.ts';
+import { createGraph, input, output, type Graph } from '../../policy/graph/graph.ts';
 import { mul, sumAll } from '../../policy/graph/operations.ts';
-import { floatData, floats, floatScalar, openSession } from '../../policy/graph/session.ts';
+import { floatData, floats, floatScalar, onCpu, openSession } from '../../policy/graph/session.ts';
 import { tokenLogprobs } from '../../policy/training/token-logprobs.ts';
 
 const [ROWS, HIDDEN, VOCAB] = [9, 6, 53];
@@ -50,7 +50,7 @@ function buildGraph(chunkRows: number): Graph {
 }
 
 async function evaluate(chunkRows: number, scale: number): Promise<Found> {
-  const session = await openSession(serialize(buildGraph(chunkRows)), 2);
+  const session = await openSession(buildGraph(chunkRows), onCpu(2));
   const names = ['logprobs', 'entropies', 'by_hidden', 'by_head'];
   const found = await session.run(
     {

@@ -6,6 +6,7 @@ import type { ModelTraits } from '../../policy/models/model-traits.ts';
 import type { GradientOutcome } from '../../policy/training/grpo-step.ts';
 import { UNLIMITED } from '../../policy/training/step-plan.ts';
 import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
+import { onCpu } from '../../policy/graph/session.ts';
 
 const TRAITS: ModelTraits = {
   hidden: 32,
@@ -72,7 +73,7 @@ async function withTrainer<T>(
     traits: TRAITS,
     weights: options.weights ?? initialWeights(TRAITS, 1),
     trainable: options.trainable ?? FULL,
-    threads: options.threads ?? 1,
+    runtime: onCpu(options.threads ?? 1),
   });
   try {
     return await run(trainer);
@@ -184,7 +185,7 @@ describe('supervised training', () => {
       weights: initialWeights(TRAITS, 99),
       trained: half.weights,
       trainable: FULL,
-      threads: 1,
+      runtime: onCpu(1),
     });
     trainer.loadOptimizerState(half.state);
     for (let step = 0; step < 2; step++) await trainer.supervise(supervised());

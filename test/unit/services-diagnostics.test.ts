@@ -35,9 +35,17 @@ it('finds this machine fit, and leaves no trace', async () => {
     'Postgres',
     'Temporal',
     'ONNX Runtime',
+    'CUDA',
+    'WebGPU',
   ]);
   expect(checks.filter(({ status }) => status === 'fail')).toEqual([]);
-  expect(checks.at(-1)?.found).toMatch(/^1\.30\.\d+, providers .*\bcpu\b/);
+  expect(checks.at(-3)?.found).toMatch(/^1\.30\.\d+, providers .*\bcpu\b/);
+  for (const { found, advice } of checks.slice(-2)) {
+    // Neither is needed; what opens has nothing to be advised.
+    if (found === 'opens') expect(advice).toBeNull();
+    else expect(advice).toMatch(/^for device "(cuda|webgpu)": /);
+    expect(found).toMatch(/^(opens|\S[^\n]{10,300})$/);
+  }
   expect(await readdir(root)).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import { commonParts } from '../../../policy/generation/graph-interface.ts';
-import { createGraph, input, integers, output, serialize } from '../../../policy/graph/graph.ts';
-import { floatData, floats, openSession } from '../../../policy/graph/session.ts';
+import { createGraph, input, integers, output } from '../../../policy/graph/graph.ts';
+import { floatData, floats, onCpu, openSession } from '../../../policy/graph/session.ts';
 import { foldMask, groupedAttention } from '../../../policy/models/attention.ts';
 import type { Weights } from '../../../policy/models/initial-weights.ts';
 import {
@@ -39,7 +39,7 @@ export async function paddedLogits(
   for (let t = 0; t < length; t++) causal.fill(-1e9, t * length + t + 1, (t + 1) * length);
   const { cos, sin } = ropeTable(traits, length);
   const half = traits.headDim / 2;
-  const session = await openSession(serialize(graph), 2);
+  const session = await openSession(graph, onCpu(2));
   const results = await session.run(
     {
       ...Object.fromEntries([...weights].map(([name, t]) => [name, floats(t.data, t.dims)])),

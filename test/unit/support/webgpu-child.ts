@@ -1,0 +1,22 @@
+import { ToolsampleError } from '../../../contracts/errors.ts';
+import { openDevice } from '../../../policy/graph/devices.ts';
+import type { Placement } from '../../../policy/graph/placement.ts';
+import { computeOn } from './device-computation.ts';
+
+/** Computes on WebGPU and prints the numbers: a process of its own, as a driver that crashes takes its process along. */
+
+try {
+  await openDevice('webgpu');
+  const placements: { [graph: string]: Placement } = {};
+  const computed = await computeOn({
+    device: 'webgpu',
+    threads: 1,
+    onPlacement: (graph, placement) => {
+      placements[graph] = placement;
+    },
+  });
+  process.stdout.write(JSON.stringify({ computed, placements }));
+} catch (error) {
+  if (!(error instanceof ToolsampleError)) throw error;
+  process.stdout.write(JSON.stringify({ unavailable: error.message }));
+}
