@@ -10,7 +10,7 @@ const NEEDS: { readonly [device in Device]: string } = {
   cpu: 'run npm install again',
   cuda:
     'it takes Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and the part of onnxruntime-node that npm leaves out: ' +
-    'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node; or use device "cpu"',
+    'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12; or use device "cpu"',
   webgpu:
     'it takes the driver of a GPU (Vulkan on Linux, and libvulkan1), or a renderer in software: Mesa (mesa-vulkan-drivers), or ' +
     'SwiftShader with VK_ICD_FILENAMES; or use device "cpu"',

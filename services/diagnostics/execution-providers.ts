@@ -9,7 +9,7 @@ const TIME_LIMIT_MS = 15_000;
 const PROVIDERS = {
   cuda:
     'for device "cuda": Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and ' +
-    'ONNXRUNTIME_NODE_INSTALL=cuda12 npm rebuild onnxruntime-node',
+    'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12',
   webgpu:
     'for device "webgpu": the driver of a GPU (Vulkan on Linux, and libvulkan1), or a renderer in software: Mesa ' +
     '(mesa-vulkan-drivers), or SwiftShader with VK_ICD_FILENAMES',

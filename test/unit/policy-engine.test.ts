@@ -250,6 +250,20 @@ describe('policy engine', { timeout: 120_000 }, () => {
     );
   });
 
+  it('says on which device it computes', async () => {
+    expect(await engine.device()).toEqual({ device: 'cpu', graphs: [] });
+    const other = createPolicyEngine({ artifacts: store, threads: 1, device: 'auto' });
+    const { device } = await other.device();
+    await other.close();
+    expect(['cpu', 'cuda']).toContain(device);
+    if (device === 'cuda') return;
+    const lacking = createPolicyEngine({ artifacts: store, threads: 1, device: 'cuda' });
+    for (const call of [() => lacking.device(), () => lacking.generate(generation(base))]) {
+      await expect(call()).rejects.toMatchObject({ code: 'config', location: { field: 'device' } });
+    }
+    await lacking.close();
+  });
+
   it('can be closed in the middle of a computation', async () => {
     const request = await gradient(base);
     const many = { ...request, objective: { ...request.objective, numIterations: 1000 } };
