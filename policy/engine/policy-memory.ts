@@ -33,9 +33,8 @@ interface HeldTrainer {
 
 /** What the policy thread keeps between calls, by hash: a base or two, merged weights, one trainer. */
 export interface PolicyMemory {
-  readonly runtime: Runtime;
-  /** Where the graphs run that have run, by name; nothing where all are on the CPU. */
-  readonly placements: Map<string, Placement>;
+  /** Its placements are those of all graphs that ran. */
+  readonly runtime: Required<Runtime>;
   /** Oldest first. */
   readonly bases: Map<string, LoadedBase>;
   /** Complete weights of the trained policy that was asked for last. */
@@ -51,14 +50,8 @@ export async function createPolicyMemory({
   threads,
 }: ThreadOptions): Promise<PolicyMemory> {
   const placements = new Map<string, Placement>();
-  const runtime: Runtime = {
-    device: await openDevice(device),
-    threads,
-    onPlacement: (graph, placement) => {
-      placements.set(graph, placement);
-    },
-  };
-  return { runtime, placements, bases: new Map(), complete: new Map(), held: null };
+  const runtime = { device: await openDevice(device), threads, placements };
+  return { runtime, bases: new Map(), complete: new Map(), held: null };
 }
 
 /** Loads a base checkpoint, or finds it. @throws ToolsampleError `checkpoint`, `tokenizer` */

@@ -115,8 +115,8 @@ async function exportFolder(
   return writePolicyFolder(folder, policy.base, architecture.traits, weights);
 }
 
-async function device({ runtime, placements }: PolicyMemory): Promise<ThreadResults['device']> {
-  const graphs = [...placements].map(([graph, placement]) => ({ graph, ...placement }));
+async function device({ runtime }: PolicyMemory): Promise<ThreadResults['device']> {
+  const graphs = [...runtime.placements].map(([graph, placement]) => ({ graph, ...placement }));
   return { device: runtime.device, graphs };
 }
 

@@ -1,20 +1,10 @@
 import { env } from 'onnxruntime-node';
 import type { Device, DeviceChoice } from '../../contracts/config.ts';
+import { DEVICE_NEEDS } from '../../contracts/device-needs.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { createGraph, input, output } from './graph.ts';
 import { neg } from './operations.ts';
 import { floats, openSession } from './session.ts';
-
-/** What makes a device open. */
-const NEEDS: { readonly [device in Device]: string } = {
-  cpu: 'run npm install again',
-  cuda:
-    'it takes Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and the part of onnxruntime-node that npm leaves out: ' +
-    'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12; or use device "cpu"',
-  webgpu:
-    'it takes the driver of a GPU (Vulkan on Linux, and libvulkan1), or a renderer in software: Mesa (mesa-vulkan-drivers), or ' +
-    'SwiftShader with VK_ICD_FILENAMES; or use device "cpu"',
-};
 
 /**
  * The device that this choice means on this machine, tried with a graph of one node. `auto` is CUDA where that opens, else the CPU.
@@ -32,7 +22,7 @@ export async function openDevice(choice: DeviceChoice): Promise<Device> {
     if (choice === 'auto') return 'cpu';
     throw new ToolsampleError('config', `${device} does not open: ${reason(error)}`, {
       at: { field: 'device' },
-      hint: NEEDS[device],
+      hint: `it takes ${DEVICE_NEEDS[device]}; or use device "cpu"`,
       cause: error,
     });
   }

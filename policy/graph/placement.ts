@@ -34,24 +34,30 @@ export async function profiledFirstRun(
     throw error;
   }
   let profiling = true;
-  const endProfile = async (): Promise<Placement> => {
+  const endProfile = async (report: boolean): Promise<void> => {
     profiling = false;
     session.endProfiling();
     try {
-      const [file = ''] = await readdir(folder);
-      return readPlacement(await readFile(join(folder, file), 'utf8'));
+      const [file = ''] = report ? await readdir(folder) : [];
+      if (report) placed(readPlacement(await readFile(join(folder, file), 'utf8')));
     } finally {
       await remove();
     }
   };
-  return {
-    run: async (feeds, fetches) => {
+  const firstRun: Session['run'] = async (feeds, fetches) => {
+    let done = false;
+    try {
       const results = await session.run(feeds, fetches);
-      if (profiling) placed(await endProfile());
+      done = true;
       return results;
-    },
+    } finally {
+      await endProfile(done);
+    }
+  };
+  return {
+    run: (feeds, fetches) => (profiling ? firstRun(feeds, fetches) : session.run(feeds, fetches)),
     release: async () => {
-      if (profiling) await endProfile();
+      if (profiling) await endProfile(false);
       await session.release();
     },
   };

@@ -14,8 +14,8 @@ export interface Runtime {
   readonly device: Device;
   /** Threads of ONNX Runtime for what runs on the CPU; 0: all cores. */
   readonly threads: number;
-  /** Hears, after the first run of each graph on another device than the CPU, how much of it ran there. */
-  readonly onPlacement?: (graph: string, placement: Placement) => void;
+  /** Is told, by a graph's name, how much of it ran on another device than the CPU: after its first run, once. */
+  readonly placements?: Map<string, Placement>;
 }
 
 /** The CPU, with so many threads (0: all cores). */
@@ -30,7 +30,7 @@ export interface Session {
 }
 
 interface SessionExtras {
-  /** Names the graph for {@link Runtime.onPlacement}. */
+  /** Names the graph in {@link Runtime.placements}. */
   readonly name?: string;
   readonly data?: SessionData;
 }
@@ -42,7 +42,7 @@ interface SessionExtras {
  */
 export async function openSession(
   graph: Graph,
-  { device, threads, onPlacement }: Runtime,
+  { device, threads, placements }: Runtime,
   { name = 'graph', data = new Map() }: SessionExtras = {},
 ): Promise<Session> {
   const model = device === 'webgpu' ? serialize(graph, webgpuForms(graph)) : serialize(graph);
@@ -61,9 +61,9 @@ export async function openSession(
       extra: { session: { intra_op: { allow_spinning: '0' } } },
       ...profile,
     });
-  if (device !== 'cpu' && onPlacement !== undefined) {
+  if (device !== 'cpu' && placements?.has(name) === false) {
     return profiledFirstRun(open, (placement) => {
-      onPlacement(name, placement);
+      placements.set(name, placement);
     });
   }
   const session = await open();

@@ -1,20 +1,13 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { DEVICE_NEEDS } from '../../contracts/device-needs.ts';
 import { check, type Check } from './check.ts';
 
 /** Loading a GPU's driver takes a second or two; one that hangs is not waited for. */
 const TIME_LIMIT_MS = 15_000;
 
-/** Providers that runs can ask for besides `cpu`, and what each needs. */
-const PROVIDERS = {
-  cuda:
-    'for device "cuda": Linux x64, an NVIDIA driver, CUDA 12 with cuDNN 9, and ' +
-    'node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12',
-  webgpu:
-    'for device "webgpu": the driver of a GPU (Vulkan on Linux, and libvulkan1), or a renderer in software: Mesa ' +
-    '(mesa-vulkan-drivers), or SwiftShader with VK_ICD_FILENAMES',
-} as const;
-type Provider = keyof typeof PROVIDERS;
+/** Providers that runs can ask for besides `cpu`. */
+type Provider = keyof typeof DEVICE_NEEDS;
 
 /** Where `onnxruntime-node` is found from. */
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -52,7 +45,11 @@ function checkProvider(provider: Provider): Promise<Check> {
   return check(provider === 'cuda' ? 'CUDA' : 'WebGPU', async () => {
     const answer = await probe(provider);
     if (answer === 'opens') return { status: 'ok', found: answer, advice: null };
-    return { status: 'warn', found: answer, advice: PROVIDERS[provider] };
+    return {
+      status: 'warn',
+      found: answer,
+      advice: `device "${provider}" takes ${DEVICE_NEEDS[provider]}`,
+    };
   });
 }
 

@@ -43,7 +43,7 @@ it('finds this machine fit, and leaves no trace', async () => {
   for (const { found, advice } of checks.slice(-2)) {
     // Neither is needed; what opens has nothing to be advised.
     if (found === 'opens') expect(advice).toBeNull();
-    else expect(advice).toMatch(/^for device "(cuda|webgpu)": /);
+    else expect(advice).toMatch(/^device "(cuda|webgpu)" takes /);
     expect(found).toMatch(/^(opens|\S[^\n]{10,300})$/);
   }
   expect(await readdir(root)).toEqual([]);

@@ -7,15 +7,10 @@ import { computeOn } from './device-computation.ts';
 
 try {
   await openDevice('webgpu');
-  const placements: { [graph: string]: Placement } = {};
-  const computed = await computeOn({
-    device: 'webgpu',
-    threads: 1,
-    onPlacement: (graph, placement) => {
-      placements[graph] = placement;
-    },
-  });
-  process.stdout.write(JSON.stringify({ computed, placements }));
+  const placements = new Map<string, Placement>();
+  const computed = await computeOn({ device: 'webgpu', threads: 1, placements });
+  const answer = { computed, placements: Object.fromEntries(placements) };
+  process.stdout.write(JSON.stringify(answer));
 } catch (error) {
   if (!(error instanceof ToolsampleError)) throw error;
   process.stdout.write(JSON.stringify({ unavailable: error.message }));
