@@ -33,7 +33,7 @@ import {
 } from '../../../policy/training/training-state.ts';
 import { tokenLogprobs } from '../../../policy/training/token-logprobs.ts';
 
-/** A small policy with grouped heads. */
+/** A small policy with grouped heads, and with the parts that only some families have. */
 const TRAITS: ModelTraits = {
   hidden: 16,
   layers: 1,
@@ -45,6 +45,8 @@ const TRAITS: ModelTraits = {
   ropeTheta: 100,
   rmsEps: 1e-5,
   tied: true,
+  qkvBias: true,
+  qkNorm: true,
 };
 
 function randomArray(seed: number, length: number, scale: number): Float32Array {
