@@ -1,7 +1,6 @@
-import { totalmem } from 'node:os';
-import process from 'node:process';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { TrainingMemory } from '../contracts/policy.ts';
+import { machineMemory } from '../services/machine-memory.ts';
 
 /** What `auto` leaves to the rest of the machine: services, the page cache, other programs. */
 const SHARE = 0.8;
@@ -32,11 +31,4 @@ export function trainingMemory(setting: string): TrainingMemory {
     });
   }
   return { limit: Math.floor(bytes), strict: true, recompute: false };
-}
-
-function machineMemory(): number {
-  // 0, or more than there is, where no container limits it.
-  const constrained = process.constrainedMemory();
-  const total = totalmem();
-  return constrained > 0 ? Math.min(constrained, total) : total;
 }

@@ -2,6 +2,7 @@ import { access, constants, realpath, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { dirname } from 'node:path';
 
+import { machineMemory } from '../machine-memory.ts';
 import { check, gigabytes, type Check } from './check.ts';
 
 const GIGABYTE = 1024 ** 3;
@@ -45,10 +46,8 @@ export function checkMemory(available: number = availableMemory()): Promise<Chec
 }
 
 function availableMemory(): number {
-  // Without a limit: undefined, 0, or a number beyond any machine, depending on the version of Node.
-  const limit: number | undefined = process.constrainedMemory();
-  if (limit === undefined || limit <= 0 || limit >= totalmem()) return freemem();
-  return Math.min(freemem(), limit - process.memoryUsage.rss());
+  const most = machineMemory();
+  return most >= totalmem() ? freemem() : Math.min(freemem(), most - process.memoryUsage.rss());
 }
 
 /** Room and rights where the data folder is, or would be made. */
