@@ -163,6 +163,15 @@ export async function defineCommands(
       const { down } = await import('./commands/down.ts');
       await down(await context(options), { force: options.force ?? false });
     });
+  command(MACHINE_GROUP, 'gc', 'remove artifacts to which no run refers: left over from crashes')
+    .option('--dry-run', 'only say what would be removed')
+    .option('--older-than <hours>', 'keep what is younger', hours, 24)
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (options: SharedOptions & { dryRun?: boolean; olderThan: number }) => {
+      const { collectGarbage } = await import('./commands/gc.ts');
+      const { dryRun, olderThan: olderThanHours } = options;
+      await collectGarbage(await context(options), { dryRun, olderThanHours });
+    });
   command(MACHINE_GROUP, 'doctor', 'check this machine and say what to do')
     .option('--json', 'print JSON (see docs/cli.md)')
     .action(async (options: SharedOptions) => {
@@ -188,6 +197,12 @@ function queueList(text: string): WorkerQueue[] {
     if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
     return queue;
   });
+}
+
+function hours(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
+    throw new InvalidArgumentError('Give whole hours, at least 1.');
+  return Number(text);
 }
 
 function stepNumber(text: string): number {
