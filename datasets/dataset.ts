@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RejectedRow, Sample } from '../contracts/sample.ts';
@@ -80,12 +80,13 @@ async function* rawRows(file: string): AsyncGenerator<RawRow> {
 async function inspect(file: string): Promise<{ readonly bytes: number; readonly start: string }> {
   const hint = 'give `builtin`, or the path of a parquet or JSON file';
   try {
+    // Before it is opened: opening a pipe waits for somebody to write to it.
+    const status = await stat(file);
+    if (!status.isFile()) {
+      throw new ToolsampleError('dataset', 'is not a file', { at: { file }, hint });
+    }
     const handle = await open(file, 'r');
     try {
-      const status = await handle.stat();
-      if (!status.isFile()) {
-        throw new ToolsampleError('dataset', 'is not a file', { at: { file }, hint });
-      }
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
       return { bytes: status.size, start: buffer.toString('latin1', 0, bytesRead) };
     } finally {

@@ -6,15 +6,21 @@ export type GroundTruthReading =
   | { readonly shape: CompletionShape; readonly calls: readonly ToolCall[] }
   | { readonly problem: string };
 
-/** ToolRL's forms; the group is the lines of calls. [ToolRL] */
-const FORMS: { readonly [shape in CompletionShape]: RegExp } = {
-  think: /^<think>[^<]*(?:<(?!\/think>)[^<]*)*<\/think>$/su,
-  call: /^<think>.*?<\/think>\n<tool_call>\n(.*)\n<\/tool_call>$/su,
-  response: /^<think>.*?<\/think>\n<response>.*<\/response>$/su,
-  both: /^<think>.*?<\/think>\n<tool_call>\n(.*)\n<\/tool_call>\n<response>.*<\/response>$/su,
+const THOUGHT_BEGIN = '<think>';
+const THOUGHT_END = '</think>';
+
+/** What follows the thought's first end that it can follow, and what the text ends with. [ToolRL] */
+const FORMS: {
+  readonly [shape in CompletionShape]: { readonly after: string; readonly last: string };
+} = {
+  think: { after: THOUGHT_END, last: '' },
+  call: { after: '</think>\n<tool_call>\n', last: '\n</tool_call>' },
+  response: { after: '</think>\n<response>', last: '</response>' },
+  both: { after: '</think>\n<tool_call>\n', last: '</response>' },
 };
 
-const THOUGHT_END = '</think>';
+/** Between the calls and the answer. */
+const ANSWER = '\n</tool_call>\n<response>';
 
 /** Deeper values are refused: nothing real has them, and they overflow the stack of whoever walks them. */
 const MAX_DEPTH = 64;
@@ -25,17 +31,33 @@ const MAX_DEPTH = 64;
  */
 export function readGroundTruth(text: string): GroundTruthReading {
   const shape = shapeOf(text);
-  const form = FORMS[shape].exec(text.replace(/\n$/u, ''));
-  if (form === null) {
+  const lines = callLines(text.endsWith('\n') ? text.slice(0, -1) : text, shape);
+  if (lines === null) {
     return { problem: "is not in ToolRL's form <think>…</think>, then <tool_call> or <response>" };
   }
   const calls: ToolCall[] = [];
-  for (const line of form[1]?.split('\n') ?? []) {
+  for (const line of lines) {
     const call = readCall(line);
     if (typeof call === 'string') return { problem: call };
     calls.push(call);
   }
   return { shape, calls };
+}
+
+/**
+ * The lines of calls of a text in one of ToolRL's forms; null: it is not in that form. In linear time, where a regular
+ * expression tries every end of a thought with every end of the calls.
+ */
+function callLines(text: string, shape: CompletionShape): readonly string[] | null {
+  const { after, last } = FORMS[shape];
+  const end = text.length - last.length;
+  const at = text.indexOf(after, THOUGHT_BEGIN.length);
+  const from = at + after.length;
+  if (!text.startsWith(THOUGHT_BEGIN) || !text.endsWith(last) || at < 0 || from > end) return null;
+  if (shape === 'response') return [];
+  if (shape === 'think') return from === end ? [] : null;
+  const close = shape === 'call' ? end : text.lastIndexOf(ANSWER, end - ANSWER.length);
+  return close < from ? null : text.slice(from, close).split('\n');
 }
 
 /** From what follows the thought: a thought may talk about tags, as some of ToolRL's distilled ones do. */

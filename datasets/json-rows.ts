@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { jsonExtent } from '../contracts/json-extent.ts';
 import { isRecord } from './ground-truth.ts';
 
 /** A row as it was read, before anything is known of it. */
@@ -11,6 +12,9 @@ export interface RawRow {
 
 /** Larger JSON files are refused: they must be parsed whole. Parquet is streamed. */
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
+
+/** A row of rlla's has ten; read, twenty million take more than a GB. */
+const MAX_JSON_VALUES = 20_000_000;
 
 /**
  * The rows of a JSON file: a list of objects.
@@ -48,6 +52,12 @@ function decodeText(bytes: Uint8Array, file: string): string {
 
 function parseList(text: string, file: string): readonly unknown[] {
   const hint = 'expected a JSON list of rows: [{"instruction": …, "input": …, "output": …}, …]';
+  if (jsonExtent(text).values > MAX_JSON_VALUES) {
+    throw new ToolsampleError('dataset', `holds more than ${MAX_JSON_VALUES} JSON values`, {
+      at: { file },
+      hint: 'convert it to parquet, which is read in parts',
+    });
+  }
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,41 +1,49 @@
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
-import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RawRow } from './json-rows.ts';
+import { openParquet, type ParquetContents, type ParquetReader } from './parquet-reader.ts';
 import { RLLA_FIELDS, rllaFormat } from './rlla.ts';
 
 /** A parquet file starts and ends with this. */
 export const PARQUET_MAGIC = 'PAR1';
 
 /** A row group is decoded whole; larger ones are refused before they fill the memory. */
-const MAX_ROW_GROUP_BYTES = 1024n * 1024n * 1024n;
+const MAX_ROW_GROUP_BYTES = 1024 * 1024 * 1024;
+
+/** Of a reason that a message repeats. */
+const SHOWN_LENGTH = 120;
 
 /**
  * The rows of a parquet file, one row group in memory at a time, and of its columns only those that are used.
- * @throws ToolsampleError `dataset` when the file is cut off or damaged, or lacks the columns of rlla
+ * @throws ToolsampleError `dataset` when the file is cut off or damaged, lacks the columns of rlla, or takes too much time or
+ *   memory to decode
  */
 export async function* parquetRows(file: string): AsyncGenerator<RawRow> {
-  const buffer = await asyncBufferFromFile(file);
-  const metadata = await readMetadata(buffer, file);
-  const columns = usedColumns(metadata, file);
-  let start = 0;
-  for (const group of metadata.row_groups) {
-    if (group.total_byte_size > MAX_ROW_GROUP_BYTES) {
-      throw new ToolsampleError('dataset', 'has a row group of more than 1 GiB', {
-        at: { file, row: start + 1 },
-        hint: 'write it with smaller row groups',
-      });
+  const reader = openParquet(file);
+  try {
+    const contents = await readContents(reader, file);
+    const columns = usedColumns(contents, file);
+    let start = 0;
+    for (const { rows: count, bytes } of contents.groups) {
+      // Not `>`: a file may claim what is no number at all.
+      if (!(bytes <= MAX_ROW_GROUP_BYTES)) {
+        throw new ToolsampleError('dataset', 'has a row group of more than 1 GiB', {
+          at: { file, row: start + 1 },
+          hint: 'write it with smaller row groups',
+        });
+      }
+      const end = start + count;
+      const rows = await readRows(reader, columns, { start, end, bytes }, file);
+      for (const [i, content] of rows.entries()) yield { row: start + i + 1, content };
+      start = end;
     }
-    const end = start + Number(group.num_rows);
-    const rows = await readRows(buffer, metadata, columns, start, end, file);
-    for (const [i, content] of rows.entries()) yield { row: start + i + 1, content };
-    start = end;
+  } finally {
+    reader.close();
   }
 }
 
-async function readMetadata(buffer: AsyncBuffer, file: string): Promise<FileMetaData> {
+async function readContents(reader: ParquetReader, file: string): Promise<ParquetContents> {
   try {
-    return await parquetMetadataAsync(buffer);
+    return await reader.contents();
   } catch (cause) {
     throw new ToolsampleError('dataset', 'is a parquet file that is cut off or damaged', {
       at: { file },
@@ -45,47 +53,45 @@ async function readMetadata(buffer: AsyncBuffer, file: string): Promise<FileMeta
   }
 }
 
-function usedColumns(metadata: FileMetaData, file: string): string[] {
-  const names = topLevelColumns(metadata);
+function usedColumns(contents: ParquetContents, file: string): string[] {
+  const names = topLevelColumns(contents);
   const format = rllaFormat(names);
   if (format !== undefined) return [...RLLA_FIELDS[format]];
-  throw new ToolsampleError('dataset', `has the columns ${names.join(', ')}: not those of rlla`, {
+  const shown = names.join(', ').slice(0, SHOWN_LENGTH);
+  throw new ToolsampleError('dataset', `has the columns ${shown}: not those of rlla`, {
     at: { file },
     hint: 'expected prompt and reward_model, or instruction, input and output',
   });
 }
 
-/** Names of the schema's first level; the schema is a flat list in depth-first order. */
-function topLevelColumns({ schema }: FileMetaData): string[] {
+/** Names of the schema's first level. */
+function topLevelColumns({ schema }: ParquetContents): string[] {
   const names: string[] = [];
-  let at = 1;
-  const skip = (): void => {
-    const children = schema[at++]?.num_children ?? 0;
-    for (let i = 0; i < children && at < schema.length; i++) skip();
-  };
-  while (at < schema.length) {
-    names.push(schema[at]?.name ?? '');
-    skip();
+  for (let at = 1; at < schema.length;) {
+    names.push(String(schema[at]?.name));
+    // Over all that belongs to this column: what is still to come, however deep.
+    for (let left = 1; left > 0 && at < schema.length; at++) {
+      left += (schema[at]?.children ?? 0) - 1;
+    }
   }
   return names;
 }
 
 async function readRows(
-  file: AsyncBuffer,
-  metadata: FileMetaData,
-  columns: string[],
-  rowStart: number,
-  rowEnd: number,
-  path: string,
+  reader: ParquetReader,
+  columns: readonly string[],
+  group: { readonly start: number; readonly end: number; readonly bytes: number },
+  file: string,
 ): Promise<readonly unknown[]> {
+  const { start, end, bytes } = group;
   try {
-    return await parquetReadObjects({ file, metadata, columns, rowStart, rowEnd });
+    return await reader.rows(columns, start, end, bytes);
   } catch (cause) {
-    const reason = cause instanceof Error ? (cause.message.split('\n', 1)[0] ?? '') : String(cause);
+    const reason = cause instanceof Error ? cause.message.slice(0, SHOWN_LENGTH) : String(cause);
     throw new ToolsampleError(
       'dataset',
-      `rows ${rowStart + 1} to ${rowEnd} cannot be decoded (${reason.slice(0, 120)})`,
-      { at: { file: path, row: rowStart + 1 }, hint: 'the file is damaged: copy it again', cause },
+      `rows ${start + 1} to ${end} cannot be decoded (${reason})`,
+      { at: { file, row: start + 1 }, hint: 'the file is damaged: copy it again', cause },
     );
   }
 }

@@ -2,6 +2,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import { KNOWN_FAMILIES } from '../models/families/known-families.ts';
 import type { FieldLimit, ModelFamily } from '../models/families/model-family.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
+import { parseJsonObject } from './checkpoint-files.ts';
 import {
   count,
   fieldError,
@@ -9,6 +10,7 @@ import {
   positive,
   type ConfigFields,
 } from './config-fields.ts';
+import { inBrief } from './in-brief.ts';
 import { parseRotary, rotaryFields } from './rotary-fields.ts';
 
 /** What a policy's `config.json` states. */
@@ -32,10 +34,10 @@ const COMMON_LIMITS: readonly FieldLimit[] = [
  * @throws ToolsampleError `checkpoint` when the architecture is unknown or a field is missing or contradictory
  */
 export function parseArchitecture(json: string, file = 'config.json'): PolicyArchitecture {
-  const written = parseObject(json, file);
+  const written = parseJsonObject(json, file, 'checkpoint');
   const family = KNOWN_FAMILIES.find(({ modelType }) => modelType === written['model_type']);
   if (family === undefined) {
-    const problem = `unknown architecture ${JSON.stringify(written['model_type'])}`;
+    const problem = `unknown architecture ${inBrief(written['model_type'])}`;
     throw new ToolsampleError('checkpoint', problem, {
       at: { file, field: 'model_type' },
       hint: `known architectures: ${knownModelTypes()}`,
@@ -100,25 +102,12 @@ export function configJson(architecture: PolicyArchitecture): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-function parseObject(json: string, file: string): ConfigFields {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch (cause) {
-    throw new ToolsampleError('checkpoint', 'is not valid JSON', { at: { file }, cause });
-  }
-  if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
-    return parsed as ConfigFields;
-  }
-  throw new ToolsampleError('checkpoint', 'is not a JSON object', { at: { file } });
-}
-
 /** Variants of a family that would load but compute something else are refused. */
 function refuseVariants(config: ConfigFields, { limits }: ModelFamily, file: string): void {
   for (const { field, only, means } of [...COMMON_LIMITS, ...limits]) {
     const value = config[field] ?? only;
     if (value === only) continue;
-    const problem = `${JSON.stringify(value)} means ${means}, which is not supported`;
+    const problem = `${inBrief(value)} means ${means}, which is not supported`;
     throw fieldError(file, field, problem);
   }
   const layerTypes: unknown = config['layer_types'] ?? [];
@@ -134,6 +123,6 @@ function eosIds(value: unknown, file: string): number[] {
   const ids: unknown[] = [value ?? []].flat();
   return ids.map((id) => {
     if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
-    throw fieldError(file, 'eos_token_id', `must be token ids, not ${JSON.stringify(value)}`);
+    throw fieldError(file, 'eos_token_id', `must be token ids, not ${inBrief(value)}`);
   });
 }

@@ -2,7 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { jsonExtent } from '../../contracts/json-extent.ts';
 import type { BaseManifest } from '../../contracts/policy.ts';
+import { inBrief } from './in-brief.ts';
 
 /** The files of a checkpoint by their names in a HF folder, wherever their bytes lie. Plain data: may cross threads. */
 export interface CheckpointFiles {
@@ -33,6 +35,9 @@ const WEIGHT_FILE = /^model(-\d{5}-of-\d{5})?\.safetensors$/;
 
 const MAX_TEXT_BYTES = 128 * 1024 * 1024;
 
+/** The largest vocabularies have two million values, four levels deep. Read, eight million take half a GB. */
+const MAX_JSON = { depth: 100, values: 8_000_000 } as const;
+
 /**
  * The policy files of a HF folder.
  * @throws ToolsampleError `not-found` without such a folder, `checkpoint` when a necessary file is missing
@@ -48,6 +53,15 @@ export async function folderFiles(folder: string): Promise<CheckpointFiles> {
   const wanted = names
     .filter((name) => isCompanion(name) || name === SHARD_INDEX || WEIGHT_FILE.test(name))
     .sort();
+  for (const name of wanted) {
+    // A pipe or a device would be read for ever.
+    const status = await stat(join(folder, name)).catch(() => null);
+    if (status?.isFile() === true) continue;
+    throw new ToolsampleError('checkpoint', 'is not a file that can be read', {
+      at: { file: join(folder, name) },
+      hint: 'a link may point to a file that is gone: fetch the policy again',
+    });
+  }
   const files = { paths: Object.fromEntries(wanted.map((name) => [name, join(folder, name)])) };
   for (const name of ['config.json', 'tokenizer.json', SINGLE_WEIGHTS]) {
     const present =
@@ -111,17 +125,31 @@ export async function readJsonObject(
   code: 'checkpoint' | 'tokenizer',
 ): Promise<Record<string, unknown>> {
   const text = await readText(files, name);
-  if (text === undefined) return {};
+  return text === undefined ? {} : parseJsonObject(text, name, code);
+}
+
+/** A JSON object of a size that can be walked through. @throws ToolsampleError `code` */
+export function parseJsonObject(
+  text: string,
+  file: string,
+  code: 'checkpoint' | 'tokenizer',
+): Record<string, unknown> {
+  const { depth, values } = jsonExtent(text);
+  if (depth > MAX_JSON.depth || values > MAX_JSON.values) {
+    const { depth: levels, values: most } = MAX_JSON;
+    const problem = `holds more than ${most} values or nests deeper than ${levels} levels`;
+    throw new ToolsampleError(code, problem, { at: { file } });
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
   } catch (cause) {
-    throw new ToolsampleError(code, 'is not valid JSON', { at: { file: name }, cause });
+    throw new ToolsampleError(code, 'is not valid JSON', { at: { file }, cause });
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) {
     return parsed as Record<string, unknown>;
   }
-  throw new ToolsampleError(code, 'is not a JSON object', { at: { file: name } });
+  throw new ToolsampleError(code, 'is not a JSON object', { at: { file } });
 }
 
 /** The safetensors files of a checkpoint, in the order of their names. @throws ToolsampleError `checkpoint` */
@@ -129,14 +157,18 @@ export async function weightFiles(files: CheckpointFiles): Promise<string[]> {
   if (files.paths[SINGLE_WEIGHTS] !== undefined) return [SINGLE_WEIGHTS];
   const { weight_map: map } = await readJsonObject(files, SHARD_INDEX, 'checkpoint');
   const listed: unknown[] = Object.values(typeof map === 'object' && map !== null ? map : {});
-  const names = [...new Set(listed.map(String))].sort();
-  for (const name of names) {
-    if (!WEIGHT_FILE.test(name) || files.paths[name] === undefined) {
-      throw new ToolsampleError('checkpoint', `names a file that is not there: ${name}`, {
-        at: { file: SHARD_INDEX },
-      });
+  const names: string[] = [];
+  for (const name of new Set(listed)) {
+    // A name with a path in it could lead out of the folder.
+    if (typeof name === 'string' && WEIGHT_FILE.test(name) && Object.hasOwn(files.paths, name)) {
+      names.push(name);
+      continue;
     }
+    throw new ToolsampleError('checkpoint', `names a file that is not there: ${inBrief(name)}`, {
+      at: { file: SHARD_INDEX },
+    });
   }
+  names.sort();
   if (names.length === 0) {
     throw new ToolsampleError('checkpoint', 'no weights found', { at: { file: SHARD_INDEX } });
   }

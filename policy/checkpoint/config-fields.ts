@@ -1,5 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { KNOWN_FAMILIES } from '../models/families/known-families.ts';
+import { inBrief } from './in-brief.ts';
 
 /** A parsed `config.json`, or an object within it. */
 export type ConfigFields = { readonly [field: string]: unknown };
@@ -36,7 +37,7 @@ export function count(
   if (typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_SIZE) {
     return value;
   }
-  throw fieldError(file, field, `must be a positive whole number, not ${JSON.stringify(value)}`);
+  throw fieldError(file, field, `must be a positive whole number, not ${inBrief(value)}`);
 }
 
 /** A positive number. @throws ToolsampleError `checkpoint` */
@@ -48,5 +49,5 @@ export function positive(
 ): number {
   const value = config[field] ?? fallback;
   if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-  throw fieldError(file, field, `must be a positive number, not ${JSON.stringify(value)}`);
+  throw fieldError(file, field, `must be a positive number, not ${inBrief(value)}`);
 }

@@ -1,6 +1,7 @@
 import type { ModelTraits } from '../models/model-traits.ts';
 import type { RopeScaling } from '../models/rope-scaling.ts';
 import { count, fieldError, fieldsOf, positive, type ConfigFields } from './config-fields.ts';
+import { inBrief } from './in-brief.ts';
 
 const DEFAULT_THETA = 10_000;
 
@@ -50,7 +51,7 @@ export function parseRotary(
   throw fieldError(
     file,
     field,
-    `rotary scaling ${JSON.stringify(type)} is not supported (only "linear" and "llama3")`,
+    `rotary scaling ${inBrief(type)} is not supported (only "linear" and "llama3")`,
   );
 }
 

@@ -1,4 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { jsonExtent } from '../../contracts/json-extent.ts';
+import { inBrief } from './in-brief.ts';
 
 /** Bytes of one element, for every type the format knows; a header may name types that we do not read. */
 const ELEMENT_BYTES: ReadonlyMap<string, number> = new Map([
@@ -22,6 +24,10 @@ const ELEMENT_BYTES: ReadonlyMap<string, number> = new Map([
 /** A header of a million tensors fits; a hostile length field does not make us allocate more. */
 const MAX_HEADER_BYTES = 64 * 1024 * 1024;
 const MAX_RANK = 8;
+/** A tensor's entry nests three levels deep and has some ten values. */
+const MAX_JSON = { depth: 16, values: 8_000_000 } as const;
+/** A longer name is not one of a tensor's, and messages repeat it. */
+const MAX_NAME = 1000;
 
 export interface TensorEntry {
   readonly name: string;
@@ -78,13 +84,7 @@ export function headerLength(prefix: Uint8Array, fileBytes: number, file: string
  * @throws ToolsampleError `checkpoint`
  */
 export function parseHeader(json: Uint8Array, fileBytes: number, file: string): SafetensorsHeader {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
-  } catch (cause) {
-    throw new ToolsampleError('checkpoint', 'header is not valid JSON', { at: { file }, cause });
-  }
-  if (!isRecord(parsed)) throw checkpointError(file, 'header is not a JSON object');
+  const parsed = parseHeaderText(json, file);
   const start = 8 + json.length;
   const entries: TensorEntry[] = [];
   let metadata: { readonly [key: string]: string } = {};
@@ -110,6 +110,28 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
   return { entries: new Map(entries.map((entry) => [entry.name, entry])), metadata };
 }
 
+function parseHeaderText(json: Uint8Array, file: string): Record<string, unknown> {
+  let parsed: unknown;
+  let members: number;
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(json);
+    const extent = jsonExtent(text);
+    if (extent.depth > MAX_JSON.depth || extent.values > MAX_JSON.values) {
+      throw checkpointError(file, 'header nests too deep or holds too many values');
+    }
+    members = extent.members;
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    if (cause instanceof ToolsampleError) throw cause;
+    throw new ToolsampleError('checkpoint', 'header is not valid JSON', { at: { file }, cause });
+  }
+  if (!isRecord(parsed)) throw checkpointError(file, 'header is not a JSON object');
+  if (Object.keys(parsed).length !== members) {
+    throw checkpointError(file, 'header names a tensor twice');
+  }
+  return parsed;
+}
+
 function parseEntry(
   name: string,
   value: unknown,
@@ -117,17 +139,20 @@ function parseEntry(
   fileBytes: number,
   file: string,
 ): TensorEntry {
+  if (name.length > MAX_NAME) {
+    throw checkpointError(file, `a tensor's name is longer than ${MAX_NAME} characters`);
+  }
   if (!isRecord(value)) throw checkpointError(file, 'tensor entry is not an object', name);
   const { dtype, shape, data_offsets: offsets } = value;
   const width = typeof dtype === 'string' ? ELEMENT_BYTES.get(dtype) : undefined;
   if (typeof dtype !== 'string' || width === undefined) {
-    throw checkpointError(file, `unknown type ${JSON.stringify(dtype)}`, name);
+    throw checkpointError(file, `unknown type ${inBrief(dtype)}`, name);
   }
   if (!isCounts(shape) || shape.length > MAX_RANK) {
-    throw checkpointError(file, `bad shape ${JSON.stringify(shape)?.slice(0, 80)}`, name);
+    throw checkpointError(file, `bad shape ${inBrief(shape)}`, name);
   }
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0]! > offsets[1]!) {
-    throw checkpointError(file, `bad offsets ${JSON.stringify(offsets)?.slice(0, 80)}`, name);
+    throw checkpointError(file, `bad offsets ${inBrief(offsets)}`, name);
   }
   const [begin, end] = [offsets[0]!, offsets[1]!];
   if (start + end > fileBytes) {

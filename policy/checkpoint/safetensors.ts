@@ -60,7 +60,9 @@ export async function openSafetensors(
     throw new ToolsampleError('not-found', 'cannot be opened', { at: { file: path }, cause });
   });
   try {
-    const { size } = await file.stat();
+    const status = await file.stat();
+    if (!status.isFile()) throw checkpointError(label, 'is not a file');
+    const { size } = status;
     const prefix = await readBytes(file, 0, Math.min(8, size), label);
     const length = headerLength(prefix, size, label);
     const header = parseHeader(await readBytes(file, 8, length, label), size, label);
@@ -85,8 +87,8 @@ export function parseSafetensors(bytes: Uint8Array, label: string): Map<string, 
   const header = parseHeader(bytes.subarray(8, 8 + length), bytes.length, label);
   const tensors = new Map<string, MemoryTensor>();
   for (const entry of header.entries.values()) {
-    // slice(): typed arrays need aligned, private memory.
-    const data = bytes.slice(entry.offset, entry.offset + entry.bytes);
+    // Typed arrays need aligned, private memory; a Buffer's own slice() would be a view of what is there.
+    const data = new Uint8Array(bytes.subarray(entry.offset, entry.offset + entry.bytes));
     tensors.set(entry.name, decodeTensor(entry, data, label));
   }
   return tensors;

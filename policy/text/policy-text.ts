@@ -5,7 +5,17 @@ import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
+import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
 import { rustRules } from './tokenizer-rules.ts';
+
+/** For one text: a page takes milliseconds. Shorter than the time after which a heartbeat is missed. */
+const MAX_MILLISECONDS = 5_000;
+
+/** Longer texts are timed even where the tokenizer brings no patterns of its own: words without end take quadratic time. */
+const LONG_TEXT = 20_000;
+
+/** Qwen's has 200 characters. A compilation cannot be ended. */
+const MAX_PATTERN = 4000;
 
 /** The text side of the policy behind a base manifest. @throws ToolsampleError `tokenizer`, or the store's errors */
 export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): Promise<PolicyText> {
@@ -20,9 +30,15 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
   const render = await readChatTemplate(files, parts);
-  const tokenizer = buildTokenizer(parts.tokenizer, parts.config);
+  const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
+  const timed = inTime(createTimeLimit());
+  const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
+  const bounded = <T>(length: number, work: () => T): T =>
+    hasPatterns || length > LONG_TEXT ? timed(work) : work();
   const encode = (text: string): number[] =>
-    text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids;
+    text === ''
+      ? []
+      : bounded(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids);
   const hidden = new Set(parts.eosIds);
   return {
     encodePrompt: (messages) => encode(render(messages, null)),
@@ -30,14 +46,46 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
       if (visible.length === 0) return '';
-      return tokenizer.decode(visible, {
-        skip_special_tokens: true,
-        clean_up_tokenization_spaces: false,
-      });
+      return bounded(visible.length, () =>
+        tokenizer.decode(visible, {
+          skip_special_tokens: true,
+          clean_up_tokenization_spaces: false,
+        }),
+      );
     },
     contextLength: parts.contextLength,
     eosIds: parts.eosIds,
   };
+}
+
+/** Ends what a hostile pattern or text would make last for hours. */
+function inTime(limit: TimeLimit): <T>(work: () => T) => T {
+  return (work) => {
+    try {
+      return limit(MAX_MILLISECONDS, work);
+    } catch (cause) {
+      if (!(cause instanceof TimeLimitError)) throw cause;
+      throw new ToolsampleError('tokenizer', `${cause.message} for one text`, {
+        at: { file: 'tokenizer.json' },
+        hint: 'look for words of thousands of letters in the data, and for nested repetitions in the patterns of the tokenizer',
+        cause,
+      });
+    }
+  };
+}
+
+/** The regular expressions that a tokenizer brings. @throws ToolsampleError `tokenizer` for one that takes minutes to compile */
+function ownPatterns(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  return Object.entries(part).flatMap(([name, value]) => {
+    if (name === 'model') return [];
+    if (name !== 'Regex' || typeof value !== 'string') return ownPatterns(value);
+    if (value.length <= MAX_PATTERN) return [value];
+    throw new ToolsampleError('tokenizer', `a pattern is longer than ${MAX_PATTERN} characters`, {
+      at: { file: 'tokenizer.json', field: 'Regex' },
+      hint: 'is it a complete tokenizer.json of the tokenizers library?',
+    });
+  });
 }
 
 function buildTokenizer(json: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {

@@ -1,5 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { readArchitecture } from '../checkpoint/base-weights.ts';
+import { inBrief } from '../checkpoint/in-brief.ts';
 import { readJsonObject, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 
 /** What a checkpoint's JSON files say about its tokenizer. Read without building the tokenizer itself. */
@@ -31,7 +32,7 @@ export async function readTokenizerFiles(files: CheckpointFiles): Promise<Tokeni
     if (Number.isInteger(id) && id >= 0 && id < traits.vocab) continue;
     throw new ToolsampleError(
       'tokenizer',
-      `token ${JSON.stringify(token)} has id ${id}, but the policy's vocabulary has ${traits.vocab} ids`,
+      `token ${inBrief(token)} has id ${id}, but the policy's vocabulary has ${traits.vocab} ids`,
       {
         at: { file: 'tokenizer.json' },
         hint: 'tokenizer and weights must come from the same checkpoint',
@@ -67,18 +68,35 @@ function tokenIds(tokenizer: Record<string, unknown>): Map<string, number> {
   const ids = new Map<string, number>();
   if (Array.isArray(vocabulary)) {
     // Unigram models list [token, score] pairs; the id is the position.
-    for (const [id, pair] of vocabulary.entries()) ids.set(String([pair].flat()[0]), id);
+    for (const [id, pair] of (vocabulary as unknown[]).entries()) {
+      const token: unknown = Array.isArray(pair) ? pair[0] : undefined;
+      if (typeof token !== 'string') throw notAToken(pair);
+      ids.set(token, id);
+    }
   } else if (typeof vocabulary === 'object' && vocabulary !== null) {
-    for (const [token, id] of Object.entries(vocabulary)) ids.set(token, Number(id));
+    for (const [token, id] of Object.entries(vocabulary)) ids.set(token, idOf(id));
   }
   const added: unknown = tokenizer['added_tokens'];
   for (const token of Array.isArray(added) ? (added as unknown[]) : []) {
-    const { content, id } = token as Record<string, unknown>;
-    ids.set(String(content), Number(id));
+    const { content, id } = (token ?? {}) as Record<string, unknown>;
+    if (typeof content !== 'string') throw notAToken(token);
+    ids.set(content, idOf(id));
   }
   if (ids.size > 0) return ids;
   throw new ToolsampleError('tokenizer', 'has no vocabulary', {
     at: { file: 'tokenizer.json', field: 'model.vocab' },
+    hint: 'is it a tokenizer.json of the tokenizers library?',
+  });
+}
+
+/** What is no number is no id of the vocabulary; the caller says so. */
+function idOf(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
+}
+
+function notAToken(value: unknown): ToolsampleError {
+  return new ToolsampleError('tokenizer', `${inBrief(value)} is not a token with its text`, {
+    at: { file: 'tokenizer.json' },
     hint: 'is it a tokenizer.json of the tokenizers library?',
   });
 }

@@ -1,7 +1,11 @@
-import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
+import { Environment, parse, tokenize } from '@huggingface/jinja';
+import { BoundedInterpreter } from './bounded-interpreter.ts';
 import { FILTERS, GLOBAL_FUNCTIONS, TEXT_METHODS } from './template-functions.ts';
 
-/** A parsed template. Rendering it twice with the same variables gives the same text. @throws Error where Python's Jinja raises */
+/**
+ * A parsed template. Rendering it twice with the same variables gives the same text.
+ * @throws Error where Python's Jinja raises, and beyond the bounds of {@link BoundedInterpreter}
+ */
 export type TemplateProgram = (variables: Readonly<Record<string, unknown>>) => string;
 
 /** Jinja's options in transformers' `apply_chat_template`. */
@@ -21,7 +25,7 @@ export function parseTemplate(source: string): TemplateProgram {
     for (const [name, value] of Object.entries({ ...CONSTANTS, ...FUNCTIONS, ...variables })) {
       environment.set(name, value);
     }
-    return new Interpreter(environment).run(program).toString();
+    return new BoundedInterpreter(environment).run(program).toString();
   };
 }
 

@@ -15,6 +15,12 @@ export type Settings = ReadonlyMap<string, Setting>;
 
 const WARM_START = 'warmStart';
 
+/** Names nest three levels deep; whoever sends more would overflow the stack. */
+const MAX_NESTING = 16;
+
+/** Of a name or value that a message repeats. */
+const SHOWN_LENGTH = 60;
+
 /** Folded name → canonical path, for every key and alias. */
 export const KNOWN_NAMES: ReadonlyMap<string, string> = new Map(
   [
@@ -39,6 +45,7 @@ const SECTIONS: ReadonlySet<string> = new Set(
 export function canonicalSettings(input: RunConfigInput): Settings {
   const settings = new Map<string, Setting>();
   const visit = (object: RunConfigInput, prefix: readonly string[]): void => {
+    refuseDepth(prefix);
     for (const [name, value] of Object.entries(object)) {
       const written = [...prefix, name].join('.');
       // YAML's `key:` without a value and an undefined option both mean: not given.
@@ -120,6 +127,7 @@ function canonicalPhases(setting: Setting): Setting {
 function canonicalPhase(phase: RunConfigInput, where: string): RunConfigInput {
   const canonical: { [field: string]: unknown } = {};
   const visit = (object: RunConfigInput, prefix: readonly string[]): void => {
+    refuseDepth(prefix);
     for (const [name, value] of Object.entries(object)) {
       if (value === undefined || value === null) continue;
       const parts = [...prefix, name];
@@ -146,8 +154,8 @@ function add(settings: Map<string, Setting>, path: string, setting: Setting): vo
   if (before !== undefined) {
     throw new ToolsampleError(
       'config',
-      `"${before.written}" and "${setting.written}" name the same setting`,
-      { at: { field: setting.written }, hint: 'keep one of them' },
+      `"${inShort(before.written)}" and "${inShort(setting.written)}" name the same setting`,
+      { at: { field: inShort(setting.written) }, hint: 'keep one of them' },
     );
   }
   settings.set(path, setting);
@@ -158,19 +166,42 @@ function unknownKey(
   known: Iterable<readonly [string, string]>,
   where?: string,
 ): ToolsampleError {
-  const field = where === undefined ? written : `${where}.${written}`;
+  const name = inShort(written);
+  const field = where === undefined ? name : `${inShort(where)}.${name}`;
   return new ToolsampleError('config', 'unknown key', {
     at: { field },
     hint: adviceFor(written, known) ?? '`toolsample train --help` lists all keys',
   });
 }
 
+function refuseDepth(path: readonly string[]): void {
+  if (path.length <= MAX_NESTING) return;
+  throw new ToolsampleError('config', `nests deeper than ${MAX_NESTING} levels`, {
+    at: { field: inShort(path.join('.')) },
+    hint: 'settings nest two or three levels deep',
+  });
+}
+
+/** A value as a message repeats it: on one line, short, whatever it is. */
+export function shown(value: unknown): string {
+  try {
+    return inShort(JSON.stringify(value) ?? String(value));
+  } catch {
+    // Circular (YAML's aliases), or nested so deep that it cannot be written.
+    return 'a value that cannot be shown';
+  }
+}
+
+function inShort(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}…` : line;
+}
+
 function needsObject(written: string, value: unknown): ToolsampleError {
-  return new ToolsampleError(
-    'config',
-    `must be an object of settings, not ${JSON.stringify(value)}`,
-    { at: { field: written }, hint: '`toolsample train --help` lists all keys' },
-  );
+  return new ToolsampleError('config', `must be an object of settings, not ${shown(value)}`, {
+    at: { field: inShort(written) },
+    hint: '`toolsample train --help` lists all keys',
+  });
 }
 
 function isObject(value: unknown): value is RunConfigInput {

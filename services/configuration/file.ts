@@ -5,8 +5,11 @@ import type { RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { checkSettings } from './resolve.ts';
 
-/** A configuration is a page of text; anything larger is another kind of file. */
-const MAX_BYTES = 1_000_000;
+/** A configuration is a page of text; anything larger is another kind of file, and keys are compared with one another. */
+const MAX_BYTES = 65_536;
+
+/** The parser calls itself for each level, and what it does near the end of the stack can end the process. */
+const MAX_NESTING = 100;
 
 /**
  * Reads a configuration from a YAML or JSON file and checks its names and values; how they fit together is checked when
@@ -15,6 +18,13 @@ const MAX_BYTES = 1_000_000;
  */
 export async function loadConfigFile(path: string): Promise<RunConfigInput> {
   const text = await readText(path);
+  const tooDeep = deepLine(text);
+  if (tooDeep !== undefined) {
+    throw new ToolsampleError('config', `nests deeper than ${MAX_NESTING} levels`, {
+      at: { file: path, row: tooDeep },
+      hint: 'settings nest two or three levels deep',
+    });
+  }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [problem] = document.errors;
@@ -54,6 +64,27 @@ async function readText(path: string): Promise<string> {
       { at: { file: path }, hint: 'check the path of --config', cause: error },
     );
   }
+}
+
+/** So many marks of lists and keys after one another, each of which opens a level. */
+const MANY_MARKS = new RegExp(`(?:[-?:]\\s+){${MAX_NESTING}}`);
+
+/**
+ * The first line that YAML could nest too deep: by open brackets, by how far it is indented, or by marks of lists and keys in a
+ * row. Brackets within texts are counted as well: no configuration has so many that are not closed.
+ */
+function deepLine(text: string): number | undefined {
+  let brackets = 0;
+  for (const [index, line] of text.split('\n').entries()) {
+    let deepest = 0;
+    for (const character of line) {
+      if (character === '[' || character === '{') deepest = Math.max(deepest, ++brackets);
+      else if (character === ']' || character === '}') brackets = Math.max(0, brackets - 1);
+    }
+    const indented = line.trim() !== '' && /^\s*/.exec(line)![0].length > 2 * MAX_NESTING;
+    if (deepest > MAX_NESTING || indented || MANY_MARKS.test(line)) return index + 1;
+  }
+  return undefined;
 }
 
 function toObject(document: Document, path: string): RunConfigInput {

@@ -110,8 +110,11 @@ function nearestName(
 ): string | undefined {
   let best: { path: string; distance: number } | undefined;
   for (const [name, path] of known) {
+    const most = Math.max(1, Math.floor(Math.max(folded.length, name.length) / 3));
+    // The distance is at least the difference in length: a name of a million letters is not compared letter by letter.
+    if (Math.abs(folded.length - name.length) > most) continue;
     const distance = editDistance(folded, name);
-    if (distance > Math.max(1, Math.floor(Math.max(folded.length, name.length) / 3))) continue;
+    if (distance > most) continue;
     if (best === undefined || distance < best.distance) best = { path, distance };
   }
   return best?.path;

@@ -1,6 +1,6 @@
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import { canonicalSettings, mergeInputs, type Settings } from './canonical.ts';
+import { canonicalSettings, mergeInputs, shown, type Settings } from './canonical.ts';
 import { filterDefault, lengthDefaults, phaseDefaults, situationalDefaults } from './defaults.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { spell, styleOf } from './names.ts';
@@ -76,8 +76,12 @@ function withDefaults(merged: RunConfigInput): RunConfigInput {
     ...(situation.filterGroups ? {} : { oversample: 1, maxBackfillRounds: 0 }),
   };
   // The default of a budget that one sequence exceeds grows; a budget that the user chose is checked instead.
-  const longest = Number(flat['maxPromptLength']) + Number(flat['maxCompletionLength']);
-  if (merged['microBatchTokens'] === undefined && longest > Number(flat['microBatchTokens']))
+  const tokens = (path: string): number => {
+    const value = flat[path];
+    return typeof value === 'number' ? value : Number.NaN;
+  };
+  const longest = tokens('maxPromptLength') + tokens('maxCompletionLength');
+  if (merged['microBatchTokens'] === undefined && longest > tokens('microBatchTokens'))
     flat['microBatchTokens'] = longest;
   return nestWithPhases(flat, situation);
 }
@@ -161,11 +165,6 @@ function writtenPath(path: readonly PropertyKey[], settings: Settings): string {
     .join('.')
     .replaceAll(/\.(\d+)/g, '[$1]');
   return spell(indexed, styleOf(settings.get(String(path[0]))?.written ?? ''));
-}
-
-function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 
 /** What single ranges cannot say. */

@@ -113,7 +113,7 @@ describe('checkpoint', () => {
   it('refuses shards that are missing, name a foreign file, or overlap', async () => {
     await shard();
     await rm(join(folder, SHARDS[1]));
-    const missing = /index\.json: names a file that is not there: model-00002-of-00002/;
+    const missing = /index\.json: names a file that is not there: "model-00002-of-00002/;
     await expect(importPolicyFolder(folder, store)).rejects.toThrow(missing);
     // The index forgot it as well: the tensor itself is missed.
     await writeIndex(() => SHARDS[0]);
