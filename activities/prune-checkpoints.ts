@@ -1,17 +1,19 @@
+import type { StepKey } from '../contracts/activities.ts';
 import { lockArtifactReferences } from '../db/artifact-references.ts';
 import { markPruned, prunableCheckpoints, type Retention } from '../db/checkpoints.ts';
-import { readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
- * Deletes the weights and optimiser states that no resume needs (`saveTotalLimit`, `saveBest`, `saveEpochs`). Never the policy
- * a run stands on or began with, or what another run's checkpoint shares. Safe to be killed: what is left over is found next time.
+ * Deletes the weights and optimiser states that no resume needs (`saveTotalLimit`, `saveBest`, `saveEpochs`, as they are set for
+ * the step just committed). Never the policy a run stands on or began with, or what another run's checkpoint shares. Safe to be
+ * killed: what is left over is found next time.
  */
 export async function pruneCheckpoints(
   { db, artifacts }: Pick<ActivityDependencies, 'db' | 'artifacts'>,
-  run: string,
+  { run, step }: Pick<StepKey, 'run' | 'step'>,
 ): Promise<void> {
-  const { config, stepsPerEpoch } = await readRun(db, run);
+  const { config, stepsPerEpoch } = await readRunAt(db, run, step);
   const retention: Retention = {
     newest: config.saveTotalLimit,
     best: config.saveBest,

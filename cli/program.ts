@@ -32,6 +32,7 @@ interface ExportFlags {
 }
 
 const READING_GROUP = 'Looking:';
+const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
 const MACHINE_GROUP = 'Services:';
 
@@ -126,6 +127,25 @@ export async function defineCommands(
       await exportPolicy(await context(options), run, { folder, format, dtype });
     });
 
+  for (const [request, description] of REQUESTS) {
+    command(STEERING_GROUP, `${request} <run>`, description)
+      .option('--json', 'print JSON (see docs/cli.md)')
+      .action(async (run: string, options: SharedOptions) => {
+        const { steer } = await import('./commands/steer.ts');
+        await steer(await context(options), request, run);
+      });
+  }
+  command(
+    STEERING_GROUP,
+    'set <run> <key=value...>',
+    'change settings from the next step on, e.g. learning_rate=1e-4',
+  )
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (run: string, assignments: string[], options: SharedOptions) => {
+      const { set } = await import('./commands/steer.ts');
+      await set(await context(options), run, assignments);
+    });
+
   reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {
     const { listRuns } = await import('./commands/runs.ts');
     await listRuns(await context(options));
@@ -186,6 +206,14 @@ export async function defineCommands(
     });
   return args;
 }
+
+const REQUESTS = [
+  ['pause', 'wait before the next step'],
+  ['continue', 'end a pause, or take back a stop that has not happened yet'],
+  ['stop', 'end after the step under way, and export the policy; resume goes on'],
+  ['cancel', 'end now; resume goes on after the last finished piece of work'],
+  ['evaluate', 'evaluate the policy on the held-out samples before the next step'],
+] as const;
 
 /** Written out: importing the worker's own list would load a tensor runtime. */
 const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];

@@ -2,10 +2,12 @@ import { and, asc, desc, eq, ne, sql } from 'drizzle-orm';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { requestsOf } from './requests.ts';
 import { readRun, type RunRow } from './runs.ts';
 import { evaluations, evaluationSamples } from './schema/policies.ts';
 import { runs, runSplits } from './schema/runs.ts';
 import { steps } from './schema/steps.ts';
+import { settingChangesOf } from './setting-changes.ts';
 import { stepStatus } from './step-status.ts';
 
 /**
@@ -35,12 +37,16 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
     totalSteps: run.totalSteps,
     policySha256: run.policySha256,
     policyFolder: run.policyFolder,
+    policyStep: run.policyStep,
     generatedTokens: await generatedTokens(db, run.run),
     evaluations: await evaluationsOf(db, run.run),
     lastStep: lastStep ?? null,
     startedAt: run.startedAt.toISOString(),
     finishedAt: run.finishedAt?.toISOString() ?? null,
     reason: run.reason,
+    requested: run.requested,
+    requests: await requestsOf(db, run.run),
+    settings: (await settingChangesOf(db, run.run)).map(({ event: _event, ...change }) => change),
   };
 }
 

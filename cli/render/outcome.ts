@@ -1,5 +1,6 @@
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus } from '../../contracts/run-status.ts';
+import { requestLines } from './requests.ts';
 import { count, duration, percent, printable, table, type Paint } from './text.ts';
 
 /** One held-out task with the policy's answer before and after training. */
@@ -144,6 +145,7 @@ export function statusLines(status: RunStatus, paint: Paint): string[] {
     ...(status.policyFolder === null
       ? []
       : [`policy ${status.policyFolder}`, `sha256 ${status.policySha256 ?? ''}`]),
+    ...requestLines(status, paint),
     ...evaluationTable(status.evaluations, paint),
   ];
 }

@@ -58,7 +58,7 @@ async function train(
   await scratchRun(connection.db, run, SAMPLES, { trainBatchSize: 4, ...config });
   for (const [index, reward] of rewards.entries()) {
     await commit(run, index + 1, await newPolicy(`${run} ${index + 1}`));
-    await pruneCheckpoints({ db: connection.db, artifacts }, run);
+    await pruneCheckpoints({ db: connection.db, artifacts }, { run, step: index + 1 });
     if (reward === null) continue;
     await connection.pool.query(
       `insert into evaluations (run, step, split, epoch, n, exact_match, exact_match_low, exact_match_high, reward,
@@ -114,7 +114,7 @@ describe('checkpoints that are kept', () => {
     await connection.db.transaction(async (tx) => {
       await lockArtifactReferences(tx);
       const policy = await policyAfter(tx, 'parent', 1);
-      pruning = pruneCheckpoints({ db: connection.db, artifacts }, 'parent');
+      pruning = pruneCheckpoints({ db: connection.db, artifacts }, { run: 'parent', step: 2 });
       const numbers = { optimizerSteps: 0, loss: null, trainedTokens: 0, seconds: 0 };
       await commitCheckpoint(tx, { run: 'fork', step: 1, slice: 0 }, { policy, ...numbers });
     });

@@ -50,12 +50,16 @@ function status(steps: number, evaluated: readonly number[]): RunStatus {
     totalSteps: 9,
     policySha256: null,
     policyFolder: null,
+    policyStep: null,
     generatedTokens: 0,
     evaluations: evaluated.map(evaluation),
     lastStep: steps === 0 ? null : step(steps),
     startedAt: '',
     finishedAt: null,
     reason: null,
+    requested: null,
+    requests: [],
+    settings: [],
   };
 }
 
@@ -187,6 +191,7 @@ describe('followRun', () => {
           step: 0,
           totalSteps: 9,
           paused: false,
+          stopping: false,
           work: { activity: 'rollout', done: 3, total: 9, unit: 'tokens' },
         }),
         steps: async (_run, after = 0) => [1, 2, 3].filter((n) => n > after).map(step),
