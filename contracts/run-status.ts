@@ -16,6 +16,9 @@ export interface EvaluationStatus {
   readonly exactMatchLow: number;
   readonly exactMatchHigh: number;
   readonly reward: number;
+  /** 95% interval of the mean reward (normal, from the samples' own spread). */
+  readonly rewardLow: number;
+  readonly rewardHigh: number;
   /** Mean sub-scores. */
   readonly scores: PerSubTask;
   /** How long the evaluation took. */

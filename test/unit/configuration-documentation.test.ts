@@ -93,6 +93,8 @@ const EVALUATION: { [field in keyof EvaluationStatus]: true } = {
   exactMatchLow: true,
   exactMatchHigh: true,
   reward: true,
+  rewardLow: true,
+  rewardHigh: true,
   scores: true,
   seconds: true,
 };
