@@ -89,7 +89,8 @@ export function percent(share: number): string {
 /** Bytes as 512 B, 2.7 MB or 1.5 GB. */
 export function fileSize(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
-  const power = bytes < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(bytes) / 3));
+  const size = Math.abs(bytes);
+  const power = size < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(size) / 3));
   const digits = power === 0 ? 0 : 1;
   return `${(bytes / 1000 ** power).toFixed(digits)} ${units[power] ?? ''}`;
 }
