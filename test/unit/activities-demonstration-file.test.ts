@@ -6,9 +6,8 @@ import { fileDemonstrations } from '../../activities/demonstration-file.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import type { Sample } from '../../contracts/sample.ts';
-import { connect, type Connection } from '../../db/connection.ts';
+import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { readRun, type RunRow } from '../../db/runs.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
@@ -29,9 +28,7 @@ let artifacts: ArtifactStore;
 
 beforeAll(async () => {
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-demonstrations-'));
   artifacts = await openArtifactStore({
     artifacts: join(folder, 'artifacts'),

@@ -8,11 +8,10 @@ import { prepareRun } from '../../activities/prepare-run.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runSchedule } from '../../activities/run-schedule.ts';
 import { commitCheckpoint, findCheckpoint, policyAfter } from '../../db/checkpoints.ts';
-import { connect, type Connection } from '../../db/connection.ts';
+import type { Connection } from '../../db/connection.ts';
 import { samplesInOrder, splitCorpus } from '../../db/corpora.ts';
 import { findLearningState } from '../../db/curriculum.ts';
 import { eventsOf } from '../../db/events.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { readRun } from '../../db/runs.ts';
 import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
@@ -28,9 +27,7 @@ let builtin: RunConfigInput;
 
 beforeAll(async () => {
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-prepare-'));
   artifacts = await openArtifactStore({
     artifacts: join(folder, 'artifacts'),

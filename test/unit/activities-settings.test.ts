@@ -5,9 +5,8 @@ import { recordRequest } from '../../activities/record-request.ts';
 import { selectBatch } from '../../activities/select-batch.ts';
 import type { RequestKey } from '../../contracts/activities.ts';
 import type { JsonValue } from '../../contracts/json.ts';
-import { connect, type Connection } from '../../db/connection.ts';
+import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { readRunAt } from '../../db/setting-changes.ts';
 import { settingsFromText } from '../../services/configuration/change.ts';
@@ -19,9 +18,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
 });
 afterAll(async () => {
   await connection.close();

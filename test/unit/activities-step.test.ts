@@ -9,13 +9,12 @@ import { scoreRewards } from '../../activities/score-rewards.ts';
 import { selectBatch } from '../../activities/select-batch.ts';
 import { updateCurriculum } from '../../activities/update-curriculum.ts';
 import { policyAfter } from '../../db/checkpoints.ts';
-import { connect, type Connection } from '../../db/connection.ts';
+import type { Connection } from '../../db/connection.ts';
 import { findLearningState } from '../../db/curriculum.ts';
 import { eventsOf } from '../../db/events.ts';
 import { commitGradientStep, type GradientCommit } from '../../db/gradient-commit.ts';
 import { groupsOfStep } from '../../db/groups.ts';
 import { learningCurve } from '../../db/learning-curve.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
@@ -43,19 +42,13 @@ let connection: Connection;
 
 beforeAll(async () => {
   server = await startScratchServer();
-  connection = await freshDatabase();
+  connection = await server.migrated();
 });
 
 afterAll(async () => {
   await connection.close();
   await server.stop();
 });
-
-async function freshDatabase(): Promise<Connection> {
-  const url = await server.database();
-  await migrateDatabase(url);
-  return connect(url);
-}
 
 /** How often and in what company each activity is called. */
 type Caller = <T>(activity: () => Promise<T>) => Promise<T>;
@@ -140,7 +133,7 @@ test(
   async () => {
     const outcomes = [];
     for (const call of [once, disturbed, racing]) {
-      const database = await freshDatabase();
+      const database = await server.migrated();
       await scratchRun(database.db, 'run', SAMPLES.slice(0, 30), {
         ...SMALL,
         trainBatchSize: 5,
@@ -165,7 +158,7 @@ test(
     const outcomes = [];
     let deaths = 0;
     for (const dying of [false, true]) {
-      const database = await freshDatabase();
+      const database = await server.migrated();
       await scratchRun(database.db, 'run', SAMPLES, {
         ...SMALL,
         sampling: { ablate: ['activation'] },

@@ -8,8 +8,7 @@ import type { RunConfigInput } from '../../contracts/config.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import { lockArtifactReferences } from '../../db/artifact-references.ts';
 import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
-import { connect, type Connection } from '../../db/connection.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
+import type { Connection } from '../../db/connection.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
@@ -29,9 +28,7 @@ beforeAll(async () => {
     temporary: join(root, 'tmp'),
   });
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
 }, 120_000);
 afterAll(async () => {
   await connection.close();

@@ -7,9 +7,8 @@ import { collectGarbage } from '../../collect-garbage.ts';
 import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
-import { connect, type Connection } from '../../db/connection.ts';
+import type { Connection } from '../../db/connection.ts';
 import { recordEvent } from '../../db/events.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { storedFiles } from '../../services/artifact-sweep.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
@@ -34,9 +33,7 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 beforeEach(async () => {
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
   const home = join(root, `home-${++homes}`);
   folder = { artifacts: join(home, 'artifacts'), temporary: join(home, 'tmp') };
   store = await openArtifactStore(folder);
@@ -188,9 +185,7 @@ describe('collecting garbage', () => {
     const mine = connection;
     await run('mine', 1);
     await age();
-    const url = await server.database();
-    await migrateDatabase(url);
-    connection = connect(url);
+    connection = await server.migrated();
     const before = await hashes();
     const refused = { code: 'config', exitCode: 2 };
     await expect(collectGarbage(connection.db, folder)).rejects.toMatchObject(refused);

@@ -8,9 +8,8 @@ import {
   type SampleStatistics,
 } from '../../contracts/sampling.ts';
 import { reserveByImportance, reserveShuffled } from '../../db/batch-selection.ts';
-import { connect, type Connection, type Database } from '../../db/connection.ts';
+import type { Connection, Database } from '../../db/connection.ts';
 import { groupsOfStep } from '../../db/groups.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { readRun } from '../../db/runs.ts';
 import { writeStatistics } from '../../db/sample-statistics.ts';
 import { insertStep } from '../../db/steps.ts';
@@ -30,9 +29,7 @@ let connection: Connection;
 
 beforeAll(async () => {
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
 });
 
 afterAll(async () => {

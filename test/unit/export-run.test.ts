@@ -14,8 +14,7 @@ import type {
   TrainableOptions,
 } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
-import { connect, type Connection } from '../../db/connection.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
+import type { Connection } from '../../db/connection.ts';
 import { exportRun } from '../../export-run.ts';
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
@@ -64,9 +63,7 @@ beforeAll(async () => {
   const base = await importPolicyFolder(join(root, 'base'), artifacts);
   engine = createPolicyEngine({ artifacts, threads: 1 });
   server = await startScratchServer();
-  const url = await server.database();
-  await migrateDatabase(url);
-  connection = connect(url);
+  connection = await server.migrated();
   for (const [run, trainable] of [
     ['full', FULL],
     ['lora', LORA],

@@ -1,12 +1,11 @@
 import { EventEmitter, once } from 'node:events';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptedRequest } from '../../contracts/requests.ts';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness, type Harness } from './harness.ts';
-import type { AnyActivities, RecordedCall } from './stand-in-activities.ts';
+import { untilCancelled, type AnyActivities, type RecordedCall } from './stand-in-activities.ts';
 
 let harness: Harness;
 
@@ -187,17 +186,7 @@ describe('requests of a run under way', { timeout: 180_000 }, () => {
     let asked = 0;
     const { calls, result } = await harness.runToEnd({
       overrides: {
-        rollout: async () => {
-          const context = Context.current();
-          const beat = setInterval(() => {
-            context.heartbeat();
-          }, 200);
-          try {
-            return await context.cancelled;
-          } finally {
-            clearInterval(beat);
-          }
-        },
+        rollout: untilCancelled,
       },
       during: async (running, seen) => {
         await called(seen, 'rollout');

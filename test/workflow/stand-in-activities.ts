@@ -1,3 +1,4 @@
+import { Context } from '@temporalio/activity';
 import type {
   AcceleratorActivities,
   LightActivities,
@@ -89,4 +90,17 @@ export function standInActivities(
     ]),
   );
   return { activities: activities as unknown as AnyActivities, calls };
+}
+
+/** Work of a stand-in that ends only when it is cancelled; it beats as the real one does. */
+export async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const beat = setInterval(() => {
+    context.heartbeat();
+  }, 200);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(beat);
+  }
 }

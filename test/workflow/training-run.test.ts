@@ -1,10 +1,9 @@
 import { WorkflowFailedError } from '@temporalio/client';
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RUN_SIGNALS, type RunProgress } from '../../contracts/temporal.ts';
 import { createHarness, type Harness } from './harness.ts';
-import { SMALL_PLAN, type RecordedCall } from './stand-in-activities.ts';
+import { SMALL_PLAN, untilCancelled, type RecordedCall } from './stand-in-activities.ts';
 
 let harness: Harness;
 
@@ -223,15 +222,10 @@ describe('trainingRun', { timeout: 180_000 }, () => {
     const { calls, handle } = await harness.runToEnd({
       overrides: {
         rollout: async () => {
-          const context = Context.current();
-          const beat = setInterval(() => {
-            context.heartbeat();
-          }, 200);
           try {
-            return await context.cancelled;
+            return await untilCancelled();
           } finally {
             aborted = true;
-            clearInterval(beat);
           }
         },
       },

@@ -1,3 +1,5 @@
+import { connect, type Connection } from '../../../db/connection.ts';
+import { migrateDatabase } from '../../../db/migrate.ts';
 import { withClient } from '../../../services/postgres/connection.ts';
 import { ensureDatabaseOnly } from '../../../services/services.ts';
 import { env, scratchFolders } from './scratch-services.ts';
@@ -5,6 +7,8 @@ import { env, scratchFolders } from './scratch-services.ts';
 export interface ScratchServer {
   /** Creates an empty database and returns its URL. */
   database(): Promise<string>;
+  /** A connection to a new database with the schema of this code. */
+  migrated(): Promise<Connection>;
   /** Stops the server and deletes its files. */
   stop(): Promise<void>;
 }
@@ -17,13 +21,19 @@ export async function startScratchServer(): Promise<ScratchServer> {
   const folders = await scratchFolders();
   const { databaseUrl } = await ensureDatabaseOnly({ home: folders.home('database'), env });
   let databases = 0;
+  const database = async (): Promise<string> => {
+    const name = `scratch_${++databases}`;
+    await withClient(databaseUrl, (client) => client.query(`create database ${name}`));
+    const url = new URL(databaseUrl);
+    url.pathname = `/${name}`;
+    return url.href;
+  };
   return {
-    async database() {
-      const name = `scratch_${++databases}`;
-      await withClient(databaseUrl, (client) => client.query(`create database ${name}`));
-      const url = new URL(databaseUrl);
-      url.pathname = `/${name}`;
-      return url.href;
+    database,
+    async migrated() {
+      const url = await database();
+      await migrateDatabase(url);
+      return connect(url);
     },
     stop: () => folders.close(),
   };
