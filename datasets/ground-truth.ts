@@ -1,3 +1,4 @@
+import { cutText } from '../contracts/cut-text.ts';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { CompletionShape, ToolCall } from '../contracts/sample.ts';
 
@@ -109,6 +110,5 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
 
 /** The beginning of a text, on one line, to be recognised in a message. */
 export function excerpt(text: string): string {
-  const line = text.replaceAll(/\s+/gu, ' ').trim();
-  return line.length > 60 ? `${line.slice(0, 60)}…` : line;
+  return cutText(text.replaceAll(/\s+/gu, ' ').trim(), 60);
 }

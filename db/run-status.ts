@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, ne, sql } from 'drizzle-orm';
+import { Z_95 } from '../contracts/confidence.ts';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
@@ -58,9 +59,6 @@ async function generatedTokens(db: Database, run: string): Promise<number> {
   return row?.tokens ?? 0;
 }
 
-/** The two-sided 95% quantile of the normal distribution. */
-const Z = 1.959963984540054;
-
 /** All evaluations of a run by step and split, in the order of the splits. Of a single sample the spread counts as 0. */
 async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatus[]> {
   const spread = db
@@ -94,8 +92,8 @@ async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatu
     exactMatchLow: evaluation.exactMatchLow,
     exactMatchHigh: evaluation.exactMatchHigh,
     reward: evaluation.reward,
-    rewardLow: evaluation.reward - Z * (error ?? 0),
-    rewardHigh: evaluation.reward + Z * (error ?? 0),
+    rewardLow: evaluation.reward - Z_95 * (error ?? 0),
+    rewardHigh: evaluation.reward + Z_95 * (error ?? 0),
     scores: {
       format: evaluation.scoreFormat,
       name: evaluation.scoreName,

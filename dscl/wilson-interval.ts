@@ -1,5 +1,4 @@
-/** The two-sided 95% quantile of the normal distribution. */
-const Z = 1.959963984540054;
+import { Z_95 as Z } from '../contracts/confidence.ts';
 
 /**
  * Wilson's 95% interval for a share of successes; honest near 0 and 1, where ± 1.96·σ is not. [0, 1] for no trial.

@@ -39,6 +39,7 @@ function fail(type: ErrorCode, message: string): never {
   throw ApplicationFailure.nonRetryable(message, type);
 }
 
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
+/** Whether a payload is a JSON object. */
+export function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -21,7 +21,7 @@ import {
 } from '../contracts/requests.ts';
 import { RUN_SIGNALS } from '../contracts/temporal.ts';
 import { lightActivities } from './activity-options.ts';
-import { checkAsked, checkSettings, refuse } from './request-checks.ts';
+import { checkAsked, checkSettings, isObject, refuse } from './request-checks.ts';
 import { runControl, type ControlState, type Describe, type RunControl } from './run-control.ts';
 
 /** What the run does for those who ask something of it. */
@@ -223,8 +223,4 @@ async function changeSettings(
     if (!(cause instanceof ApplicationFailure)) throw error;
     throw ApplicationFailure.nonRetryable(cause.message, cause.type);
   }
-}
-
-function isObject(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

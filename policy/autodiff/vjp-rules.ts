@@ -241,10 +241,10 @@ export const VJP_RULES: ReadonlyMap<string, VjpRule> = new Map<string, VjpRule>(
     'Slice',
     (operation, gradients) => {
       const x = operand(operation, 0);
-      const [start, end, axis] = [1, 2, 3].map((index) => operand(operation, index));
-      if (!start || !end || !axis) throw new Error('a slice has a start, an end and an axis');
-      const after = op.sub(op.lengthOf(x, axis), end);
-      return [op.padTo(first(gradients), x, { axis, before: start, after }), null, null, null];
+      const axis = operand(operation, 3);
+      const before = operand(operation, 1);
+      const after = op.sub(op.lengthOf(x, axis), operand(operation, 2));
+      return [op.padTo(first(gradients), x, { axis, before, after }), null, null, null];
     },
   ],
   [

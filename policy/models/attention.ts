@@ -68,12 +68,9 @@ export function queryBlocks(
   return Array.from({ length: parts }, (_, i) => {
     const from = start;
     const last = i === parts - 1;
-    const place = [i, i + 1].map((at) => integers(graph, [at]));
-    const [at, next] = place;
-    if (!at || !next) throw new Error('two places');
     const end = last
       ? lengthOf(mask, integers(graph, [columns]))
-      : slice(ends, 0, { start: at, end: next, size: 1 });
+      : slice(ends, 0, { start: integers(graph, [i]), end: integers(graph, [i + 1]), size: 1 });
     const size = `${all}[${i}]`;
     const reach = last ? all : `${all}[0..${i}]`;
     const seen = slice(slice(mask, rows, { start: from, end, size }), columns, {

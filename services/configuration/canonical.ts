@@ -1,4 +1,5 @@
 import type { RunConfigInput } from '../../contracts/config.ts';
+import { cutText } from '../../contracts/cut-text.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { adviceFor, ALIASES, foldName } from './names.ts';
@@ -193,8 +194,7 @@ export function shown(value: unknown): string {
 }
 
 function inShort(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ');
-  return line.length > SHOWN_LENGTH ? `${line.slice(0, SHOWN_LENGTH)}…` : line;
+  return cutText(text.replaceAll(/\s+/g, ' '), SHOWN_LENGTH);
 }
 
 function needsObject(written: string, value: unknown): ToolsampleError {
