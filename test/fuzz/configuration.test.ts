@@ -139,6 +139,12 @@ describe('configurations', { timeout: FUZZ_TIMEOUT }, () => {
     await expect(load('seed: 1\n'.repeat(100_000))).resolves.toBeUndefined();
   });
 
+  it('are refused from a device that never ends, and from a folder', async () => {
+    for (const path of ['/dev/zero', folder]) {
+      await expect(loadConfigFile(path)).rejects.toMatchObject({ code: 'config' });
+    }
+  });
+
   it('are read from flags, whatever their arguments are', async () => {
     const flags = flagsFromSchema();
     const argument = fc.record({
