@@ -127,6 +127,13 @@ describe('configurations', { timeout: FUZZ_TIMEOUT }, () => {
     );
   });
 
+  it('are refused with objects that cannot be compared with a number', () => {
+    const odd = { toString: null, valueOf: null };
+    for (const input of [{ levelMix: { length: [odd] } }, { maxPromptLength: [odd] }]) {
+      expect(() => resolveConfig(input)).toThrow(expect.objectContaining({ code: 'config' }));
+    }
+  });
+
   it('are refused in little time when a name is very long, or there are very many', async () => {
     const names = ['q'.repeat(1_000_000), 'num_generations'.repeat(50_000)];
     for (const name of names) {

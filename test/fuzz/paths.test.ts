@@ -33,7 +33,9 @@ const climbing = (): fc.Arbitrary<string> =>
 describe('names from outside', { timeout: FUZZ_TIMEOUT }, () => {
   it("of runs stay within the data folder's runs", async () => {
     const names = new Map<string, string>();
-    await fuzz(climbing(), (run) => {
+    // As Temporal and Postgres hand ids on: in UTF-8, which has no halves of surrogate pairs.
+    const ids = climbing().map((text) => Buffer.from(text).toString());
+    await fuzz(ids, (run) => {
       const name = folderName(run);
       expect(basename(name)).toBe(name);
       expect(name).toMatch(/^[\w~.-]{1,100}$/);
