@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import type { RunConfig, RunConfigInput } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
+import type { StopAsked } from './contracts/requests.ts';
 import type { RunStatus } from './contracts/run-status.ts';
 import {
   PROGRESS_QUERY,
@@ -24,6 +25,7 @@ import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
+import { runSteering, type RunSteering } from './steer-run.ts';
 import { waitForEnd, type EndedRun, type WaitOptions } from './wait-for-run.ts';
 import { workUnderWay } from './work-under-way.ts';
 
@@ -35,7 +37,7 @@ export interface StartRunOptions {
 }
 
 /** Starts, steers and reads runs. Work is done by workers (`runWorker`, `toolsample worker`), here or elsewhere. */
-export interface ToolsampleClient extends RunReader {
+export interface ToolsampleClient extends RunReader, RunSteering {
   readonly services: Services;
   /**
    * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
@@ -57,12 +59,10 @@ export interface ToolsampleClient extends RunReader {
   waitFor(run: string, options?: WaitOptions): Promise<EndedRun>;
   /** What the run is doing now; null when no worker answers within a second. */
   progress(run: string): Promise<LiveProgress | null>;
-  /** Waits at the next step's boundary until {@link resumeRun}. */
-  pause(run: string): Promise<void>;
-  /** Ends the run at the next step's boundary; {@link resumeRun} goes on. */
-  stop(run: string): Promise<void>;
-  /** Ends the run now: what is under way is cut off, and done again after {@link resumeRun}. */
-  cancel(run: string): Promise<void>;
+  /** What Ctrl-C does: ends the run at the next step's boundary, leaving no policy behind. Counts also when no worker is there yet. */
+  interrupt(run: string): Promise<void>;
+  /** What Ctrl-C does when that takes too long: ends the run now. Counts also when no worker is there yet. */
+  cutOff(run: string): Promise<void>;
 }
 
 /**
@@ -103,6 +103,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
         taskQueue: temporal.taskQueue,
         args: [config],
         signal: RUN_SIGNALS.continue,
+        signalArgs: [{ by: 'resume' }],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
         staticSummary: `${config.sampler} on ${config.data}, policy ${config.policy}`,
         staticDetails: detailsOf(config),
@@ -114,12 +115,10 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       throw error;
     }
   };
-  const signal = async (run: string, name: string): Promise<void> => {
-    await whileUnderWay(run, async () => workflow.getHandle(run).signal(name));
-  };
 
   return {
     ...reader,
+    ...runSteering({ workflow }, connection, async (run) => reader.status(run)),
     services,
     async startRun({ run, config: input = {} } = {}) {
       const config = withAbsolutePaths(resolveConfig(input), process.cwd());
@@ -169,9 +168,11 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
         return null;
       }
     },
-    pause: async (run) => signal(run, RUN_SIGNALS.pause),
-    stop: async (run) => signal(run, RUN_SIGNALS.stop),
-    cancel: async (run) => {
+    interrupt: async (run) => {
+      const asked: StopAsked = { by: 'Ctrl-C', export: false };
+      await whileUnderWay(run, async () => workflow.getHandle(run).signal(RUN_SIGNALS.stop, asked));
+    },
+    cutOff: async (run) => {
       await whileUnderWay(run, async () => workflow.getHandle(run).cancel());
     },
     async close() {

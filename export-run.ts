@@ -3,7 +3,7 @@ import type { ArtifactStore } from './contracts/artifacts.ts';
 import type { RunConfig } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
-import { newestPolicy, type PolicyPoint } from './db/checkpoints.ts';
+import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from './db/checkpoints.ts';
 import type { Database } from './db/connection.ts';
 import { readRun, type RunRow } from './db/runs.ts';
 import { BUILTIN_POLICY } from './policy/checkpoint/builtin-policy.ts';
@@ -71,7 +71,7 @@ export async function exportRun(
 async function openPoint(
   db: Database,
   run: RunRow,
-  epoch: number | undefined,
+  epoch: ExportOptions['epoch'],
   open: (point: PolicyPoint) => Promise<StoredPolicy>,
 ): Promise<{ readonly point: PolicyPoint; readonly policy: StoredPolicy }> {
   let point = await pointOf(db, run, epoch);
@@ -86,26 +86,43 @@ async function openPoint(
   }
 }
 
-/** The newest policy up to an epoch's end. @throws ToolsampleError `not-found`, `config` as {@link exportRun} */
+/** The newest policy up to an epoch's end, or the best. @throws ToolsampleError `not-found`, `config` as {@link exportRun} */
 async function pointOf(
   db: Database,
-  { run, epochs, stepsPerEpoch }: RunRow,
-  epoch: number | undefined,
+  { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
+  epoch: ExportOptions['epoch'],
 ): Promise<PolicyPoint> {
+  if (epoch === 'best') {
+    const best = await bestPolicy(db, run);
+    if (best !== null) return best;
+    throw new ToolsampleError('not-found', `run ${run} has no evaluated policy after a step yet`, {
+      hint: `write ${run} for the newest`,
+    });
+  }
   if (epoch !== undefined && epoch > epochs) {
     throw new ToolsampleError('config', `run ${run} has ${epochs} epochs, no epoch ${epoch}`, {
       hint: `write ${run}@${epochs} for the last one, ${run}@0 for the policy before the first step`,
     });
   }
-  const upTo = epoch === undefined ? undefined : epoch * stepsPerEpoch;
+  const upTo = epoch === undefined ? undefined : Math.min(epoch * stepsPerEpoch, totalSteps);
   const point = await newestPolicy(db, run, upTo);
   if (point === null) throw new Error(`run ${run} was prepared without a policy`);
-  const reached = Math.ceil(point.step / stepsPerEpoch);
+  const step = await committedStep(db, run);
+  const reached = Math.ceil(step / stepsPerEpoch);
   if (epoch !== undefined && epoch > reached) {
     throw new ToolsampleError(
       'not-found',
-      `run ${run} has not come to epoch ${epoch}: it is after step ${point.step}, in epoch ${reached}`,
+      `run ${run} has not come to epoch ${epoch}: it is after step ${step}, in epoch ${reached}`,
       { hint: `write ${run}@${reached}, or go on with it: toolsample resume ${run}` },
+    );
+  }
+  if (upTo !== undefined && step >= upTo && point.step < upTo) {
+    throw new ToolsampleError(
+      'not-found',
+      `the policy after epoch ${epoch} of run ${run} was deleted to save space (save_epochs)`,
+      {
+        hint: `\`toolsample sql "select step from checkpoints where run = '${run}' and not pruned"\` lists what is kept`,
+      },
     );
   }
   return point;

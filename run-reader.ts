@@ -1,5 +1,6 @@
 import type { RunConfig } from './contracts/config.ts';
 import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
+import type { GarbageOptions, GarbageReport } from './contracts/garbage.ts';
 import type { RunStatus, StepStatus } from './contracts/run-status.ts';
 import { connect, type Connection } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
@@ -45,6 +46,12 @@ export interface RunReader {
    *   to write, or the folder is taken
    */
   exportPolicy(run: string, options: ExportOptions): Promise<ExportedPolicy>;
+  /**
+   * Removes the artifacts to which no run refers. Safe beside workers, and to be killed.
+   *
+   * @throws ToolsampleError `config` when the database seems to be another data folder's, or the limit is below an hour
+   */
+  collectGarbage(options?: GarbageOptions): Promise<GarbageReport>;
   close(): Promise<void>;
 }
 
@@ -85,6 +92,10 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
       // Loaded only here: nobody else who reads needs what knows checkpoints.
       const { exportRun } = await import('./export-run.ts');
       return exportRun({ db, artifacts: await openArtifactStore(folder) }, run, options);
+    },
+    collectGarbage: async (options) => {
+      const { collectGarbage } = await import('./collect-garbage.ts');
+      return collectGarbage(db, folder, options);
     },
     close: async () => connection.close(),
   };

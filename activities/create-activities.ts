@@ -1,4 +1,5 @@
 import type { AcceleratorActivities, LightActivities } from '../contracts/activities.ts';
+import { changeSettings } from './change-settings.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { evaluatePolicy } from './evaluate-policy.ts';
 import { exportPolicy } from './export-policy.ts';
@@ -7,6 +8,7 @@ import { filterGroups } from './filter-groups.ts';
 import { gradientStep } from './gradient-step.ts';
 import { whileBeating } from './heartbeat.ts';
 import { prepareRun } from './prepare-run.ts';
+import { recordRequest } from './record-request.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { rollout } from './rollout.ts';
 import { scoreRewards } from './score-rewards.ts';
@@ -35,6 +37,8 @@ export function lightActivities(
     filterGroups: activity((key) => filterGroups(deps, key)),
     updateCurriculum: activity((key) => updateCurriculum(deps, key)),
     recordOutcome: activity((input) => recordOutcome(deps, input)),
+    recordRequest: activity((input) => recordRequest(deps, input)),
+    changeSettings: activity((input) => changeSettings(deps, input)),
   };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ExportSummary, StepKey } from '../contracts/activities.ts';
+import type { ExportKey, ExportSummary } from '../contracts/activities.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { commitExport, readExport, readRun } from '../db/runs.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -9,12 +9,12 @@ import { trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
 
 /**
- * Writes the trained policy as a Hugging Face folder, `<home>/runs/<run>/policy`, and completes the run. The folder appears
- * whole or not at all.
+ * Writes the policy of a step as a Hugging Face folder, `<home>/runs/<run>/policy`, and completes the run, unless it was only
+ * stopped. The folder appears whole or not at all.
  */
 export async function exportPolicy(
   deps: ActivityDependencies,
-  key: StepKey,
+  key: ExportKey,
 ): Promise<ExportSummary> {
   const { db } = deps;
   const committed = await readExport(db, key.run);
@@ -33,10 +33,10 @@ export async function exportPolicy(
     engine.export(policy, trainableOptions(config), unfinished),
   );
   await closeToOthers(unfinished);
-  // A folder that stands there already was written by an attempt that died before its commit: the same bytes.
+  // A folder that stands there already is of an attempt that died before its commit, or of a stop at an earlier step.
   await rm(folder, { recursive: true, force: true });
   await rename(unfinished, folder);
-  await commitExport(db, key.run, { sha256, folder });
+  await commitExport(db, key, { sha256, folder });
   return { policySha256: sha256, folder };
 }
 

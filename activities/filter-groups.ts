@@ -2,7 +2,8 @@ import type { FilterOutcome, RoundKey } from '../contracts/activities.ts';
 import type { Database } from '../db/connection.ts';
 import { assignToShards, groupsOfStep, setGroupsDecided, type GroupRow } from '../db/groups.ts';
 import { rolloutsOfRound } from '../db/rollouts.ts';
-import { readRun, type RunRow } from '../db/runs.ts';
+import type { RunRow } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, insertRound, lockRound, setRoundFiltered, type RoundRow } from '../db/steps.ts';
 import { backfillGroups, hasSignal } from '../dscl/filter.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -18,7 +19,7 @@ export async function filterGroups(
   const committed = await findRound(db, key);
   if (committed?.filteredAt) return outcome(committed);
 
-  const run = await readRun(db, key.run);
+  const run = await readRunAt(db, key.run, key.step);
   await db.transaction(async (tx) => {
     const round = await lockRound(tx, key);
     if (round.filteredAt !== null) return;

@@ -4,8 +4,8 @@ import { ToolsampleError } from '../contracts/errors.ts';
 import type { GradientResult, PolicyRef, TrainingSequence } from '../contracts/policy.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { keptRollouts, shardsOfStep, type RolloutRow } from '../db/rollouts.ts';
-import { readRun } from '../db/runs.ts';
 import { commitGradientStep } from '../db/gradient-commit.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, type StepRow } from '../db/steps.ts';
 import { advantages } from '../dscl/advantage.ts';
 import { warmedUp } from '../policy/training/learning-rate.ts';
@@ -32,11 +32,11 @@ export async function gradientStep(
   const { db } = deps;
   const committed = await findStep(db, key);
   if (committed !== null && (committed.state === 'committed' || committed.state === 'skipped')) {
-    await pruneCheckpoints(deps, key.run);
+    await pruneCheckpoints(deps, key);
     return summary(committed);
   }
 
-  const { config } = await readRun(db, key.run);
+  const { config } = await readRunAt(db, key.run, key.step);
   const policy = startOfStep(await policyAfter(db, key.run, key.step - 1), key.step);
   const kept = await keptRollouts(db, key);
   if (kept.length === 0)
@@ -82,7 +82,7 @@ export async function gradientStep(
       advantages: kept.map(({ rank, index }, i) => ({ rank, index, advantage: values[i] ?? 0 })),
     },
   });
-  await pruneCheckpoints(deps, key.run);
+  await pruneCheckpoints(deps, key);
   return summary(stored);
 }
 

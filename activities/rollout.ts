@@ -3,7 +3,7 @@ import { hashSeed } from '../contracts/hash.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { groupsOfShard } from '../db/groups.ts';
 import { commitShard, findShard, type RolloutShard } from '../db/rollouts.ts';
-import { readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
@@ -21,7 +21,7 @@ export async function rollout(deps: ActivityDependencies, key: ShardKey): Promis
   const committed = await findShard(db, key);
   if (committed !== null) return summary(committed);
 
-  const { config } = await readRun(db, key.run);
+  const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step - 1);
   const text = await deps.policyText(policy.base);
   const groups = await groupsOfShard(db, key);

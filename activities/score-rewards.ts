@@ -7,7 +7,7 @@ import { learningStateBefore } from '../db/curriculum.ts';
 import { groupsOfRound } from '../db/groups.ts';
 import { commitScores, type ScoredGroup, type ScoredRollout } from '../db/reward-scores.ts';
 import { rolloutsOfRound, type RolloutRow } from '../db/rollouts.ts';
-import { readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, type RoundRow } from '../db/steps.ts';
 import { mean, sampleVariance } from '../dscl/moments.ts';
 import { scoreCompletion, weightedReward } from '../dscl/reward.ts';
@@ -21,7 +21,7 @@ export async function scoreRewards(
   const committed = await findRound(db, key);
   if (committed?.scoredAt) return summary(committed);
 
-  const { config, corpus } = await readRun(db, key.run);
+  const { config, corpus } = await readRunAt(db, key.run, key.step);
   const { curriculum } = await learningStateBefore(db, key.run, key.step);
   const groups = await groupsOfRound(db, key);
   const rollouts = await rolloutsOfRound(db, key);

@@ -3,7 +3,8 @@ import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
 import type { Database } from '../db/connection.ts';
 import { learningStateBefore } from '../db/curriculum.ts';
 import { assignToShards } from '../db/groups.ts';
-import { readRun, type RunRow } from '../db/runs.ts';
+import { lockRun, readRun, splitsOf, type RunRow } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, findStep, insertRound, insertStep } from '../db/steps.ts';
 import { picksDynamically } from '../dscl/activation.ts';
 import { firstRoundGroups } from '../dscl/filter.ts';
@@ -21,12 +22,14 @@ export async function selectBatch(
   const committed = await findSelected(db, key);
   if (committed !== null) return committed;
 
-  const run = await readRun(db, key.run);
   const { curriculum, activation } = await learningStateBefore(db, key.run, key.step);
-  const { config } = run;
-  const active = picksDynamically(activation, { ...config.sampling, sampler: config.sampler });
-  const first = firstRoundGroups(config.trainBatchSize, config.oversample, run.corpusSamples);
   await db.transaction(async (tx) => {
+    // Settings that change meanwhile hold from the next step on: see `changeSettings`.
+    await lockRun(tx, key.run);
+    const run = await readRunAt(tx, key.run, key.step);
+    const { config } = run;
+    const active = picksDynamically(activation, { ...config.sampling, sampler: config.sampler });
+    const first = firstRoundGroups(config.trainBatchSize, config.oversample, run.corpusSamples);
     const isFirst = await insertStep(
       tx,
       {
@@ -78,7 +81,15 @@ async function reserve(
 async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch | null> {
   const step = await findStep(db, key);
   const round = await findRound(db, { ...key, round: 0 });
-  return step === null || round === null
-    ? null
-    : { groups: round.groups, shards: round.shards, active: step.active };
+  if (step === null || round === null) return null;
+  const { groups, shards } = round;
+  return { groups, shards, active: step.active, evaluate: await evaluatedAfter(db, key) };
+}
+
+/** The splits to evaluate after a step: for a step that is selected it changes no more. */
+async function evaluatedAfter(db: Database, { run, step }: StepKey): Promise<string[]> {
+  const { evaluateAt, totalSteps } = await readRun(db, run);
+  if (!evaluateAt.includes(step)) return [];
+  const splits = await splitsOf(db, run);
+  return step === totalSteps ? splits : splits.slice(0, 1);
 }

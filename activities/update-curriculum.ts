@@ -11,7 +11,6 @@ import type { Database } from '../db/connection.ts';
 import { recordEvent } from '../db/events.ts';
 import { deleteReserved, groupsOfStep, type GroupRow } from '../db/groups.ts';
 import { rolloutsOfStep, shardsOfStep } from '../db/rollouts.ts';
-import { readRun } from '../db/runs.ts';
 import {
   nothingLeft,
   rewardRanges,
@@ -19,6 +18,7 @@ import {
   writeStatistics,
   type AssessedStatistics,
 } from '../db/sample-statistics.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, lockStep, roundsOfStep, setStepLearned } from '../db/steps.ts';
 import { nextActivation } from '../dscl/activation.ts';
 import { categorize } from '../dscl/category.ts';
@@ -53,7 +53,7 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
   const unfiltered = (await roundsOfStep(tx, key)).find(({ filteredAt }) => filteredAt === null);
   if (unfiltered !== undefined) throw new Error(`round ${unfiltered.round} was not filtered yet`);
 
-  const { config, corpus, corpusSamples } = await readRun(tx, key.run);
+  const { config, corpus, corpusSamples } = await readRunAt(tx, key.run, key.step);
   const groups = (await groupsOfStep(tx, key)).filter(({ state }) => state !== 'reserved');
   const rollouts = requireScored(await rolloutsOfStep(tx, key));
   const ids = groups.map(({ sampleId }) => sampleId);

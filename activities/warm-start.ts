@@ -88,7 +88,7 @@ export async function warmStart(
       seconds: result.seconds,
     },
   );
-  await pruneCheckpoints(deps, key.run);
+  await pruneCheckpoints(deps, { ...key, step: 0 });
   return summary(key, stored);
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Peer } from './in-turn.ts';
+import { multipliesBf16 } from './machine.ts';
 import { PACKAGE_QUERY, parsePackages, type PythonPackages } from './peer-answers.ts';
 import { startPeer } from './peer-process.ts';
 
@@ -12,12 +13,21 @@ const PEERS = fileURLToPath(new URL('./peers', import.meta.url));
 /** A folder with Python's packages on a cold disk may take its time. */
 const QUERY_LIMIT_MILLISECONDS = 60_000;
 
+/** Such a peer is no rival: it takes several times as long as in fp32. */
+const NO_BF16 = 'this processor has no bf16 instructions';
+
+/** What a script of `bench/peers` is told. */
+interface PythonJob {
+  readonly dtype: 'fp32' | 'bf16';
+  readonly [name: string]: unknown;
+}
+
 /** What the product can be measured against on this machine. */
 export interface Peers {
   /** What was found, or what is missing and how to get it; one line each. */
   readonly lines: readonly string[];
-  /** Starts a script of `bench/peers`. @throws Error with the reason when Python, or a package, is missing */
-  readonly python: (script: string, job: object) => Promise<Peer>;
+  /** Starts a script of `bench/peers`. @throws Error with the reason when Python, a package, or the processor's bf16 is missing */
+  readonly python: (script: string, job: PythonJob) => Promise<Peer>;
   /** Decoding with llama.cpp of a model folder, which is converted into a file in `scratch` first. @throws Error as above */
   readonly llamaCpp: (folder: string, scratch: string, job: object) => Promise<Peer>;
 }
@@ -37,6 +47,7 @@ export async function findPeers(threads: number): Promise<Peers> {
   const used = threads === 0 ? availableParallelism() : threads;
   const found = await pythonPackages(python);
   const llama = await llamaVersion();
+  const emulatesBf16 = (await multipliesBf16()) === false;
   const environment = {
     OMP_NUM_THREADS: String(used),
     // The bars are between processors, and nothing is fetched.
@@ -50,6 +61,7 @@ export async function findPeers(threads: number): Promise<Peers> {
     lines: [pythonLine(python, found), llamaLine(llama)],
     python: async (script, job) => {
       requirePackages(python, found, ['torch', 'transformers', 'trl', 'peft']);
+      if (emulatesBf16 && job.dtype === 'bf16') throw new Error(NO_BF16);
       return startPeer(python, [join(PEERS, script)], { ...job, threads: used }, environment);
     },
     llamaCpp: async (folder, scratch, job) => {

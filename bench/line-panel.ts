@@ -15,12 +15,15 @@ export interface Line {
   readonly style?: 'band' | 'whiskers';
 }
 
-/** One coordinate system: shares from `yLow` to 1 over numbers from 0 to `xHigh`. */
+/** One coordinate system: values from `yLow` to `yHigh` over numbers from 0 to `xHigh`. */
 export interface Panel {
   readonly title: string;
   readonly xTitle: string;
   readonly xHigh: number;
   readonly yLow: number;
+  readonly yHigh: number;
+  /** How a value is written beside its grid line. */
+  readonly yText: (value: number) => string;
   readonly lines: readonly Line[];
 }
 
@@ -38,8 +41,9 @@ const LABEL_HEIGHT = 15;
 export function panelElements(panel: Panel, frame: Frame): string[] {
   const { left, top, width, height } = frame;
   const x = (value: number): number => left + (value / panel.xHigh) * width;
-  const y = (share: number): number => top + ((1 - share) / (1 - panel.yLow)) * height;
-  const yTicks = ticks(panel.yLow, 1);
+  const y = (value: number): number =>
+    top + ((panel.yHigh - value) / (panel.yHigh - panel.yLow)) * height;
+  const yTicks = ticks(panel.yLow, panel.yHigh);
   const xTicks = ticks(0, panel.xHigh);
   const labels = spreadLabels(
     panel.lines.map((line) => y(line.points.at(-1)?.y ?? 0)),
@@ -48,9 +52,9 @@ export function panelElements(panel: Panel, frame: Frame): string[] {
   );
   return [
     text(left, top - 16, panel.title, 'text title'),
-    ...yTicks.flatMap((share) => [
-      segment(left, y(share), left + width, y(share), 'grid'),
-      text(left - 8, y(share) + 4, `${Math.round(100 * share)}%`, 'quiet end'),
+    ...yTicks.flatMap((value) => [
+      segment(left, y(value), left + width, y(value), 'grid'),
+      text(left - 8, y(value) + 4, panel.yText(value), 'quiet end'),
     ]),
     ...xTicks.map((value) => text(x(value), top + height + 18, shortNumber(value), 'quiet middle')),
     text(left + width / 2, top + height + 38, panel.xTitle, 'quiet middle'),
@@ -64,9 +68,9 @@ export function panelElements(panel: Panel, frame: Frame): string[] {
 function lineElements(
   { points, colour, style }: Line,
   x: (value: number) => number,
-  y: (share: number) => number,
+  y: (value: number) => number,
 ): string[] {
-  const at = (value: number, share: number): string => `${fixed(x(value))},${fixed(y(share))}`;
+  const at = (across: number, up: number): string => `${fixed(x(across))},${fixed(y(up))}`;
   const path = points.map((point) => at(point.x, point.y)).join(' ');
   const low = points.map((point) => at(point.x, point.low ?? point.y));
   const high = points.map((point) => at(point.x, point.high ?? point.y));
@@ -111,6 +115,11 @@ function ticks(low: number, high: number): number[] {
   const first = Math.ceil(low / step - 1e-9);
   const count = Math.floor(high / step + 1e-9) - first + 1;
   return Array.from({ length: count }, (_, i) => (first + i) * step);
+}
+
+/** A share in percent. */
+export function percentText(share: number): string {
+  return `${Math.round(100 * share)}%`;
 }
 
 function shortNumber(value: number): string {

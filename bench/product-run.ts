@@ -12,6 +12,8 @@ export interface ScratchProduct {
   readonly folder: string;
   /** What it took until the services answered and the worker was under way. */
   readonly startSeconds: number;
+  /** @throws Error while no worker runs */
+  readonly workerPid: () => number;
   /** Stops everything and removes the folder. */
   readonly close: () => Promise<void>;
 }
@@ -48,8 +50,15 @@ export async function startScratchProduct(log: (message: string) => void): Promi
     const started = performance.now();
     client = await connectToolsample({ home, log });
     const { folder } = client.services;
-    worker = startWorkerProcess({ home: folder.home, logs: folder.logs, onRestart: log });
-    return { client, folder: root, startSeconds: (performance.now() - started) / 1000, close };
+    const running = startWorkerProcess({ home: folder.home, logs: folder.logs, onRestart: log });
+    worker = running;
+    const workerPid = (): number => {
+      const pid = running.pid();
+      if (pid === undefined) throw new Error('no worker runs');
+      return pid;
+    };
+    const startSeconds = (performance.now() - started) / 1000;
+    return { client, folder: root, startSeconds, workerPid, close };
   } catch (error) {
     await close();
     throw error;

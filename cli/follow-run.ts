@@ -111,11 +111,15 @@ function unprepared(run: string): RunStatus {
     totalSteps: 0,
     policySha256: null,
     policyFolder: null,
+    policyStep: null,
     generatedTokens: 0,
     evaluations: [],
     lastStep: null,
     startedAt: new Date().toISOString(),
     finishedAt: null,
     reason: null,
+    requested: null,
+    requests: [],
+    settings: [],
   };
 }

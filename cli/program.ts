@@ -32,6 +32,7 @@ interface ExportFlags {
 }
 
 const READING_GROUP = 'Looking:';
+const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
 const MACHINE_GROUP = 'Services:';
 
@@ -126,6 +127,25 @@ export async function defineCommands(
       await exportPolicy(await context(options), run, { folder, format, dtype });
     });
 
+  for (const [request, description] of REQUESTS) {
+    command(STEERING_GROUP, `${request} <run>`, description)
+      .option('--json', 'print JSON (see docs/cli.md)')
+      .action(async (run: string, options: SharedOptions) => {
+        const { steer } = await import('./commands/steer.ts');
+        await steer(await context(options), request, run);
+      });
+  }
+  command(
+    STEERING_GROUP,
+    'set <run> <key=value...>',
+    'change settings from the next step on, e.g. learning_rate=1e-4',
+  )
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (run: string, assignments: string[], options: SharedOptions) => {
+      const { set } = await import('./commands/steer.ts');
+      await set(await context(options), run, assignments);
+    });
+
   reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {
     const { listRuns } = await import('./commands/runs.ts');
     await listRuns(await context(options));
@@ -163,6 +183,15 @@ export async function defineCommands(
       const { down } = await import('./commands/down.ts');
       await down(await context(options), { force: options.force ?? false });
     });
+  command(MACHINE_GROUP, 'gc', 'remove artifacts to which no run refers: left over from crashes')
+    .option('--dry-run', 'only say what would be removed')
+    .option('--older-than <hours>', 'keep what is younger', hours, 24)
+    .option('--json', 'print JSON (see docs/cli.md)')
+    .action(async (options: SharedOptions & { dryRun?: boolean; olderThan: number }) => {
+      const { collectGarbage } = await import('./commands/gc.ts');
+      const { dryRun, olderThan: olderThanHours } = options;
+      await collectGarbage(await context(options), { dryRun, olderThanHours });
+    });
   command(MACHINE_GROUP, 'doctor', 'check this machine and say what to do')
     .option('--json', 'print JSON (see docs/cli.md)')
     .action(async (options: SharedOptions) => {
@@ -178,6 +207,14 @@ export async function defineCommands(
   return args;
 }
 
+const REQUESTS = [
+  ['pause', 'wait before the next step'],
+  ['continue', 'end a pause, or take back a stop that has not happened yet'],
+  ['stop', 'end after the step under way, and export the policy; resume goes on'],
+  ['cancel', 'end now; resume goes on after the last finished piece of work'],
+  ['evaluate', 'evaluate the policy on the held-out samples before the next step'],
+] as const;
+
 /** Written out: importing the worker's own list would load a tensor runtime. */
 const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
 
@@ -188,6 +225,12 @@ function queueList(text: string): WorkerQueue[] {
     if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
     return queue;
   });
+}
+
+function hours(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
+    throw new InvalidArgumentError('Give whole hours, at least 1.');
+  return Number(text);
 }
 
 function stepNumber(text: string): number {

@@ -32,24 +32,25 @@ export function findRunId(reference: string, runs: readonly string[]): string {
 /** A run, and an epoch of it where one is named. */
 export interface RunAtEpoch {
   readonly run: string;
-  readonly epoch: number | undefined;
+  readonly epoch: number | 'best' | undefined;
 }
 
 /**
- * The run and the epoch that a user means by `RUN` or `RUN@EPOCH`. A run's id may have an @ in it.
+ * The run and the epoch that a user means by `RUN`, `RUN@EPOCH` or `RUN@best`. A run's id may have an @ in it.
  * @param runs - All ids, newest first.
- * @throws ToolsampleError `not-found`, `config` for an epoch that is no number.
+ * @throws ToolsampleError `not-found`, `config` for an epoch that is neither a number nor `best`.
  */
 export function findRunAtEpoch(reference: string, runs: readonly string[]): RunAtEpoch {
   const at = reference.lastIndexOf('@');
   if (at < 0 || runs.some((run) => run.startsWith(reference))) {
     return { run: findRunId(reference, runs), epoch: undefined };
   }
-  const epoch = reference.slice(at + 1);
+  const [before, epoch] = [reference.slice(0, at), reference.slice(at + 1)];
+  if (epoch === 'best') return { run: findRunId(before, runs), epoch };
   if (!/^\d{1,9}$/.test(epoch)) {
     throw new ToolsampleError('config', `"${epoch}" is not an epoch`, {
-      hint: `epochs are numbers: ${reference.slice(0, at)}@1 is the first, @0 before it`,
+      hint: `epochs are numbers: ${before}@1 is the first, @0 before it; ${before}@best is the best evaluated`,
     });
   }
-  return { run: findRunId(reference.slice(0, at), runs), epoch: Number(epoch) };
+  return { run: findRunId(before, runs), epoch: Number(epoch) };
 }

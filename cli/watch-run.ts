@@ -102,9 +102,9 @@ async function stopRun(
   givenUp: AbortController,
 ): Promise<void> {
   // A run that ended by itself meanwhile, or a server that is away, changes nothing about our leaving.
-  await client.stop(run).catch(() => undefined);
+  await client.interrupt(run).catch(() => undefined);
   await quietly(STOP_MILLISECONDS);
-  await client.cancel(run).catch(() => undefined);
+  await client.cutOff(run).catch(() => undefined);
   await quietly(CANCEL_MILLISECONDS);
   givenUp.abort('stopped');
 }

@@ -21,6 +21,8 @@ export interface WorkerProcessOptions {
 
 export interface WorkerProcess {
   readonly log: string;
+  /** Process id of the worker that runs now; undefined between two. */
+  readonly pid: () => number | undefined;
   /** Resolves with a reason when the worker ended for good without having been asked; never rejects. */
   readonly lost: Promise<string>;
   /** Asks the worker to finish what it is doing, and ends it by force after the limit. */
@@ -91,6 +93,7 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   };
   return {
     log,
+    pid: () => child?.pid,
     lost,
     kill,
     stop: async (milliseconds) => {

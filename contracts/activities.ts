@@ -1,4 +1,6 @@
 import type { RunConfigInput } from './config.ts';
+import type { JsonValue } from './json.ts';
+import type { RunRequest, SetAsked, SettingChange } from './requests.ts';
 
 /**
  * Activities as workflows see them. Inputs are keys, outputs are references and counts: the state itself is in Postgres.
@@ -52,6 +54,8 @@ export interface SelectedBatch {
   readonly shards: number;
   /** Dynamic sampling is on (false: still the seeded shuffle). */
   readonly active: boolean;
+  /** Splits on which the policy is evaluated after the step. Absent in histories of older versions: the plan tells. */
+  readonly evaluate?: readonly string[];
 }
 
 export interface RolloutSummary {
@@ -116,9 +120,25 @@ export interface EvaluationSummary {
   readonly reward: number;
 }
 
+export interface ExportKey extends StepKey {
+  /** The run ends here because it was told to: it is not completed. */
+  readonly stopped?: boolean;
+}
 export interface ExportSummary {
   readonly policySha256: string;
   readonly folder: string;
+}
+
+/** A request that the workflow accepted. */
+export interface RequestKey extends RunKey {
+  /** Names the request for good: recording it again changes nothing. */
+  readonly request: string;
+  readonly by: string;
+  readonly via: 'update' | 'signal';
+}
+export interface RecordedRequest {
+  /** Last step that is committed. */
+  readonly step: number;
 }
 
 /** Light work: Postgres and arithmetic; task queue `<queue>`. */
@@ -136,6 +156,18 @@ export interface LightActivities {
       readonly reason: string;
     },
   ): Promise<void>;
+  /** Records what was asked of the run. */
+  recordRequest(
+    input: RequestKey & {
+      readonly kind: Exclude<RunRequest, 'set'>;
+      readonly from: JsonValue;
+      readonly to: JsonValue;
+    },
+  ): Promise<RecordedRequest>;
+  /** Changes settings from the next step on that is not selected yet, and records it; refuses what cannot change. */
+  changeSettings(
+    input: RequestKey & Pick<SetAsked, 'settings'>,
+  ): Promise<RecordedRequest & { readonly changes: readonly SettingChange[] }>;
 }
 
 /** Work of the policy engine, one at a time per worker; task queue `<queue>-gpu`. */
@@ -144,5 +176,5 @@ export interface AcceleratorActivities {
   rollout(input: ShardKey): Promise<RolloutSummary>;
   gradientStep(input: StepKey): Promise<GradientSummary>;
   evaluatePolicy(input: EvaluationKey): Promise<EvaluationSummary>;
-  exportPolicy(input: StepKey): Promise<ExportSummary>;
+  exportPolicy(input: ExportKey): Promise<ExportSummary>;
 }

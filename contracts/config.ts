@@ -163,14 +163,20 @@ export interface RunConfig {
   readonly threads: number;
   /** Memory of the worker while it trains: a size such as `8GB`, `auto` or `none`. */
   readonly memoryLimit: string;
-  /** Checkpoints kept besides those at epoch ends (TRL: save_total_limit). */
+  /** The newest checkpoints kept besides those of the two settings below (TRL: save_total_limit). */
   readonly saveTotalLimit: number;
+  /** Checkpoints kept because no other one that was evaluated did better on the first held-out split. */
+  readonly saveBest: number;
+  /** Checkpoints kept of those at epoch ends, the newest; −1: all. */
+  readonly saveEpochs: number;
 }
 
 /** Settings that came later, as the runs that were prepared before them have them. */
 export const LATER_SETTINGS = {
   memoryLimit: 'auto',
   device: 'cpu',
+  saveBest: 1,
+  saveEpochs: -1,
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

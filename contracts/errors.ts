@@ -2,6 +2,7 @@
  * What went wrong, as a closed list: the CLI maps it to an exit code, activities to retryable or not.
  *
  * - `config`, `dataset`, `checkpoint`, `tokenizer`, `not-found`: the user's input; exit code 2, never retried.
+ * - `refused`: a request that the state of the run rules out; exit code 2, never retried.
  * - `corrupt-artifact`, `schema`: stored state that cannot be trusted; exit code 2, never retried.
  * - `non-finite`: a loss or gradient that is NaN or infinite; the workflow decides.
  * - `disk-full`, `out-of-memory`, `service`: the machine or a server; exit code 1, retried.
@@ -12,6 +13,7 @@ export const ERROR_CODES = [
   'checkpoint',
   'tokenizer',
   'not-found',
+  'refused',
   'corrupt-artifact',
   'schema',
   'non-finite',

@@ -9,8 +9,11 @@ export type ExportDtype = (typeof EXPORT_DTYPES)[number];
 export interface ExportOptions {
   /** Where it is written: a new folder, or an empty one. */
   readonly folder: string;
-  /** The policy at the end of this epoch, or as near to it as the run has come; 0: before the first step. Default: the newest. */
-  readonly epoch?: number | undefined;
+  /**
+   * The policy at the end of this epoch, or as near to it as the run has come; 0: before the first step; `best`: the one that did
+   * best on the first held-out split, of those that are kept. Default: the newest.
+   */
+  readonly epoch?: number | 'best' | undefined;
   /** Default `hf`. */
   readonly format?: ExportFormat | undefined;
   /** Default `float32`, in which policies are trained. */

@@ -1,3 +1,4 @@
+import type { PendingRequest, RequestStatus, SettingChange } from './requests.ts';
 import type { PerSubTask } from './reward.ts';
 
 export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'stopped'] as const;
@@ -16,6 +17,9 @@ export interface EvaluationStatus {
   readonly exactMatchLow: number;
   readonly exactMatchHigh: number;
   readonly reward: number;
+  /** 95% interval of the mean reward (normal, from the samples' own spread). */
+  readonly rewardLow: number;
+  readonly rewardHigh: number;
   /** Mean sub-scores. */
   readonly scores: PerSubTask;
   /** How long the evaluation took. */
@@ -29,10 +33,12 @@ export interface RunStatus {
   readonly epoch: number;
   readonly step: number;
   readonly totalSteps: number;
-  /** Hash of the exported `model.safetensors`; null until completed. */
+  /** Hash of the exported `model.safetensors`; null until the run completed or was stopped by `stop`. */
   readonly policySha256: string | null;
-  /** The exported HF folder; null until completed. */
+  /** The exported HF folder; null until then. */
   readonly policyFolder: string | null;
+  /** The step whose policy was exported; null until then. */
+  readonly policyStep: number | null;
   readonly generatedTokens: number;
   readonly evaluations: readonly EvaluationStatus[];
   /** The step that was committed last; null before the first. */
@@ -41,7 +47,16 @@ export interface RunStatus {
   readonly finishedAt: string | null;
   /** Why the run failed or stopped. */
   readonly reason: string | null;
+  /** What was asked of it and has not come about yet. */
+  readonly requested: PendingRequest | null;
+  /** Requests that it accepted, newest first; {@link LISTED_REQUESTS} at most. */
+  readonly requests: readonly RequestStatus[];
+  /** Settings that were changed since its start, in that order. */
+  readonly settings: readonly SettingChange[];
 }
+
+/** Requests that a status lists. */
+export const LISTED_REQUESTS = 20;
 
 export interface StepStatus {
   readonly step: number;

@@ -25,7 +25,10 @@ export const SEARCH_ATTRIBUTES = {
   reward: { name: 'ToolsampleReward', type: 'DOUBLE' },
 } as const;
 
-/** Signals of `trainingRun`; each takes effect at the next step's (or warm-start slice's) boundary. */
+/**
+ * Signals of `trainingRun`; each takes effect at the next step's (or warm-start slice's) boundary. The updates of the same names
+ * ({@link import('./requests.ts').RUN_REQUESTS}) also answer, and refuse what cannot be.
+ */
 export const RUN_SIGNALS = { pause: 'pause', continue: 'continue', stop: 'stop' } as const;
 
 /** Query of both workflows; answers {@link RunProgress}. */
@@ -41,7 +44,10 @@ export interface RunProgress {
   /** Last step that was committed. */
   readonly step: number;
   readonly totalSteps: number;
+  /** It waits, or will once the piece of work under way is done. */
   readonly paused: boolean;
+  /** It ends once the piece of work under way is done. */
+  readonly stopping: boolean;
 }
 
 /** How far an activity of the policy engine is. */

@@ -106,6 +106,12 @@ export async function newestPolicy(
   return { step: row.step, slice: row.slice, policy: toCheckpoint(row).policy };
 }
 
+/** The best policy that is kept, and where it stands; null before the first evaluation after a step. */
+export async function bestPolicy(db: Database, run: string): Promise<PolicyPoint | null> {
+  const [step] = await bestKeptSteps(db, run, 1);
+  return step === undefined ? null : newestPolicy(db, run, step);
+}
+
 /** The last step whose policy is committed; 0 before the first. */
 export async function committedStep(db: Database, run: string): Promise<number> {
   const [row] = await db
@@ -120,19 +126,26 @@ export interface PrunableCheckpoint extends CheckpointKey {
   readonly artifacts: readonly string[];
 }
 
+/** Which checkpoints of a run stay, besides the policy before the first step. */
+export interface Retention {
+  /** The newest; at least one, from which the run goes on (`saveTotalLimit`). Ends of epochs and the best do not count. */
+  readonly newest: number;
+  /** The best by held-out reward (`saveBest`). */
+  readonly best: number;
+  /** The newest ends of epochs; -1: all (`saveEpochs`). */
+  readonly epochs: number;
+  /** A multiple of it is the end of an epoch. */
+  readonly stepsPerEpoch: number;
+}
+
 /**
- * Checkpoints whose artifacts may be deleted: all but the start, the ends of epochs, and the newest `keep` of the
- * rest (at least one, from which the run goes on). Delete the artifacts first, then call {@link markPruned}: after a
- * crash in between the same list comes again.
- *
- * @param keep `saveTotalLimit`
- * @param stepsPerEpoch checkpoints at multiples of it stay
+ * Checkpoints whose artifacts may be deleted. Delete the artifacts first, then call {@link markPruned}: after a crash in
+ * between the same list comes again.
  */
 export async function prunableCheckpoints(
   db: Database,
   run: string,
-  keep: number,
-  stepsPerEpoch: number,
+  { newest, best, epochs, stepsPerEpoch }: Retention,
 ): Promise<PrunableCheckpoint[]> {
   const rows = await db
     .select()
@@ -140,14 +153,16 @@ export async function prunableCheckpoints(
     .where(and(eq(checkpoints.run, run), eq(checkpoints.pruned, false)))
     .orderBy(asc(checkpoints.step), asc(checkpoints.slice));
   const lastSlice = rows.filter((row) => row.step === 0).at(-1)?.slice ?? 0;
+  const ends = rows.filter((row) => row.step > 0 && row.step % stepsPerEpoch === 0);
+  const kept = new Set(epochs < 0 ? ends : ends.slice(Math.max(0, ends.length - epochs)));
+  const bestSteps = new Set(await bestKeptSteps(db, run, best));
   const spare = rows.filter((row) =>
     row.step === 0
       ? row.slice !== 0 && row.slice !== lastSlice
-      : row.step % stepsPerEpoch !== 0 && row !== rows.at(-1),
+      : !kept.has(row) && !bestSteps.has(row.step) && row !== rows.at(-1),
   );
-  const drop = spare.slice(0, Math.max(0, spare.length - Math.max(0, keep - 1)));
+  const drop = spare.slice(0, Math.max(0, spare.length - Math.max(0, newest - 1)));
   if (drop.length === 0) return [];
-  const dropped = new Set(drop);
   const candidates = drop.flatMap(artifactsOf);
   const users = await db
     .select()
@@ -158,7 +173,7 @@ export async function prunableCheckpoints(
         sql`(${inArray(checkpoints.weightsSha256, candidates)} or ${inArray(checkpoints.optimizerSha256, candidates)})`,
       ),
     );
-  const dropKeys = new Set([...dropped].map((row) => `${row.step}/${row.slice}`));
+  const dropKeys = new Set(drop.map((row) => `${row.step}/${row.slice}`));
   const needed = new Set(
     users
       .filter((row) => row.run !== run || !dropKeys.has(`${row.step}/${row.slice}`))
@@ -170,6 +185,21 @@ export async function prunableCheckpoints(
     slice: row.slice,
     artifacts: artifactsOf(row).filter((sha256) => !needed.has(sha256)),
   }));
+}
+
+/**
+ * The steps whose policies did best on the first held-out split, best first, of those that are kept: by reward, then by exact
+ * matches, then the earlier one. The policy before the first step is not among them.
+ */
+async function bestKeptSteps(db: Database, run: string, limit: number): Promise<number[]> {
+  const { rows } = await db.execute<{ step: number }>(sql`
+    select e.step from evaluations e
+    join run_splits s on s.run = e.run and s.split = e.split and s.ordinal = 0
+    join checkpoints c on c.run = e.run and c.step = e.step and not c.pruned
+    where e.run = ${run} and e.step > 0
+    order by e.reward desc, e.exact_match desc, e.step
+    limit ${limit}`);
+  return rows.map(({ step }) => step);
 }
 
 /** Records that the artifacts of a checkpoint are gone. */

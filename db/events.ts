@@ -1,4 +1,4 @@
-import { asc, eq } from 'drizzle-orm';
+import { and, asc, eq } from 'drizzle-orm';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Database } from './connection.ts';
 import { events } from './schema/runs.ts';
@@ -20,6 +20,19 @@ export async function recordEvent(db: Database, run: string, event: NewEvent): P
     .insert(events)
     .values({ run, ...event })
     .onConflictDoNothing();
+}
+
+/** The event of that key; null before it is recorded. */
+export async function findEvent(
+  db: Database,
+  run: string,
+  event: string,
+): Promise<EventRow | null> {
+  const [row] = await db
+    .select()
+    .from(events)
+    .where(and(eq(events.run, run), eq(events.event, event)));
+  return row ?? null;
 }
 
 /** The events of a run in the order they happened. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
@@ -15,9 +16,9 @@ const LOCK = 7_235_690_114;
 
 /**
  * Brings a database to the schema of this code: migrations, views and comments. Safe to call from several
- * processes at once; free when there is nothing to do.
+ * processes at once, and to be killed: migrations are one transaction. Free when there is nothing to do.
  *
- * @throws ToolsampleError `schema` when the database was made by a newer toolsample
+ * @throws ToolsampleError `schema` when a newer toolsample has migrated the database
  */
 export async function migrateDatabase(url: string): Promise<void> {
   const client = new Client({ connectionString: url });
@@ -29,6 +30,7 @@ export async function migrateDatabase(url: string): Promise<void> {
     await client.query('set client_min_messages = warning');
     await refuseNewerDatabase(client);
     await migrate(drizzle(client), MIGRATIONS);
+    await signSchema(client);
     await writeComments(client);
   } finally {
     await client.end();
@@ -36,22 +38,54 @@ export async function migrateDatabase(url: string): Promise<void> {
 }
 
 async function refuseNewerDatabase(client: Client): Promise<void> {
-  const known = new Set(readMigrationFiles(MIGRATIONS).map((migration) => migration.hash));
   const exists = await client.query<{ exists: boolean }>(
     `select to_regclass('drizzle.__drizzle_migrations') is not null as exists`,
   );
   if (exists.rows[0]?.exists !== true) return;
+  const known = readMigrationFiles(MIGRATIONS).map((migration) => migration.hash);
   const applied = await client.query<{ hash: string }>(
     'select hash from drizzle.__drizzle_migrations order by id',
   );
-  const unknown = applied.rows.filter((row) => !known.has(row.hash)).length;
-  if (unknown > 0) {
-    throw new ToolsampleError(
-      'schema',
-      `the database has ${unknown} migration(s) that this version does not know: a newer toolsample made it`,
-      { hint: 'update toolsample, or use another database (DATABASE_URL) or data folder (--home)' },
-    );
-  }
+  if (applied.rows.every((row) => known.includes(row.hash))) return;
+  const other = (await schemaSignature(client))?.version;
+  throw new ToolsampleError(
+    'schema',
+    `the database has schema ${applied.rows.length}, made by ${other === undefined ? 'a newer toolsample' : `toolsample ${other}`}; ` +
+      `this is toolsample ${ownVersion()}, which knows schemas up to ${known.length}`,
+    {
+      hint: `use ${other === undefined ? 'the newer version' : `toolsample ${other}`}, or another database (DATABASE_URL) or data folder (--home)`,
+    },
+  );
+}
+
+/** Which version brought the schema to where it is; kept as the comment of drizzle's table, for an older one to name it. */
+interface SchemaSignature {
+  /** Migrations applied. */
+  readonly schema: number;
+  readonly version: string;
+}
+
+async function signSchema(client: Client): Promise<void> {
+  const { length } = readMigrationFiles(MIGRATIONS);
+  if ((await schemaSignature(client))?.schema === length) return;
+  await client.query(
+    `comment on table drizzle.__drizzle_migrations is 'schema ${length}, made by toolsample ${ownVersion()}'`,
+  );
+}
+
+/** Null where nothing, or nothing of that form, was written. */
+async function schemaSignature(client: Client): Promise<SchemaSignature | null> {
+  const { rows } = await client.query<{ text: string | null }>(
+    `select obj_description('drizzle.__drizzle_migrations'::regclass) as text`,
+  );
+  const [, schema, version] =
+    /^schema (\d+), made by toolsample (\d[\w.+-]{0,63})$/.exec(rows[0]?.text ?? '') ?? [];
+  return schema === undefined || version === undefined ? null : { schema: Number(schema), version };
+}
+
+function ownVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Writes the comments when they changed; a digest of them, kept as the comment of an index, tells. */

@@ -2,10 +2,12 @@ import { and, asc, desc, eq, ne, sql } from 'drizzle-orm';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { requestsOf } from './requests.ts';
 import { readRun, type RunRow } from './runs.ts';
-import { evaluations } from './schema/policies.ts';
+import { evaluations, evaluationSamples } from './schema/policies.ts';
 import { runs, runSplits } from './schema/runs.ts';
 import { steps } from './schema/steps.ts';
+import { settingChangesOf } from './setting-changes.ts';
 import { stepStatus } from './step-status.ts';
 
 /**
@@ -35,12 +37,16 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
     totalSteps: run.totalSteps,
     policySha256: run.policySha256,
     policyFolder: run.policyFolder,
+    policyStep: run.policyStep,
     generatedTokens: await generatedTokens(db, run.run),
     evaluations: await evaluationsOf(db, run.run),
     lastStep: lastStep ?? null,
     startedAt: run.startedAt.toISOString(),
     finishedAt: run.finishedAt?.toISOString() ?? null,
     reason: run.reason,
+    requested: run.requested,
+    requests: await requestsOf(db, run.run),
+    settings: (await settingChangesOf(db, run.run)).map(({ event: _event, ...change }) => change),
   };
 }
 
@@ -52,18 +58,34 @@ async function generatedTokens(db: Database, run: string): Promise<number> {
   return row?.tokens ?? 0;
 }
 
-/** All evaluations of a run by step and split, in the order of the splits. */
+/** The two-sided 95% quantile of the normal distribution. */
+const Z = 1.959963984540054;
+
+/** All evaluations of a run by step and split, in the order of the splits. Of a single sample the spread counts as 0. */
 async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatus[]> {
+  const spread = db
+    .select({
+      step: evaluationSamples.step,
+      split: evaluationSamples.split,
+      error: sql<number | null>`stddev_samp(${evaluationSamples.reward}) / sqrt(count(*))`.as(
+        'error',
+      ),
+    })
+    .from(evaluationSamples)
+    .where(eq(evaluationSamples.run, run))
+    .groupBy(evaluationSamples.step, evaluationSamples.split)
+    .as('spread');
   const rows = await db
-    .select({ evaluation: evaluations })
+    .select({ evaluation: evaluations, error: spread.error })
     .from(evaluations)
+    .leftJoin(spread, and(eq(spread.step, evaluations.step), eq(spread.split, evaluations.split)))
     .innerJoin(
       runSplits,
       and(eq(runSplits.run, evaluations.run), eq(runSplits.split, evaluations.split)),
     )
     .where(eq(evaluations.run, run))
     .orderBy(asc(evaluations.step), asc(runSplits.ordinal));
-  return rows.map(({ evaluation }) => ({
+  return rows.map(({ evaluation, error }) => ({
     epoch: evaluation.epoch,
     step: evaluation.step,
     split: evaluation.split,
@@ -72,6 +94,8 @@ async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatu
     exactMatchLow: evaluation.exactMatchLow,
     exactMatchHigh: evaluation.exactMatchHigh,
     reward: evaluation.reward,
+    rewardLow: evaluation.reward - Z * (error ?? 0),
+    rewardHigh: evaluation.reward + Z * (error ?? 0),
     scores: {
       format: evaluation.scoreFormat,
       name: evaluation.scoreName,

@@ -1,4 +1,5 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import type { ExportKey } from '../contracts/activities.ts';
 import { LATER_SETTINGS } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunState } from '../contracts/run-status.ts';
@@ -8,7 +9,10 @@ import { runs, runSplits } from './schema/runs.ts';
 
 export type RunRow = typeof runs.$inferSelect;
 
-/** A run, or null when there is none of that id. */
+/**
+ * A run as it was started, or null when there is none of that id. What holds at a step: {@link
+ * import('./setting-changes.ts').readRunAt}.
+ */
 export async function findRun(db: Database, run: string): Promise<RunRow | null> {
   const [row] = await db.select().from(runs).where(eq(runs.run, run));
   if (row === undefined) return null;
@@ -27,9 +31,22 @@ export async function readRun(db: Database, run: string): Promise<RunRow> {
   return row;
 }
 
+/** Reads a run and holds its row until the transaction ends: what changes settings and what selects steps come one after the other. */
+export async function lockRun(tx: Database, run: string): Promise<RunRow> {
+  await tx.select({ run: runs.run }).from(runs).where(eq(runs.run, run)).for('no key update');
+  return readRun(tx, run);
+}
+
 export type NewRun = Omit<
   RunRow,
-  'state' | 'reason' | 'policySha256' | 'policyFolder' | 'startedAt' | 'finishedAt'
+  | 'state'
+  | 'reason'
+  | 'requested'
+  | 'policySha256'
+  | 'policyFolder'
+  | 'policyStep'
+  | 'startedAt'
+  | 'finishedAt'
 >;
 
 /** Creates a run with its held-out splits (corpora by name, in order). */
@@ -64,7 +81,7 @@ export async function splitsOf(db: Database, run: string): Promise<string[]> {
   return rows.map((row) => row.split);
 }
 
-/** Sets what a run is doing. A completed run stays completed. */
+/** Sets what a run is doing, which settles what was asked of it. A completed run stays completed. */
 export async function setRunState(
   db: Database,
   run: string,
@@ -74,7 +91,7 @@ export async function setRunState(
   const ended = state === 'failed' || state === 'stopped';
   await db
     .update(runs)
-    .set({ state, reason, finishedAt: ended ? new Date() : null })
+    .set({ state, reason, requested: null, finishedAt: ended ? new Date() : null })
     .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])));
 }
 
@@ -86,33 +103,45 @@ export interface ExportedPolicy {
 
 /** The exported policy of a completed run; null before. */
 export async function readExport(db: Database, run: string): Promise<ExportedPolicy | null> {
-  const { policySha256, policyFolder } = await readRun(db, run);
-  return policySha256 === null || policyFolder === null
+  const { state, policySha256, policyFolder } = await readRun(db, run);
+  return state !== 'completed' || policySha256 === null || policyFolder === null
     ? null
     : { sha256: policySha256, folder: policyFolder };
 }
 
-/** Records the exported policy and completes the run. Done again, it keeps what is stored. */
+/**
+ * Records the exported policy of a step and, unless the run was only stopped, completes it. Done again, a completed run keeps what
+ * is stored.
+ */
 export async function commitExport(
   db: Database,
-  run: string,
+  { run, step, stopped = false }: Pick<ExportKey, 'run' | 'step' | 'stopped'>,
   exported: ExportedPolicy,
 ): Promise<void> {
+  const policy = {
+    policySha256: exported.sha256,
+    policyFolder: exported.folder,
+    policyStep: step,
+  };
   await db.transaction(async (tx) => {
     const changed = await tx
       .update(runs)
-      .set({
-        state: 'completed',
-        reason: null,
-        policySha256: exported.sha256,
-        policyFolder: exported.folder,
-        finishedAt: new Date(),
-      })
+      .set(
+        stopped
+          ? policy
+          : {
+              ...policy,
+              state: 'completed',
+              reason: null,
+              requested: null,
+              finishedAt: new Date(),
+            },
+      )
       .where(
         and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])),
       )
       .returning({ run: runs.run });
-    if (changed.length === 0) return;
+    if (changed.length === 0 || stopped) return;
     await recordEvent(tx, run, {
       event: 'completed',
       kind: 'completed',

@@ -1,25 +1,33 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, open, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
 
 import type { ArtifactRef, ArtifactStore } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { artifactPlace, DAMAGED, putBack } from './artifact-places.ts';
+import { unfinishedFiles } from './artifact-sweep.ts';
 import type { DataFolder } from './data-folder.ts';
 import { fileError, syncFolder } from './durable-file.ts';
+import { hashBytes, hashFile, readExactly, writeDurably } from './hashed-file.ts';
 import { errorCode } from './process.ts';
 
-/** Hashed, read or written at a time: timers and heartbeats get their turn in between. */
-const CHUNK_BYTES = 8 * 1024 * 1024;
 const DAY_MILLISECONDS = 86_400_000;
+/** Contents that a process remembers having verified; what was not needed for so long is verified again. */
+const REMEMBERED = 1024;
+
+export interface ArtifactStoreOptions {
+  /** Removes unfinished files of killed processes when they are a day old; default true. */
+  readonly tidy?: boolean;
+}
 
 /**
  * The artifact store of a data folder: `artifacts/ab/<sha256>`, each file complete, fsynced and read-only from the
- * moment it has its name. Several processes may use it at once. Unfinished files of killed processes are removed when
- * they are a day old.
+ * moment it has its name. Several processes may use it at once. Storing content that is there renews the file's time, by
+ * which `toolsample gc` knows that somebody is about to refer to it.
  */
 export async function openArtifactStore(
   folder: Pick<DataFolder, 'artifacts' | 'temporary'>,
+  options: ArtifactStoreOptions = {},
 ): Promise<ArtifactStore> {
   const { artifacts, temporary } = folder;
   try {
@@ -28,18 +36,13 @@ export async function openArtifactStore(
   } catch (error) {
     throw fileError(error, artifacts, 'cannot open the artifact store');
   }
-  await removeOldFiles(temporary);
-  /** Content that this process has read or written whole. */
-  const verified = new Set<string>();
-
-  const place = (sha256: string): string => {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) {
-      throw new ToolsampleError('schema', `"${sha256}" is not a SHA-256 hash`, {
-        at: { file: artifacts },
-      });
+  if (options.tidy !== false) {
+    for (const { path } of await unfinishedFiles(temporary, Date.now() - DAY_MILLISECONDS)) {
+      await rm(path, { recursive: true, force: true });
     }
-    return join(artifacts, sha256.slice(0, 2), sha256);
-  };
+  }
+  const verified = rememberedHashes();
+  const place = (sha256: string): string => artifactPlace(artifacts, sha256);
 
   const temporaryPath = (): string =>
     join(temporary, `${process.pid}-${randomBytes(8).toString('hex')}`);
@@ -47,9 +50,9 @@ export async function openArtifactStore(
   /** Whether the content is there and whole; moves it aside when it is damaged. */
   const isStored = async (ref: ArtifactRef): Promise<boolean> => {
     const path = place(ref.sha256);
-    const size = await fileSize(path);
+    const size = await artifactSize(path);
     if (size === null) return false;
-    if (size === ref.bytes && verified.has(ref.sha256)) return true;
+    if (size === ref.bytes && verified.knows(ref.sha256)) return true;
     if (size === ref.bytes && (await hashFile(path)) === ref.sha256) {
       verified.add(ref.sha256);
       return true;
@@ -58,10 +61,24 @@ export async function openArtifactStore(
     return false;
   };
 
+  /** As {@link isStored}, and whoever removes what nothing refers to is told to wait. */
+  const isStoredForUse = async (ref: ArtifactRef): Promise<boolean> => {
+    if (!(await isStored(ref))) return false;
+    const now = new Date();
+    try {
+      await utimes(place(ref.sha256), now, now);
+      return true;
+    } catch (error) {
+      // Removed at this very instant.
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  };
+
   /** Gives a complete temporary file its name; the file is gone afterwards. */
   const adopt = async (path: string, ref: ArtifactRef): Promise<ArtifactRef> => {
     const target = place(ref.sha256);
-    if (await isStored(ref)) {
+    if (await isStoredForUse(ref)) {
       await rm(path, { force: true });
     } else {
       const parent = dirname(target);
@@ -69,6 +86,8 @@ export async function openArtifactStore(
         await syncFolder(artifacts);
       }
       await chmod(path, 0o400);
+      const now = new Date();
+      await utimes(path, now, now);
       await rename(path, target);
       verified.add(ref.sha256);
     }
@@ -82,7 +101,7 @@ export async function openArtifactStore(
       const ref = { sha256: await hashBytes(bytes), bytes: bytes.byteLength };
       const path = temporaryPath();
       try {
-        if (await isStored(ref)) {
+        if (await isStoredForUse(ref)) {
           await syncFolder(dirname(place(ref.sha256)));
           return ref;
         }
@@ -113,6 +132,7 @@ export async function openArtifactStore(
     async get(ref) {
       const path = place(ref.sha256);
       try {
+        if ((await artifactSize(path)) === null) throw missing(path);
         const content = await readExactly(path, ref.bytes);
         if (content !== null && content.sha256 === ref.sha256) {
           verified.add(ref.sha256);
@@ -135,11 +155,11 @@ export async function openArtifactStore(
         throw fileError(error, path, 'cannot read an artifact');
       }
       // Moved aside just now, or never there.
-      throw (await fileSize(`${path}.corrupt`)) === null ? missing(path) : damaged(path);
+      throw (await fileSize(`${path}${DAMAGED}`)) === null ? missing(path) : damaged(path);
     },
 
     async has(ref) {
-      return (await fileSize(place(ref.sha256))) === ref.bytes;
+      return (await artifactSize(place(ref.sha256))) === ref.bytes;
     },
 
     async temporaryPath() {
@@ -147,7 +167,7 @@ export async function openArtifactStore(
     },
 
     async delete(sha256) {
-      verified.delete(sha256);
+      verified.forget(sha256);
       await rm(place(sha256), { force: true });
     },
   };
@@ -169,9 +189,14 @@ function damaged(path: string): ToolsampleError {
 
 /** Out of the way, so that computing the content again can store it again; kept for those who look for the cause. */
 async function setAside(path: string): Promise<void> {
-  await rename(path, `${path}.corrupt`).catch((error: unknown) => {
+  await rename(path, `${path}${DAMAGED}`).catch((error: unknown) => {
     if (errorCode(error) !== 'ENOENT') throw error;
   });
+}
+
+/** The size of an artifact, null when there is none; one that a killed sweep has put aside is put back. */
+async function artifactSize(path: string): Promise<number | null> {
+  return (await fileSize(path)) ?? ((await putBack(path)) ? fileSize(path) : null);
 }
 
 async function fileSize(path: string): Promise<number | null> {
@@ -183,74 +208,29 @@ async function fileSize(path: string): Promise<number | null> {
   }
 }
 
-async function hashBytes(bytes: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
-  for (let begin = 0; begin < bytes.byteLength; begin += CHUNK_BYTES) {
-    hash.update(bytes.subarray(begin, begin + CHUNK_BYTES));
-    await turn();
-  }
-  return hash.digest('hex');
+interface RememberedHashes {
+  add(sha256: string): void;
+  /** Whether it is among the last ones that were added or asked for. */
+  knows(sha256: string): boolean;
+  forget(sha256: string): void;
 }
 
-async function hashFile(path: string): Promise<string> {
-  const handle = await open(path, 'r');
-  try {
-    const hash = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (;;) {
-      const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(chunk.subarray(0, bytesRead));
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Reads and hashes in one pass (`readFile` refuses 2 GiB). Null when the size is another. */
-async function readExactly(
-  path: string,
-  size: number,
-): Promise<{ bytes: Uint8Array; sha256: string } | null> {
-  const handle = await open(path, 'r');
-  try {
-    if ((await handle.stat()).size !== size) return null;
-    // Its own buffer, not a slice of Node's pool: readers view it as Float32Array from offset 0.
-    const bytes = new Uint8Array(size);
-    const hash = createHash('sha256');
-    for (let begin = 0; begin < size;) {
-      const length = Math.min(CHUNK_BYTES, size - begin);
-      const { bytesRead } = await handle.read(bytes, begin, length);
-      if (bytesRead === 0) return null;
-      hash.update(bytes.subarray(begin, begin + bytesRead));
-      begin += bytesRead;
-    }
-    return { bytes, sha256: hash.digest('hex') };
-  } finally {
-    await handle.close();
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'wx', 0o600);
-  try {
-    for (let begin = 0; begin < bytes.byteLength;) {
-      const length = Math.min(CHUNK_BYTES, bytes.byteLength - begin);
-      const { bytesWritten } = await handle.write(bytes, begin, length);
-      begin += bytesWritten;
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-async function removeOldFiles(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const path = join(folder, name);
-    const found = await stat(path).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > DAY_MILLISECONDS) {
-      await rm(path, { recursive: true, force: true });
-    }
-  }
+/** The hashes of contents that this process has read or written whole. */
+function rememberedHashes(): RememberedHashes {
+  const hashes = new Set<string>();
+  const add = (sha256: string): void => {
+    hashes.delete(sha256);
+    hashes.add(sha256);
+    const [oldest] = hashes;
+    if (hashes.size > REMEMBERED && oldest !== undefined) hashes.delete(oldest);
+  };
+  return {
+    add,
+    knows(sha256) {
+      const known = hashes.has(sha256);
+      if (known) add(sha256);
+      return known;
+    },
+    forget: (sha256) => void hashes.delete(sha256),
+  };
 }

@@ -18,25 +18,39 @@ export interface EndOfRun {
 
 /** The end that the user asked for with `stop`. Benign: it is no error, but leaves the run open to be started again. */
 export function stoppedAfter(step: number): ApplicationFailure {
+  return stopped(`stopped as asked, after step ${step}; start the run again to go on`);
+}
+
+function stopped(message: string): ApplicationFailure {
   return ApplicationFailure.create({
-    message: `stopped as asked, after step ${step}; start the run again to go on`,
+    message,
     type: STOPPED,
     nonRetryable: true,
     category: ApplicationFailureCategory.BENIGN,
   });
 }
 
-/** Takes whatever ended a run apart: a stop, a cancellation, or a failure with the one line that explains it. */
-export function endOfRun(error: unknown, cancelRequested: boolean): EndOfRun {
-  if (cancelRequested || isCancellation(error)) {
+/**
+ * Takes whatever ended a run apart: a stop, a cancellation, or a failure with the one line that explains it.
+ *
+ * @param cancelled - By Temporal's own request, by our update, or not at all. Temporal shows as cancelled only the first.
+ */
+export function endOfRun(error: unknown, cancelled: 'server' | 'update' | null): EndOfRun {
+  const reason = 'cancelled; start the run again to go on';
+  if (cancelled === 'update') return { state: 'stopped', reason, failure: stopped(reason) };
+  if (cancelled === 'server' || isCancellation(error)) {
     const failure = error instanceof Error ? error : new Error(String(error));
-    return { state: 'stopped', reason: 'cancelled; start the run again to go on', failure };
+    return { state: 'stopped', reason, failure };
   }
   if (error instanceof ApplicationFailure && error.type === STOPPED) {
     return { state: 'stopped', reason: error.message, failure: error };
   }
-  const { reason, type } = explain(error);
-  return { state: 'failed', reason, failure: ApplicationFailure.nonRetryable(reason, type) };
+  const { reason: cause, type } = explain(error);
+  return {
+    state: 'failed',
+    reason: cause,
+    failure: ApplicationFailure.nonRetryable(cause, type),
+  };
 }
 
 /** Follows the causes down through child and activity to the innermost message. */

@@ -1,5 +1,5 @@
 import { condition, defineQuery, defineSignal, setHandler } from '@temporalio/workflow';
-import { PROGRESS_QUERY, RUN_SIGNALS, type RunProgress } from '../contracts/temporal.ts';
+import { PROGRESS_QUERY, type RunProgress } from '../contracts/temporal.ts';
 
 /** What the user asked of the run. Travels to the child and through continue-as-new. */
 export interface ControlState {
@@ -7,74 +7,110 @@ export interface ControlState {
   readonly stopping: boolean;
   /** Counts requests: signals from one workflow to another may overtake each other. */
   readonly revision: number;
+  /** The stop leaves the policy behind, exported. */
+  readonly exporting?: boolean;
+  /** Evaluations that were asked for so far. */
+  readonly evaluations?: number;
 }
 
 export const NO_REQUEST: ControlState = { paused: false, stopping: false, revision: 0 };
 
-export interface RunControl {
-  readonly state: ControlState;
-  /**
-   * To be awaited between two pieces of work: returns at once, or when the pause ends.
-   *
-   * @param onPause - Called with true when waiting begins, with false when it ends.
-   * @returns Whether the work has to stop here.
-   */
-  boundary(onPause: (paused: boolean) => Promise<void>): Promise<'go-on' | 'stop'>;
+/** What a workflow does between two pieces of work when it is asked to. */
+export interface AtBoundary {
+  /** Called with true when waiting begins, with false when it ends. */
+  readonly onPause: (paused: boolean) => Promise<void>;
+  /** Evaluates the policy as it stands. Absent where there is none to evaluate yet: later boundaries catch up. */
+  readonly evaluate?: () => Promise<void>;
 }
 
-const pause = defineSignal(RUN_SIGNALS.pause);
-const goOn = defineSignal(RUN_SIGNALS.continue);
-const stop = defineSignal(RUN_SIGNALS.stop);
+export interface RunControl {
+  readonly state: ControlState;
+  /** Evaluations that were asked for and have been done. */
+  readonly evaluated: number;
+  /** Takes over what a child has done. */
+  hasEvaluated(evaluated: number): void;
+  /** Evaluates if that was asked for. */
+  catchUp(evaluate: () => Promise<void>): Promise<void>;
+  /**
+   * To be awaited between two pieces of work: returns at once, or when what was asked for is done and the pause ends.
+   *
+   * @returns Whether the work has to stop here.
+   */
+  boundary(at: AtBoundary): Promise<'go-on' | 'stop'>;
+}
+
 const progress = defineQuery<RunProgress>(PROGRESS_QUERY);
 
 /** From the run to its epoch: what is asked for now. */
 export const controlSignal = defineSignal<[ControlState]>('control');
 
-type Describe = () => Omit<RunProgress, 'paused'>;
+export type Describe = () => Omit<RunProgress, 'paused' | 'stopping'>;
 
 /**
- * The run's side: handles `pause`, `continue`, `stop` and `progress`.
+ * The epoch's side: follows what the run tells it, and answers `progress`.
  *
- * @param initial - The state handed over by the execution that continued as new.
- * @param describe - Answers the query, all but `paused`.
- * @param forward - Tells the child that runs at the moment, if any.
+ * @param onChange - Called after each change, the first ones before this returns; must not schedule anything.
  */
-export function listenForRequests(
+export function followRun(
   initial: ControlState,
+  evaluated: number,
   describe: Describe,
-  forward: (state: ControlState) => Promise<void>,
+  onChange: (state: ControlState) => void,
 ): RunControl {
   let state = initial;
-  const change = async (paused: boolean, stopping: boolean): Promise<void> => {
-    state = { paused, stopping, revision: state.revision + 1 };
-    await forward(state);
-  };
-  setHandler(pause, async () => change(true, state.stopping));
-  // Also takes back a stop that was asked for, but has not happened yet.
-  setHandler(goOn, async () => change(false, false));
-  setHandler(stop, async () => change(state.paused, true));
-  return runControl(() => state, describe);
-}
-
-/** The epoch's side: follows what the run tells it, and answers `progress`. */
-export function followRun(initial: ControlState, describe: Describe): RunControl {
-  let state = initial;
   setHandler(controlSignal, (next) => {
-    if (next.revision > state.revision) state = next;
+    if (next.revision <= state.revision) return;
+    state = next;
+    onChange(state);
   });
-  return runControl(() => state, describe);
+  return runControl(() => state, evaluated, describe);
 }
 
-function runControl(current: () => ControlState, describe: Describe): RunControl {
-  setHandler(progress, () => ({ ...describe(), paused: current().paused }));
+/** What was asked for and is not done, for people; empty when there is nothing. */
+export function pendingText({ paused, stopping }: ControlState): string {
+  if (stopping) return 'Stopping after the piece of work under way.';
+  return paused ? 'Paused, or about to be after the piece of work under way.' : '';
+}
+
+/** Waits, evaluates and stops as a state that others change says; answers `progress`. */
+export function runControl(
+  current: () => ControlState,
+  alreadyEvaluated: number,
+  describe: Describe,
+): RunControl {
+  let evaluated = alreadyEvaluated;
+  const asked = (): number => current().evaluations ?? 0;
+  const waits = (): boolean => current().paused && !current().stopping;
+  setHandler(progress, () => {
+    const { paused, stopping } = current();
+    return { ...describe(), paused, stopping };
+  });
+  const catchUp = async (evaluate: () => Promise<void>): Promise<void> => {
+    while (asked() > evaluated) {
+      const upTo = asked();
+      await evaluate();
+      evaluated = upTo;
+    }
+  };
   return {
     get state() {
       return current();
     },
-    async boundary(onPause) {
-      if (current().paused && !current().stopping) {
+    get evaluated() {
+      return evaluated;
+    },
+    hasEvaluated(upTo) {
+      evaluated = Math.max(evaluated, upTo);
+    },
+    catchUp,
+    async boundary({ onPause, evaluate }) {
+      if (evaluate !== undefined) await catchUp(evaluate);
+      if (waits()) {
         await onPause(true);
-        await condition(() => !current().paused || current().stopping);
+        while (waits()) {
+          await condition(() => !waits() || (evaluate !== undefined && asked() > evaluated));
+          if (evaluate !== undefined) await catchUp(evaluate);
+        }
         if (!current().stopping) await onPause(false);
       }
       return current().stopping ? 'stop' : 'go-on';

@@ -73,8 +73,20 @@ export function stepTable(rows: readonly StepRow[]): string {
   ].join('\n');
 }
 
+/** Evaluations with newer ones: one that is repeated counts once. */
+export function withEvaluations(
+  rows: readonly EvaluationRow[],
+  newer: readonly EvaluationRow[],
+): EvaluationRow[] {
+  const known = new Set(newer.map(({ step, split }) => `${step}/${split}`));
+  return visibleEvaluations([
+    ...rows.filter(({ step, split }) => !known.has(`${step}/${split}`)),
+    ...newer,
+  ]);
+}
+
 /** The evaluations before training and the last ones; a workflow's payloads must not grow with the run. */
-export function visibleEvaluations(rows: readonly EvaluationRow[]): EvaluationRow[] {
+function visibleEvaluations(rows: readonly EvaluationRow[]): EvaluationRow[] {
   const before = rows.filter((row) => row.step === 0);
   return [...before, ...rows.filter((row) => row.step > 0).slice(-VISIBLE_ROWS)];
 }

@@ -8,12 +8,12 @@ import {
 import type { EpochKey, RunPlan } from '../contracts/activities.ts';
 import { lightActivities } from './activity-options.ts';
 import { evaluate } from './evaluation.ts';
-import { followRun, type ControlState } from './run-control.ts';
+import { followRun, pendingText, type ControlState } from './run-control.ts';
 import {
   VISIBLE_ROWS,
   evaluationTable,
   stepTable,
-  visibleEvaluations,
+  withEvaluations,
   type EvaluationRow,
   type StepRow,
 } from './step-table.ts';
@@ -25,6 +25,8 @@ export interface EpochInput extends EpochKey {
   readonly firstStep: number;
   readonly lastStep: number;
   readonly control: ControlState;
+  /** Evaluations asked for that are done. Absent in histories of older versions: none. */
+  readonly evaluated?: number;
   /** What an earlier execution of the same epoch has done, when its history grew too long. */
   readonly steps?: readonly StepRow[];
   readonly evaluations?: readonly EvaluationRow[];
@@ -35,6 +37,8 @@ export interface EpochResult {
   readonly stopped: boolean;
   readonly lastStep: number;
   readonly control: ControlState;
+  /** Evaluations asked for that are done. Absent in histories of older versions. */
+  readonly evaluated?: number;
   /** The last steps, at most {@link VISIBLE_ROWS}. */
   readonly steps: readonly StepRow[];
   readonly evaluations: readonly EvaluationRow[];
@@ -46,45 +50,65 @@ export async function trainingEpoch(input: EpochInput): Promise<EpochResult> {
   let steps = input.steps ?? [];
   let evaluations = input.evaluations ?? [];
   let committed = input.firstStep - 1;
+  let asked = input.control;
 
-  const control = followRun(input.control, () => ({
-    phase: `epoch ${epoch} of ${plan.epochs}`,
-    epoch,
-    step: committed,
-    totalSteps: plan.totalSteps,
-  }));
+  const show = (): void => {
+    const parts = [`**Epoch ${epoch} of ${plan.epochs}**`, pendingText(asked)];
+    parts.push(stepTable(steps));
+    if (evaluations.length > 0) parts.push(evaluationTable(evaluations));
+    setCurrentDetails(parts.filter((part) => part !== '').join('\n\n'));
+  };
+  const control = followRun(
+    input.control,
+    input.evaluated ?? 0,
+    () => ({
+      phase: `epoch ${epoch} of ${plan.epochs}`,
+      epoch,
+      step: committed,
+      totalSteps: plan.totalSteps,
+    }),
+    (state) => {
+      asked = state;
+      show();
+    },
+  );
   const recordPause = async (paused: boolean): Promise<void> => {
     const state = paused ? 'paused' : 'running';
     await lightActivities().recordOutcome.executeWithOptions({ summary: `record: ${state}` }, [
       { run, state, reason: paused ? `paused after step ${committed}` : '' },
     ]);
   };
+  const evaluateOn = async (splits: readonly string[]): Promise<void> => {
+    const key = { run, epoch: Math.ceil(committed / plan.stepsPerEpoch), step: committed };
+    evaluations = withEvaluations(evaluations, await evaluate(key, splits));
+  };
+  const atBoundary = {
+    onPause: recordPause,
+    evaluate: async (): Promise<void> => {
+      await evaluateOn(plan.splits);
+      show();
+    },
+  };
   const publish = (): void => {
-    const tables = [`**Epoch ${epoch} of ${plan.epochs}**`, stepTable(steps)];
-    if (evaluations.length > 0) tables.push(evaluationTable(evaluations));
-    setCurrentDetails(tables.join('\n\n'));
+    show();
     publishSearchAttributes(plan, { run, epoch, reward: steps.at(-1)?.reward });
   };
   const result = (stopped: boolean): EpochResult => ({
     stopped,
     lastStep: committed,
     control: control.state,
+    evaluated: control.evaluated,
     steps,
     evaluations,
   });
 
   publish();
   for (let step = input.firstStep; step <= input.lastStep; step++) {
-    if ((await control.boundary(recordPause)) === 'stop') return result(true);
-    steps = [...steps, await trainingStep({ run, epoch, step }, plan)].slice(-VISIBLE_ROWS);
+    if ((await control.boundary(atBoundary)) === 'stop') return result(true);
+    const finished = await trainingStep({ run, epoch, step }, plan);
+    steps = [...steps, finished.row].slice(-VISIBLE_ROWS);
     committed = step;
-    if (plan.evaluateAt.includes(step)) {
-      const splits = step === plan.totalSteps ? plan.splits : plan.splits.slice(0, 1);
-      evaluations = visibleEvaluations([
-        ...evaluations,
-        ...(await evaluate({ run, epoch, step }, splits)),
-      ]);
-    }
+    if (finished.evaluate.length > 0) await evaluateOn(finished.evaluate);
     publish();
     if (step < input.lastStep && workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
@@ -92,6 +116,7 @@ export async function trainingEpoch(input: EpochInput): Promise<EpochResult> {
         ...input,
         firstStep: step + 1,
         control: control.state,
+        evaluated: control.evaluated,
         steps,
         evaluations,
       });

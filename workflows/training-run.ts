@@ -16,15 +16,17 @@ import { epochWorkflowId } from '../contracts/temporal.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { endOfRun, stoppedAfter } from './end-of-run.ts';
 import { evaluate } from './evaluation.ts';
-import { NO_REQUEST, controlSignal, listenForRequests, type ControlState } from './run-control.ts';
+import { NO_REQUEST, controlSignal, pendingText, type ControlState } from './run-control.ts';
+import { listenForRequests } from './run-requests.ts';
 import {
   evaluationTable,
   stepTable,
-  visibleEvaluations,
+  withEvaluations,
   type EvaluationRow,
   type StepRow,
 } from './step-table.ts';
 import { trainingEpoch, type EpochResult } from './training-epoch.ts';
+import { plannedEvaluation } from './training-step.ts';
 import { publishSearchAttributes } from './visibility.ts';
 
 /** Where a run goes on after it continued as new; never given by a user. */
@@ -32,6 +34,8 @@ export interface RunCursor {
   readonly plan: RunPlan;
   readonly control: ControlState;
   readonly evaluations: readonly EvaluationRow[];
+  /** Evaluations asked for that are done. Absent in histories of older versions: none. */
+  readonly evaluated?: number;
 }
 
 export interface RunResult {
@@ -53,23 +57,42 @@ export async function trainingRun(
   cursor?: RunCursor,
 ): Promise<RunResult> {
   const run = workflowInfo().workflowId;
+  const work = new CancellationScope();
+  const life: Life = { over: false, cancel: () => work.cancel() };
   try {
-    return await train(run, config ?? {}, cursor);
+    const result = await work.run(async () => train(run, config ?? {}, cursor, life));
+    await handlersFinished(life);
+    return result;
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
-    const end = endOfRun(error, CancellationScope.current().consideredCancelled);
+    const byServer = CancellationScope.current().consideredCancelled;
+    const end = endOfRun(error, byServer ? 'server' : work.consideredCancelled ? 'update' : null);
     await CancellationScope.nonCancellable(() => record(run, end.state, end.reason)).catch(
       // The reason must reach the user even when Postgres is the reason.
       () => undefined,
     );
+    await handlersFinished(life);
     throw end.failure;
   }
+}
+
+/** What the run and those who ask something of it have to know of each other. */
+interface Life {
+  over: boolean;
+  readonly cancel: () => void;
+}
+
+/** Requests that were accepted get their answer before the workflow ends. */
+async function handlersFinished(life: Life): Promise<void> {
+  life.over = true;
+  await CancellationScope.nonCancellable(async () => condition(allHandlersFinished));
 }
 
 async function train(
   run: string,
   config: RunConfigInput,
   cursor: RunCursor | undefined,
+  life: Life,
 ): Promise<RunResult> {
   let plan = cursor?.plan;
   let phase = 'preparing';
@@ -79,24 +102,49 @@ async function train(
   let evaluations = cursor?.evaluations ?? [];
   let child: ChildWorkflowHandle<typeof trainingEpoch> | undefined;
 
-  const control = listenForRequests(
-    cursor?.control ?? NO_REQUEST,
-    () => ({ phase, epoch, step, totalSteps: plan?.totalSteps ?? 0 }),
-    async (state) => tell(child, state),
-  );
-  const atBoundary = async (): Promise<void> => {
-    const answer = await control.boundary(async (paused) =>
-      record(run, paused ? 'paused' : 'running', paused ? `paused after step ${step}` : ''),
-    );
-    if (answer === 'stop') throw stoppedAfter(step);
-  };
-  const enter = (text: string): void => {
-    phase = text;
-    const parts = [`**${text}**`];
+  let ending = false;
+  let asked = cursor?.control ?? NO_REQUEST;
+
+  const show = (): void => {
+    const parts = [`**${phase}**`, pendingText(asked)];
     if (evaluations.length > 0) parts.push(evaluationTable(evaluations));
     if (steps.length > 0) parts.push(stepTable(steps));
-    setCurrentDetails(parts.join('\n\n'));
+    setCurrentDetails(parts.filter((part) => part !== '').join('\n\n'));
   };
+  const control = listenForRequests(asked, cursor?.evaluated ?? 0, {
+    run,
+    describe: () => ({ phase, epoch, step, totalSteps: plan?.totalSteps ?? 0 }),
+    isKnown: () => plan !== undefined,
+    life: () => (life.over ? 'over' : ending ? 'ending' : 'under-way'),
+    forward: async (state) => tell(child, state),
+    cancel: life.cancel,
+    onChange: (state) => {
+      asked = state;
+      show();
+    },
+  });
+  const enter = (text: string): void => {
+    phase = text;
+    show();
+  };
+  const evaluateOn = async (splits: readonly string[], { stepsPerEpoch }: RunPlan) => {
+    const key = { run, epoch: epochOf(step, stepsPerEpoch), step };
+    evaluations = withEvaluations(evaluations, await evaluate(key, splits));
+  };
+  const exportPolicy = async ({ stepsPerEpoch }: RunPlan, stopped: boolean) => {
+    ending = true;
+    enter('exporting the policy');
+    return acceleratorActivities().exportPolicy.executeWithOptions(
+      { summary: `export the policy of step ${step}` },
+      [{ run, epoch: epochOf(step, stepsPerEpoch), step, ...(stopped ? { stopped } : {}) }],
+    );
+  };
+  const stopHere = async (known: RunPlan): Promise<never> => {
+    if (control.state.exporting === true) await exportPolicy(known, true);
+    throw stoppedAfter(step);
+  };
+  const onPause = async (paused: boolean): Promise<void> =>
+    record(run, paused ? 'paused' : 'running', paused ? `paused after step ${step}` : '');
 
   enter('preparing');
   plan ??= await lightActivities().prepareRun.executeWithOptions(
@@ -108,7 +156,7 @@ async function train(
 
   if (cursor === undefined) {
     for (let slice = 1; slice <= plan.warmStartSlices; slice++) {
-      await atBoundary();
+      if ((await control.boundary({ onPause })) === 'stop') await stopHere(plan);
       const summary = `warm start: slice ${slice} of ${plan.warmStartSlices}`;
       enter(summary);
       await acceleratorActivities().warmStart.executeWithOptions({ summary }, [{ run, slice }]);
@@ -116,15 +164,15 @@ async function train(
     enter('evaluating the policy before training');
     evaluations = await evaluate({ run, epoch: 0, step: 0 }, plan.splits);
     // A crash may have come between a step's commit and the evaluation that was due after it.
-    if (step > 0 && plan.evaluateAt.includes(step)) {
-      const splits = step === plan.totalSteps ? plan.splits : plan.splits.slice(0, 1);
-      const due = { run, epoch: epochOf(step, plan), step };
-      evaluations = visibleEvaluations([...evaluations, ...(await evaluate(due, splits))]);
-    }
+    const due = step === 0 ? [] : plannedEvaluation(step, plan);
+    if (due.length > 0) await evaluateOn(due, plan);
   }
 
+  const known = plan;
+  const evaluateNow = async (): Promise<void> => evaluateOn(known.splits, known);
   while (step < plan.totalSteps) {
-    await atBoundary();
+    const answer = await control.boundary({ onPause, evaluate: evaluateNow });
+    if (answer === 'stop') await stopHere(plan);
     epoch = Math.floor(step / plan.stepsPerEpoch) + 1;
     const lastStep = Math.min(epoch * plan.stepsPerEpoch, plan.totalSteps);
     enter(`epoch ${epoch} of ${plan.epochs}`);
@@ -135,7 +183,17 @@ async function train(
       workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
       staticSummary: `${plan.name}: epoch ${epoch} of ${plan.epochs}, steps ${step + 1} to ${lastStep}`,
       staticDetails: `Policy ${plan.policy} · sampler ${plan.sampler} · curriculum ${plan.curriculum}`,
-      args: [{ run, epoch, plan, firstStep: step + 1, lastStep, control: handedOver }],
+      args: [
+        {
+          run,
+          epoch,
+          plan,
+          firstStep: step + 1,
+          lastStep,
+          control: handedOver,
+          evaluated: control.evaluated,
+        },
+      ],
     });
     // Requests that came while the child was being started have not reached it.
     if (control.state !== handedOver) await tell(child, control.state);
@@ -143,30 +201,29 @@ async function train(
     child = undefined;
     step = result.lastStep;
     steps = result.steps;
-    evaluations = visibleEvaluations([...evaluations, ...result.evaluations]);
+    evaluations = withEvaluations(evaluations, result.evaluations);
+    control.hasEvaluated(result.evaluated ?? 0);
     publishSearchAttributes(plan, { run, epoch, reward: steps.at(-1)?.reward });
-    if (result.stopped && control.state.stopping) throw stoppedAfter(step);
+    if (result.stopped && control.state.stopping) await stopHere(plan);
     if (step < plan.totalSteps && workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof trainingRun>(config, {
         plan: { ...plan, committedStep: step },
         control: control.state,
         evaluations,
+        evaluated: control.evaluated,
       });
     }
   }
 
-  enter('exporting the policy');
-  const exported = await acceleratorActivities().exportPolicy.executeWithOptions(
-    { summary: `export the policy of step ${step}` },
-    [{ run, epoch: epochOf(step, plan), step }],
-  );
+  await control.catchUp(evaluateNow);
+  const exported = await exportPolicy(plan, false);
   enter('completed');
   return { run, steps: step, ...exported, evaluations };
 }
 
 /** Epoch to which a step belongs; 0 for the policy before training. */
-function epochOf(step: number, { stepsPerEpoch }: RunPlan): number {
+function epochOf(step: number, stepsPerEpoch: number): number {
   return step === 0 ? 0 : Math.ceil(step / stepsPerEpoch);
 }
 

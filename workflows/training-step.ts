@@ -2,11 +2,17 @@ import type { RunPlan, StepKey } from '../contracts/activities.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { stepRow, type StepRow } from './step-table.ts';
 
+export interface FinishedStep {
+  readonly row: StepRow;
+  /** Splits on which the policy is evaluated now. */
+  readonly evaluate: readonly string[];
+}
+
 /**
  * One step of DSCL: choose prompts, roll out, score, filter (and backfill, bounded), update the curriculum, step the policy.
  * Every activity is keyed by (run, step[, round, shard]) and returns what is committed when it runs again.
  */
-export async function trainingStep(key: StepKey, plan: RunPlan): Promise<StepRow> {
+export async function trainingStep(key: StepKey, plan: RunPlan): Promise<FinishedStep> {
   const light = lightActivities();
   const accelerator = acceleratorActivities();
   const summary = (text: string): { summary: string } => ({ summary: `step ${key.step}: ${text}` });
@@ -48,5 +54,14 @@ export async function trainingStep(key: StepKey, plan: RunPlan): Promise<StepRow
   const gradient = await accelerator.gradientStep.executeWithOptions(summary('gradient step'), [
     key,
   ]);
-  return stepRow(key.step, firstScore, curriculum, gradient);
+  return {
+    row: stepRow(key.step, firstScore, curriculum, gradient),
+    evaluate: batch.evaluate ?? plannedEvaluation(key.step, plan),
+  };
+}
+
+/** The splits on which the policy is evaluated after a step, as planned when the run (or its last resumption) began. */
+export function plannedEvaluation(step: number, plan: RunPlan): readonly string[] {
+  if (!plan.evaluateAt.includes(step)) return [];
+  return step === plan.totalSteps ? plan.splits : plan.splits.slice(0, 1);
 }

@@ -20,10 +20,10 @@ export function stepLine(steps: readonly StepStatus[], totalSteps: number): stri
 
 /** One evaluation as a line of a log. */
 export function evaluationLine(evaluation: EvaluationStatus): string {
-  const { exactMatchLow: low, exactMatchHigh: high } = evaluation;
+  const { exactMatchLow: low, exactMatchHigh: high, rewardLow, rewardHigh } = evaluation;
   return [
     `evaluation after step ${evaluation.step}, ${evaluation.split} (n = ${evaluation.n}):`,
     `exact match ${percent(evaluation.exactMatch)} [${percent(low)}, ${percent(high)}],`,
-    `reward ${evaluation.reward.toFixed(2)}`,
+    `reward ${evaluation.reward.toFixed(2)} [${rewardLow.toFixed(2)}, ${rewardHigh.toFixed(2)}]`,
   ].join(' ');
 }

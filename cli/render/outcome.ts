@@ -1,5 +1,6 @@
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus } from '../../contracts/run-status.ts';
+import { requestLines } from './requests.ts';
 import { count, duration, percent, printable, table, type Paint } from './text.ts';
 
 /** One held-out task with the policy's answer before and after training. */
@@ -62,7 +63,7 @@ export function resultTable(evaluations: readonly EvaluationStatus[], paint: Pai
           withInterval(after),
           `${signed((after.exactMatch - before.exactMatch) * 100, 1)} points`,
         ],
-        numberRow('reward', before.reward, after.reward),
+        ['reward', rewardText(before), rewardText(after), signed(after.reward - before.reward, 2)],
         ...SUB_TASKS.map((task) =>
           numberRow(SUB_TASK_TITLES[task], before.scores[task], after.scores[task]),
         ),
@@ -80,6 +81,10 @@ function numberRow(title: string, before: number, after: number): string[] {
 
 function withInterval({ exactMatch, exactMatchLow, exactMatchHigh }: EvaluationStatus): string {
   return `${percent(exactMatch)} [${percent(exactMatchLow)}, ${percent(exactMatchHigh)}]`;
+}
+
+function rewardText({ reward, rewardLow, rewardHigh }: EvaluationStatus): string {
+  return `${reward.toFixed(2)} [${rewardLow.toFixed(2)}, ${rewardHigh.toFixed(2)}]`;
 }
 
 function signed(value: number, digits: number): string {
@@ -140,6 +145,7 @@ export function statusLines(status: RunStatus, paint: Paint): string[] {
     ...(status.policyFolder === null
       ? []
       : [`policy ${status.policyFolder}`, `sha256 ${status.policySha256 ?? ''}`]),
+    ...requestLines(status, paint),
     ...evaluationTable(status.evaluations, paint),
   ];
 }

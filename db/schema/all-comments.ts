@@ -3,7 +3,7 @@ import { corporaComments, samplesComments } from './corpora.ts';
 import { curriculumVersionsComments, sampleStatisticsComments } from './learning.ts';
 import { checkpointsComments, evaluationsComments, evaluationSamplesComments } from './policies.ts';
 import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
-import { eventsComments, runsComments, runSplitsComments } from './runs.ts';
+import { eventsComments, runsComments, runSplitsComments, settingChangesComments } from './runs.ts';
 import { epochsComments, roundsComments, stepsComments } from './steps.ts';
 import { learningCurveComments, sampleLifecycleComments, subtaskMasteryComments } from './views.ts';
 
@@ -14,6 +14,7 @@ export const ALL_COMMENTS: readonly Comments[] = [
   runsComments,
   runSplitsComments,
   eventsComments,
+  settingChangesComments,
   epochsComments,
   stepsComments,
   roundsComments,

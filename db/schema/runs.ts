@@ -1,10 +1,13 @@
 import { foreignKey, index, integer, pgTable, primaryKey, timestamp } from 'drizzle-orm/pg-core';
 import type { RunConfig } from '../../contracts/config.ts';
-import type { JsonObject } from '../../contracts/json.ts';
+import type { JsonObject, JsonValue } from '../../contracts/json.ts';
+import type { PendingRequest } from '../../contracts/requests.ts';
 import { RUN_STATES, type RunState } from '../../contracts/run-status.ts';
 import { count, json, oneOf, text } from '../columns.ts';
 import { commentsOnTable } from '../comments.ts';
 import { corpora } from './corpora.ts';
+
+const PENDING: readonly PendingRequest[] = ['pause', 'stop', 'cancel'];
 
 export const runs = pgTable(
   'runs',
@@ -12,6 +15,7 @@ export const runs = pgTable(
     run: text('run').primaryKey(),
     state: text('state').$type<RunState>().notNull(),
     reason: text('reason'),
+    requested: text('requested').$type<PendingRequest>(),
     policy: text('policy').notNull(),
     sampler: text('sampler').notNull(),
     curriculum: text('curriculum').notNull(),
@@ -30,12 +34,14 @@ export const runs = pgTable(
     evaluateAt: integer('evaluate_at').array().notNull(),
     policySha256: text('policy_sha256'),
     policyFolder: text('policy_folder'),
+    policyStep: integer('policy_step'),
     startedAt: timestamp('started_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
   },
   (table) => [
     foreignKey({ columns: [table.corpus], foreignColumns: [corpora.corpus] }),
     oneOf('runs_state', table.state, RUN_STATES),
+    oneOf('runs_requested', table.requested, PENDING),
     index('runs_newest_first').on(table.startedAt.desc()),
   ],
 );
@@ -44,10 +50,12 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
   run: 'Id of the run, which is also its workflow id.',
   state: 'running, paused, completed, failed, or stopped (resume goes on).',
   reason: 'Why the run failed or stopped.',
+  requested: 'pause, stop or cancel: what was asked of the run and has not come about yet.',
   policy: 'The policy the run started from, as configured.',
   sampler: 'How prompts are chosen: uniform, dscl, dapo, vcrl or difficulty.',
   curriculum: 'Whether sub-task weights follow mastery: none or tdcl.',
-  config: 'The whole configuration, with all defaults filled in.',
+  config:
+    'The whole configuration it was started with, all defaults filled in; setting_changes says what changed since.',
   configSha256: 'SHA-256 of the configuration with sorted keys: a run id keeps its configuration.',
   corpus: 'Corpus trained on.',
   corpusSamples: 'Samples of that corpus.',
@@ -60,8 +68,10 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
   totalSteps: 'Steps planned in all.',
   warmStartSlices: 'Durable slices of the warm start planned; 0 without one.',
   evaluateAt: 'Steps after which the policy is evaluated; step 0 always is.',
-  policySha256: 'SHA-256 of the exported model.safetensors; null until completed.',
-  policyFolder: 'Exported Hugging Face folder; null until completed.',
+  policySha256:
+    'SHA-256 of the exported model.safetensors; null until completed, or stopped by `stop`.',
+  policyFolder: 'Exported Hugging Face folder; null until then.',
+  policyStep: 'Step whose policy was exported; null until then, and for runs of older versions.',
   startedAt: 'When the run was first prepared.',
   finishedAt: 'When the run completed, failed or stopped.',
 });
@@ -111,7 +121,7 @@ export const events = pgTable(
 
 export const eventsComments = commentsOnTable(
   events,
-  'What happened to a run besides its steps: rows rejected, all mastered, resumed, failed, …',
+  'What happened to a run besides its steps: rows rejected, all mastered, resumed, failed, requests, …',
   {
     run: 'The run.',
     event: 'Key of the event within the run: a retry records it once.',
@@ -120,5 +130,38 @@ export const eventsComments = commentsOnTable(
     message: 'What happened, for people.',
     details: 'The same for programs.',
     happenedAt: 'When it was recorded.',
+  },
+);
+
+export const settingChanges = pgTable(
+  'setting_changes',
+  {
+    run: text('run').notNull(),
+    ordinal: integer('ordinal').notNull(),
+    key: text('key').notNull(),
+    valueBefore: json('value_before').$type<JsonValue>().notNull(),
+    value: json('value').$type<JsonValue>().notNull(),
+    fromStep: integer('from_step').notNull(),
+    event: text('event').notNull(),
+    changedAt: timestamp('changed_at', { withTimezone: true }).notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.run, table.ordinal] }),
+    foreignKey({ columns: [table.run, table.event], foreignColumns: [events.run, events.event] }),
+  ],
+);
+
+export const settingChangesComments = commentsOnTable(
+  settingChanges,
+  'Settings changed while a run was under way (`toolsample set`); a step has what held when its batch was selected.',
+  {
+    run: 'The run.',
+    ordinal: 'Order of the changes, from 0; of two for the same step the later one holds.',
+    key: 'The setting, e.g. learningRate.',
+    valueBefore: 'Its value before.',
+    value: 'Its value from then on.',
+    fromStep: 'First step that has it.',
+    event: 'The request that asked for it, in events.',
+    changedAt: 'When it was recorded.',
   },
 );

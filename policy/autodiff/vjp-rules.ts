@@ -1,5 +1,6 @@
 import {
   emitOne,
+  integers,
   type GradientPart,
   type Operation,
   type Tensor,
@@ -233,6 +234,32 @@ export const VJP_RULES: ReadonlyMap<string, VjpRule> = new Map<string, VjpRule>(
       const order = operation.attributes['perm'] as readonly number[];
       const inverse = order.map((_, i) => order.indexOf(i));
       return [op.transpose(first(gradients), inverse)];
+    },
+  ],
+  // (Bounds as `slice` gives them: within the axis, counted from its start.)
+  [
+    'Slice',
+    (operation, gradients) => {
+      const x = operand(operation, 0);
+      const [start, end, axis] = [1, 2, 3].map((index) => operand(operation, index));
+      if (!start || !end || !axis) throw new Error('a slice has a start, an end and an axis');
+      const after = op.sub(op.lengthOf(x, axis), end);
+      return [op.padTo(first(gradients), x, { axis, before: start, after }), null, null, null];
+    },
+  ],
+  [
+    'Concat',
+    (operation, gradients, wanted) => {
+      const g = first(gradients);
+      const axis = Number(operation.attributes['axis']);
+      let end = integers(g.graph, [0]);
+      return operation.inputs.map((_, i) => {
+        const part = operand(operation, i);
+        const start = end;
+        end = op.add(start, op.lengthOf(part, integers(g.graph, [axis])));
+        const size = op.dimension(part, axis);
+        return wanted[i] === true ? op.slice(g, axis, { start, end, size }) : null;
+      });
     },
   ],
   // Rows of a table, which may repeat. (Where they cannot, models use selectRows, which is cheaper.)

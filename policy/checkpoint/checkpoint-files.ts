@@ -83,11 +83,16 @@ export async function manifestFiles(
   base: ArtifactRef,
   store: ArtifactStore,
 ): Promise<CheckpointFiles> {
-  const text = new TextDecoder().decode(await store.get(base));
-  const manifest = JSON.parse(text) as BaseManifest;
   const paths: Record<string, string> = {};
-  for (const [name, ref] of Object.entries(manifest.files)) paths[name] = await store.path(ref);
+  for (const [name, ref] of Object.entries((await readManifest(base, store)).files)) {
+    paths[name] = await store.path(ref);
+  }
   return { paths };
+}
+
+/** What a base policy consists of. @throws ToolsampleError `not-found` or `corrupt-artifact` from the store */
+export async function readManifest(base: ArtifactRef, store: ArtifactStore): Promise<BaseManifest> {
+  return JSON.parse(new TextDecoder().decode(await store.get(base))) as BaseManifest;
 }
 
 /** Whether a file name is one of {@link COMPANION_FILES}. */

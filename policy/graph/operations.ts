@@ -151,6 +151,36 @@ export function concat(parts: readonly Tensor[], axis: number, size: Dimension):
   return emitOne(first.graph, 'Concat', parts, { type: first.type, shape }, { axis: BigInt(axis) });
 }
 
+/** A part of `x` along `axis`, from `start` up to `end` (both int64 [1], counted from 0); `size` is its length. */
+export function slice(
+  x: Tensor,
+  axis: number,
+  { start, end, size }: { readonly start: Tensor; readonly end: Tensor; readonly size: Dimension },
+): Tensor {
+  const spec = { type: x.type, shape: x.shape.with(axis, size) };
+  return emitOne(x.graph, 'Slice', [x, start, end, integers(x.graph, [axis])], spec);
+}
+
+/** The length of `x` along an axis at run time, int64 [1]. `axis`: int64 [1]. */
+export function lengthOf(x: Tensor, axis: Tensor): Tensor {
+  return gather(shapeOf(x), axis);
+}
+
+/** `x` with zeros before and after it along an axis, in the shape of `like`. All numbers int64 [1]. */
+export function padTo(
+  x: Tensor,
+  like: Tensor,
+  {
+    axis,
+    before,
+    after,
+  }: { readonly axis: Tensor; readonly before: Tensor; readonly after: Tensor },
+): Tensor {
+  const zeros = concat([before, after], 0, 2);
+  const spec = { type: x.type, shape: like.shape };
+  return emitOne(x.graph, 'Pad', [x, zeros, scalar(x.graph, 0), axis], spec);
+}
+
 /** Rows of `table` by number: [V, ...] and indices [...] → [indices..., ...]. */
 export function gather(table: Tensor, indices: Tensor): Tensor {
   const shape = [...indices.shape, ...table.shape.slice(1)];

@@ -1,12 +1,14 @@
-import { withGradient, type Tensor } from '../graph/graph.ts';
+import { integers, withGradient, type Tensor } from '../graph/graph.ts';
 import {
   add,
   concat,
   dimension,
+  lengthOf,
   matMul,
   mul,
   reduceSum,
   reshape,
+  slice,
   softmax,
   sub,
 } from '../graph/operations.ts';
@@ -34,6 +36,73 @@ export function foldMask(mask: Tensor, group: number): Tensor {
   const size = typeof rows === 'number' ? group * rows : `${group}*${rows}`;
   const copies = Array.from({ length: group }, () => mask);
   return concat(copies, mask.shape.length - 2, size);
+}
+
+/** A part of the queries, and the keys that they look at: those up to the part's own end. */
+interface QueryBlock {
+  readonly start: Tensor;
+  readonly end: Tensor;
+  /** Names of its length and of its end, as dimensions. */
+  readonly size: string;
+  readonly reach: string;
+  /** [..., G·size, reach]. */
+  readonly mask: Tensor;
+}
+
+/**
+ * Divides causal attention by queries, so that what no query of a part sees is not computed at all: with n equal parts (n + 1) / 2n
+ * of it is left.
+ * @param mask [..., T, T], masked above the diagonal at least. @param group query heads a key head.
+ * @param ends where the parts end, but the last; int64 [parts − 1]. @param parts how many.
+ */
+export function queryBlocks(
+  mask: Tensor,
+  group: number,
+  ends: Tensor,
+  parts: number,
+): readonly QueryBlock[] {
+  const { graph } = mask;
+  const [rows, columns] = [mask.shape.length - 2, mask.shape.length - 1];
+  const all = String(dimension(mask, -1));
+  let start = integers(graph, [0]);
+  return Array.from({ length: parts }, (_, i) => {
+    const from = start;
+    const last = i === parts - 1;
+    const place = [i, i + 1].map((at) => integers(graph, [at]));
+    const [at, next] = place;
+    if (!at || !next) throw new Error('two places');
+    const end = last
+      ? lengthOf(mask, integers(graph, [columns]))
+      : slice(ends, 0, { start: at, end: next, size: 1 });
+    const size = `${all}[${i}]`;
+    const reach = last ? all : `${all}[0..${i}]`;
+    const seen = slice(slice(mask, rows, { start: from, end, size }), columns, {
+      start: integers(graph, [0]),
+      end,
+      size: reach,
+    });
+    start = end;
+    return { start: from, end, size, reach, mask: foldMask(seen, group) };
+  });
+}
+
+/** {@link groupedAttention} of all queries to all keys, part by part. q, k, v as there, S = T. */
+export function blockedAttention(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  blocks: readonly QueryBlock[],
+): Tensor {
+  const outputs = blocks.map(({ start, end, size, reach, mask }) => {
+    const keys = { start: integers(q.graph, [0]), end, size: reach };
+    return groupedAttention(
+      slice(q, 2, { start, end, size }),
+      slice(k, 2, keys),
+      slice(v, 2, keys),
+      mask,
+    );
+  });
+  return concat(outputs, 2, dimension(q, 2));
 }
 
 /**

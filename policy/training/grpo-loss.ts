@@ -14,7 +14,12 @@ import {
   toFloat,
   where,
 } from '../graph/operations.ts';
-import { addGradients, buildPolicyGraph, type TrainingModel } from './training-graph.ts';
+import {
+  addGradients,
+  buildPolicyGraph,
+  PLAIN_FORM,
+  type TrainingModel,
+} from './training-graph.ts';
 
 /** Log-ratios are limited to ± this before they are exponentiated. */
 const LOG_RATIO_LIMIT = 20;
@@ -56,8 +61,8 @@ export const GRPO_SUMS = ['loss', 'entropy', 'kl', 'clipped_low', 'clipped_high'
  * Σ weight·(−min(r·A, clip(r, low, high)·A)·w + β·k3), r = exp(logp − old), w = min(exp(old − rollout), cap) without gradient,
  * k3 = exp(ref − logp) − (ref − logp) − 1.
  */
-export function buildGrpoGraph(model: TrainingModel, recomputedLayers = 0): Graph {
-  const policy = buildPolicyGraph(model, { entropy: true, gradient: true, recomputedLayers });
+export function buildGrpoGraph(model: TrainingModel, form = PLAIN_FORM): Graph {
+  const policy = buildPolicyGraph(model, { entropy: true, gradient: true, ...form });
   const { logprobs } = policy;
   const token = new Map(GRPO_TOKEN_FEEDS.map((name) => [name, policy.perToken(name)]));
   const number = new Map(GRPO_NUMBER_FEEDS.map((name) => [name, policy.number(name)]));

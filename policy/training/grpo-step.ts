@@ -13,6 +13,7 @@ import { microBatchFeeds } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { sharedRows } from './packed-rows.ts';
 import { planStep, UNLIMITED } from './step-plan.ts';
+import { PLAIN_FORM } from './training-graph.ts';
 import { tokenWeights } from './token-weights.ts';
 import {
   addMicroBatch,
@@ -76,7 +77,7 @@ export async function gradientStep(
     sequence.masked ? [] : [{ ...sequence, weight: weights[i] ?? 0 }],
   );
   const costs = tokenCosts(state.model.traits);
-  const { micros, recomputedLayers } = planStep(
+  const { micros, form } = planStep(
     state.model,
     active,
     (maxTokens) => sharedRows(active, costs, maxTokens),
@@ -90,7 +91,7 @@ export async function gradientStep(
   const reference = objective.beta > 0 ? await referenceLogprobs(state, batch) : null;
   const prepared: PreparedBatch[] = [];
   if (predicted > 0) {
-    const session = await sessionFor(state, 'grpo', recomputedLayers);
+    const session = await sessionFor(state, 'grpo', form);
     for (const micro of micros) {
       call.checkAbort?.();
       prepared.push(await prepare(state, micro, active, objective, reference));
@@ -145,7 +146,7 @@ async function referenceLogprobs(
     throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
   }
   const feeds = policyFeeds(traits, base);
-  const session = await sessionFor(state, 'reference', 0);
+  const { session } = await sessionFor(state, 'reference', PLAIN_FORM);
   return async (micro, temperature) => {
     const inputs = { ...feeds, ...microBatchFeeds(state.rotations, micro, temperature) };
     return floatData(await session.run(inputs, ['logprobs']), 'logprobs');

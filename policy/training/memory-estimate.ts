@@ -1,6 +1,7 @@
 import { elementCount, tensorSpecs } from '../models/model-traits.ts';
+import { attendedShare } from './attention-parts.ts';
 import { CHUNK_ROWS } from './token-logprobs.ts';
-import { trainableSpecs, type TrainingModel } from './training-graph.ts';
+import { trainableSpecs, type LayerForm, type TrainingModel } from './training-graph.ts';
 
 /** The sizes of a micro-batch that memory depends on. */
 export interface MicroBatchSize {
@@ -37,25 +38,26 @@ const HEAD_GRADIENTS = 2;
  * it is the same on every day.
  *
  * A layer keeps for its backward pass, per token, 4·hidden + 3·queries + 2·keys + 4·ffn numbers, and its attention heads·T² per
- * row; a recomputed one keeps its input, and all of the rest is there for one layer at a time.
+ * row, or what is left of it in parts; a recomputed one keeps its input, and all of the rest is there for one layer at a time.
  */
 export function trainingMemory(
   model: TrainingModel,
   size: MicroBatchSize,
-  recomputedLayers: number,
+  { recomputedLayers, attentionParts }: LayerForm,
 ): number {
   const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = model.traits;
   const tokens = size.rows * size.length;
   const adapters = model.lora === null ? 0 : 7 * model.lora.rank;
   const linear =
     tokens * (4 * hidden + 3 * heads * headDim + 2 * kvHeads * headDim + 4 * ffn + adapters);
-  const attention = size.rows * heads * size.length ** 2;
+  const share = attendedShare(attentionParts);
+  const attention = share * size.rows * heads * size.length ** 2;
   const inputs = tokens * hidden;
   const kept = (layers - recomputedLayers) * (linear + attention) + recomputedLayers * inputs;
   const oneMore = recomputedLayers > 0 ? linear + attention : 0;
   const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * attention;
   const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_ROWS) + HEAD_ROWS * hidden);
-  const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + heads / kvHeads);
+  const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + share * (heads / kvHeads));
   // Comes last, when all of the layers is gone.
   const output = model.lora === null ? HEAD_GRADIENTS * vocab * hidden : 0;
   const most = Math.max(kept + Math.max(layer, head), output);

@@ -2,6 +2,7 @@ import { Tensor as Value } from 'onnxruntime-node';
 import { floats, floatScalar, type Feeds } from '../graph/session.ts';
 import { ropeTable } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
+import { partEnds } from './attention-parts.ts';
 import type { MicroBatch } from './micro-batches.ts';
 
 /** Added to a score that must not count; exp of it is 0. */
@@ -45,11 +46,12 @@ function segmentMask({ rows, length, segments }: MicroBatch): Value {
   return floats(mask, [rows, length, length]);
 }
 
-/** The feeds of {@link buildPolicyGraph} for a micro-batch, weights aside. */
+/** The feeds of {@link buildPolicyGraph} for a micro-batch, weights aside, with attention in so many parts. */
 export function microBatchFeeds(
   cache: RotationTables,
   batch: MicroBatch,
   temperature: number,
+  parts = 1,
 ): Feeds {
   const { length, rows } = batch;
   if (cache.rope.length < length) cache.rope = ropeFeeds(cache.traits, length);
@@ -62,5 +64,6 @@ export function microBatchFeeds(
     mask: batch.shared ? segmentMask(batch) : causalMask(length),
     cos: cache.rope.cos,
     sin: cache.rope.sin,
+    ...(parts === 1 ? {} : { part_ends: new Value('int64', partEnds(length, parts), [parts - 1]) }),
   };
 }

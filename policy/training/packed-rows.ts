@@ -1,3 +1,5 @@
+import { attendedShare, attentionParts } from './attention-parts.ts';
+
 /** A sequence to train on: a prompt, and the completion whose tokens are predicted. At least one token each. */
 export interface TokenSequence {
   readonly promptIds: readonly number[];
@@ -25,6 +27,11 @@ function rowLength(sequences: readonly TokenSequence[], members: readonly number
   const [first = 0] = members;
   const prefix = (sequences[first]?.promptIds.length ?? 1) - 1;
   return members.reduce((sum, i) => sum + (sequences[i]?.completionIds.length ?? 0), prefix);
+}
+
+/** What a row costs in one layer. */
+export function rowCost(length: number, { linear, attention }: TokenCosts): number {
+  return length * (linear + attention * length * attendedShare(attentionParts([length])));
 }
 
 /** Each sequence in a row of its own. */
@@ -56,10 +63,7 @@ export function sharedRows(
         rows.push({ members, length: rowLength(sequences, members) });
       }
       if (size > 1 && rows.some(({ length }) => length > maxLength)) break;
-      const cost = rows.reduce(
-        (sum, { length }) => sum + length * (costs.linear + costs.attention * length),
-        0,
-      );
+      const cost = rows.reduce((sum, { length }) => sum + rowCost(length, costs), 0);
       if (best === undefined || cost < best.cost) best = { cost, rows };
     }
     return best?.rows ?? [];

@@ -1,16 +1,16 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
 import { elementCount, tokenCosts } from '../models/model-traits.ts';
+import { attentionParts } from './attention-parts.ts';
 import { trainingMemory } from './memory-estimate.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
-import type { PackedRow, TokenSequence } from './packed-rows.ts';
-import { trainableSpecs, type TrainingModel } from './training-graph.ts';
+import { rowCost, type PackedRow, type TokenSequence } from './packed-rows.ts';
+import { trainableSpecs, type LayerForm, type TrainingModel } from './training-graph.ts';
 
-/** How a batch is computed. Neither part changes results beyond fp32 rounding; recomputation changes nothing at all. */
+/** How a batch is computed. Nothing of it changes results beyond fp32 rounding. */
 export interface StepPlan {
   readonly micros: readonly MicroBatch[];
-  /** Layers whose values are computed again in the backward pass. */
-  readonly recomputedLayers: number;
+  readonly form: LayerForm;
 }
 
 /** As much memory as it takes: nothing is computed twice. */
@@ -43,20 +43,27 @@ export function planStep(
   let least = Infinity;
   for (let tokens = microBatchTokens; ; tokens = Math.floor(tokens / 2)) {
     const micros = planMicroBatches(sequences, rowsFor(tokens), tokens);
-    if (memory.recompute) return { micros, recomputedLayers: layers };
-    if (limit === null) return { micros, recomputedLayers: 0 };
-    const recomputedLayers = levels.find((level) => peakMemory(model, micros, level) <= limit);
-    if (recomputedLayers === 0 && tokens === microBatchTokens) return { micros, recomputedLayers };
+    const planned = (recomputedLayers: number): StepPlan => ({
+      micros,
+      form: {
+        recomputedLayers,
+        attentionParts: attentionParts(micros.map(({ length }) => length)),
+      },
+    });
+    if (memory.recompute) return planned(layers);
+    if (limit === null) return planned(0);
+    const recomputedLayers = levels.find((level) => peakMemory(model, planned(level)) <= limit);
+    if (recomputedLayers === 0 && tokens === microBatchTokens) return planned(0);
     if (recomputedLayers !== undefined) {
-      const plan = { micros, recomputedLayers };
+      const plan = planned(recomputedLayers);
       const cost = planCost(model, plan);
       if (best === undefined || cost < best.cost) best = { plan, cost };
     }
-    least = peakMemory(model, micros, layers);
+    least = peakMemory(model, planned(layers));
     if (micros.some(({ members }) => members.length > 1)) continue;
     // Finer than one sequence at a time it cannot be.
     if (best !== undefined) return best.plan;
-    if (!memory.strict) return { micros, recomputedLayers: layers };
+    if (!memory.strict) return planned(layers);
     throw tooLittle(least, limit);
   }
 }
@@ -72,28 +79,25 @@ export function checkMemoryLimit(
 ): void {
   const length = longest.prompt + longest.completion;
   const size = { rows: 1, length, predicted: longest.completion, shared: false };
-  const least = trainingMemory(model, size, model.traits.layers);
+  const form = { recomputedLayers: model.traits.layers, attentionParts: attentionParts([length]) };
+  const least = trainingMemory(model, size, form);
   if (strict && limit !== null && least > limit) throw tooLittle(least, limit);
 }
 
-function peakMemory(
-  model: TrainingModel,
-  micros: readonly MicroBatch[],
-  recomputedLayers: number,
-): number {
+function peakMemory(model: TrainingModel, { micros, form }: StepPlan): number {
   const each = micros.map(({ rows, length, shared, targets }) =>
-    trainingMemory(model, { rows, length, shared, predicted: targets.length }, recomputedLayers),
+    trainingMemory(model, { rows, length, shared, predicted: targets.length }, form),
   );
   return Math.max(0, ...each);
 }
 
 /** In multiplications: forward, backward (twice as much where all weights train), and what is computed again. */
-function planCost(model: TrainingModel, { micros, recomputedLayers }: StepPlan): number {
-  const { linear, attention } = tokenCosts(model.traits);
-  const passes = (model.lora === null ? 3 : 2) * model.traits.layers + recomputedLayers;
+function planCost(model: TrainingModel, { micros, form }: StepPlan): number {
+  const costs = tokenCosts(model.traits);
+  const passes = (model.lora === null ? 3 : 2) * model.traits.layers + form.recomputedLayers;
   const trained = trainableSpecs(model).reduce((sum, { dims }) => sum + elementCount(dims), 0);
   return micros.reduce(
-    (sum, { rows, length }) => sum + passes * rows * length * (linear + attention * length),
+    (sum, { rows, length }) => sum + passes * rows * rowCost(length, costs),
     micros.length * MICRO_BATCH_COST * trained,
   );
 }

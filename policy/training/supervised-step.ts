@@ -36,14 +36,14 @@ export async function superviseStep(
   call: TrainingCall,
 ): Promise<SupervisedOutcome> {
   const rows = separateRows(batch.demonstrations);
-  const { micros: batches, recomputedLayers } = planStep(
+  const { micros: batches, form } = planStep(
     state.model,
     batch.demonstrations,
     () => rows,
     batch.microBatchTokens,
     batch.memory ?? UNLIMITED,
   );
-  const session = await sessionFor(state, 'supervised', recomputedLayers);
+  const session = await sessionFor(state, 'supervised', form);
   const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
   const count = tokenCounter(call, batches, 1);
   state.gradients.data.fill(0);

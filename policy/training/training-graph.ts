@@ -3,7 +3,7 @@ import { createGraph, input, output, type Graph, type Tensor } from '../graph/gr
 import { reshape } from '../graph/operations.ts';
 import { checkpointed } from '../autodiff/checkpointed.ts';
 import { gradients } from '../autodiff/gradients.ts';
-import { foldMask, groupedAttention } from '../models/attention.ts';
+import { blockedAttention, foldMask, groupedAttention, queryBlocks } from '../models/attention.ts';
 import { headWeight, linear, decoderHidden, type DecoderParts } from '../models/decoder.ts';
 import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { adaptedLinear, loraNames, loraSpecs } from '../models/lora.ts';
@@ -35,10 +35,18 @@ export function trainableSpecs(
 export const accumulatorName = (tensor: string): string => `sum:${tensor}`;
 export const gradientName = (tensor: string): string => `grad:${tensor}`;
 
-export interface PolicyGraphOptions extends TokenLogprobOptions {
-  /** So many layers, from the first on, are computed again in the backward pass instead of kept. Changes no result. */
+/** How the layers are computed; the result is the same but for rounding. */
+export interface LayerForm {
+  /** So many layers, from the first on, are computed again in the backward pass instead of kept. Changes no result at all. */
   readonly recomputedLayers: number;
+  /** Parts in which attention is computed, see {@link queryBlocks}; 1: whole. */
+  readonly attentionParts: number;
 }
+
+/** All is kept, and nothing divided. */
+export const PLAIN_FORM: LayerForm = { recomputedLayers: 0, attentionParts: 1 };
+
+export interface PolicyGraphOptions extends TokenLogprobOptions, LayerForm {}
 
 /** A graph from token ids to the log-probabilities of target tokens; a loss is built on top. */
 export interface PolicyGraph extends TokenLogprobs {
@@ -82,7 +90,7 @@ export function buildPolicyGraph(
   const mask = input(graph, 'mask', 'float32', ['masks', 'T', 'T']);
   // One mask or one per row: either way it broadcasts, which the shape 1 stands for.
   const perHead = reshape(mask, [0, 1, 0, -1], [1, 1, 'T', 'T']);
-  const folded = foldMask(perHead, traits.heads / traits.kvHeads);
+  const group = traits.heads / traits.kvHeads;
   const parts: DecoderParts = {
     traits,
     weight,
@@ -94,7 +102,7 @@ export function buildPolicyGraph(
     positions: input(graph, 'positions', 'int64', ['B', 'T']),
     cos: input(graph, 'cos', 'float32', ['angles', half]),
     sin: input(graph, 'sin', 'float32', ['angles', half]),
-    attend: (q, k, v) => groupedAttention(q, k, v, folded),
+    attend: attention(perHead, group, options.attentionParts),
     wrapLayer: (x, layer, forward) =>
       layer < options.recomputedLayers ? checkpointed(x, forward) : forward(x),
   };
@@ -109,6 +117,17 @@ export function buildPolicyGraph(
     perToken: (name) => input(graph, name, 'float32', ['R']),
     number,
   };
+}
+
+/** How queries attend in training: whole, or in parts, whose ends are then the feed `part_ends` int64 [parts − 1]. */
+function attention(mask: Tensor, group: number, parts: number): DecoderParts['attend'] {
+  if (parts === 1) {
+    const folded = foldMask(mask, group);
+    return (q, k, v) => groupedAttention(q, k, v, folded);
+  }
+  const ends = input(mask.graph, 'part_ends', 'int64', [parts - 1]);
+  const blocks = queryBlocks(mask, group, ends, parts);
+  return (q, k, v) => blockedAttention(q, k, v, blocks);
 }
 
 /** Adds the backward pass: per trained tensor a feed `sum:<name>` and a fetch `grad:<name>` = sum + d loss. */
@@ -129,7 +148,7 @@ export function buildLogprobGraph(model: TrainingModel): Graph {
   const policy = buildPolicyGraph(model, {
     entropy: false,
     gradient: false,
-    recomputedLayers: 0,
+    ...PLAIN_FORM,
   });
   output(policy.logprobs, 'logprobs');
   return policy.graph;

@@ -24,6 +24,7 @@ import {
   gradientName,
   trainableSpecs,
   trainingModel,
+  type LayerForm,
   type TrainingModel,
 } from './training-graph.ts';
 
@@ -47,9 +48,9 @@ export interface TrainingCall {
 
 type SessionKind = 'supervised' | 'grpo' | 'reference';
 
-interface TrainingSession {
+export interface TrainingSession {
   readonly session: Session;
-  readonly recomputedLayers: number;
+  readonly form: LayerForm;
 }
 
 /** What a trainer holds in memory. */
@@ -118,7 +119,7 @@ export function policyFeeds(traits: ModelTraits, weights: Weights): Feeds {
 
 /** The graphs that training runs, by what they compute. */
 const GRAPHS: {
-  readonly [kind in SessionKind]: (model: TrainingModel, recomputedLayers: number) => Graph;
+  readonly [kind in SessionKind]: (model: TrainingModel, form: LayerForm) => Graph;
 } = {
   supervised: buildSupervisedGraph,
   grpo: buildGrpoGraph,
@@ -128,28 +129,33 @@ const GRAPHS: {
 
 /**
  * The session of a graph, built when first asked for. One of each kind is kept: its allocator holds the memory of its largest
- * run, so with another number of recomputed layers it takes the place of the one before.
+ * run, so one of another form takes the place of the one before.
  */
 export async function sessionFor(
   state: TrainingState,
   kind: SessionKind,
-  recomputedLayers: number,
-): Promise<Session> {
+  form: LayerForm,
+): Promise<TrainingSession> {
   const known = state.sessions.get(kind);
-  if (known?.recomputedLayers === recomputedLayers) return known.session;
+  if (known !== undefined && sameForm(known.form, form)) return known;
   state.sessions.delete(kind);
   await known?.session.release();
-  const session = await openSession(GRAPHS[kind](state.model, recomputedLayers), state.runtime, {
+  const session = await openSession(GRAPHS[kind](state.model, form), state.runtime, {
     name: kind,
   });
-  state.sessions.set(kind, { session, recomputedLayers });
-  return session;
+  const made = { session, form };
+  state.sessions.set(kind, made);
+  return made;
+}
+
+function sameForm(a: LayerForm, b: LayerForm): boolean {
+  return a.recomputedLayers === b.recomputedLayers && a.attentionParts === b.attentionParts;
 }
 
 /** Adds a micro-batch's gradient to the sums and fetches `names` besides. */
 export async function addMicroBatch(
   state: TrainingState,
-  session: Session,
+  { session, form }: TrainingSession,
   batch: MicroBatch,
   temperature: number,
   feeds: Feeds,
@@ -159,7 +165,7 @@ export async function addMicroBatch(
     {
       ...state.weightFeeds,
       ...state.gradientFeeds,
-      ...microBatchFeeds(state.rotations, batch, temperature),
+      ...microBatchFeeds(state.rotations, batch, temperature, form.attentionParts),
       ...feeds,
     },
     { ...state.gradientFetches, ...fetches },

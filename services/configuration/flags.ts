@@ -75,6 +75,12 @@ export function valueAt(config: RunConfig, path: string): unknown {
     );
 }
 
+/** Reads the text of a setting's value; that of an unknown key, and what does not fit, is kept as it is. */
+export function parseSetting(path: string | undefined, text: string): JsonValue {
+  const key = CONFIG_KEYS.find((each) => each.path === path);
+  return key === undefined ? text : parseArgument(key, text);
+}
+
 function argumentOf(key: ConfigKey): string | null {
   switch (key.kind) {
     case 'boolean':

@@ -288,5 +288,19 @@ export const runConfigSchema = z.strictObject({
     ),
   saveTotalLimit: positiveInt(1_000_000)
     .default(2)
-    .meta(about('Machine', 'checkpoints kept besides those at epoch ends')),
+    .meta(
+      about('Machine', 'the newest checkpoints kept, besides the best and those at epoch ends'),
+    ),
+  saveBest: z
+    .int()
+    .min(0)
+    .max(1_000_000)
+    .default(1)
+    .meta(about('Machine', 'the best checkpoints kept, by reward on the first held-out split')),
+  saveEpochs: z
+    .int()
+    .min(-1)
+    .max(1_000_000)
+    .default(-1)
+    .meta(about('Machine', 'checkpoints kept of those at epoch ends, the newest; -1: all')),
 });

@@ -1,10 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { panelElements, type Line, type Panel } from '../../bench/line-panel.ts';
+import { panelElements, percentText, type Line, type Panel } from '../../bench/line-panel.ts';
 
 const FRAME = { left: 50, top: 20, width: 300, height: 200 };
 
 function panel(lines: readonly Line[]): Panel {
-  return { title: 'share', xTitle: 'tokens', xHigh: 20_000, yLow: 0, lines };
+  return {
+    title: 'share',
+    xTitle: 'tokens',
+    xHigh: 20_000,
+    yLow: 0,
+    yHigh: 1,
+    yText: percentText,
+    lines,
+  };
 }
 
 const line = (label: string, y: number): Line => ({
@@ -30,6 +38,13 @@ describe('a panel of lines', () => {
     expect(elements).toContain('points="50,220 350,20"');
     expect(elements).toContain('>100%</text>');
     expect(elements).toContain('>20k</text>');
+  });
+
+  it('goes below zero where values do', () => {
+    const values = { yLow: -3, yHigh: 4, yText: String };
+    const drawn = panelElements({ ...panel([line('a', 4)]), ...values }, { ...FRAME, height: 210 });
+    expect(drawn.join('\n')).toContain('points="50,140 350,20"');
+    expect(drawn.join('\n')).toContain('>-3</text>');
   });
 
   it('keeps labels of lines that end together apart and inside the plot', () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { followRun } from '../../cli/follow-run.ts';
 import { logView, panelView, type LiveView } from '../../cli/live-view.ts';
 import type { PanelState } from '../../cli/render/panel.ts';
@@ -34,6 +34,8 @@ function evaluation(number: number): EvaluationStatus {
     exactMatchLow: 0.4,
     exactMatchHigh: 0.6,
     reward: 1,
+    rewardLow: 0.5,
+    rewardHigh: 1.5,
     scores: { format: 1, name: 1, key: 1, value: 1 },
     seconds: 1,
   };
@@ -48,12 +50,16 @@ function status(steps: number, evaluated: readonly number[]): RunStatus {
     totalSteps: 9,
     policySha256: null,
     policyFolder: null,
+    policyStep: null,
     generatedTokens: 0,
     evaluations: evaluated.map(evaluation),
     lastStep: steps === 0 ? null : step(steps),
     startedAt: '',
     finishedAt: null,
     reason: null,
+    requested: null,
+    requests: [],
+    settings: [],
   };
 }
 
@@ -185,14 +191,13 @@ describe('followRun', () => {
           step: 0,
           totalSteps: 9,
           paused: false,
+          stopping: false,
           work: { activity: 'rollout', done: 3, total: 9, unit: 'tokens' },
         }),
         steps: async (_run, after = 0) => [1, 2, 3].filter((n) => n > after).map(step),
         waitFor: async (_run, options) => {
           options?.onStatus?.(status(3, [0]));
-          await new Promise((resolve) => {
-            setTimeout(resolve, 60);
-          });
+          await vi.waitUntil(() => seen.some(({ work }) => work !== null), { timeout: 10_000 });
           return { ...status(3, [0, 3]), state: 'completed' };
         },
       },

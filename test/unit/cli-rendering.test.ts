@@ -45,6 +45,8 @@ function evaluation(number: number, exactMatch: number, split = 'heldout'): Eval
     exactMatchLow: exactMatch - 0.05,
     exactMatchHigh: exactMatch + 0.05,
     reward: 4 * exactMatch,
+    rewardLow: 4 * exactMatch - 0.2,
+    rewardHigh: 4 * exactMatch + 0.2,
     scores: { format: 1, name: 0.9, key: 0.8, value: 0.7 },
     seconds: 2,
   };
@@ -61,12 +63,16 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
       totalSteps: 48,
       policySha256: null,
       policyFolder: null,
+      policyStep: null,
       generatedTokens: 8000,
       evaluations: [evaluation(0, 0.42)],
       lastStep: steps[1] ?? null,
       startedAt: '2026-01-01T00:00:00Z',
       finishedAt: null,
       reason: null,
+      requested: null,
+      requests: [],
+      settings: [],
       ...part,
     },
     steps,
@@ -141,7 +147,7 @@ describe('log lines', () => {
   });
   it('tells an evaluation with its interval', () => {
     expect(evaluationLine(evaluation(6, 0.6))).toBe(
-      'evaluation after step 6, heldout (n = 300): exact match 60.0% [55.0%, 65.0%], reward 2.40',
+      'evaluation after step 6, heldout (n = 300): exact match 60.0% [55.0%, 65.0%], reward 2.40 [2.20, 2.60]',
     );
   });
 });

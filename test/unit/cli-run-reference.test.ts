@@ -31,6 +31,7 @@ describe('findRunAtEpoch', () => {
     ['latest', 'dscl-3', undefined],
     ['latest@2', 'dscl-3', 2],
     ['uni@0', 'uniform-2', 0],
+    ['latest@best', 'dscl-3', 'best'],
     ['me@home', 'me@home', undefined],
     ['me@h', 'me@home', undefined],
     ['me@home@12', 'me@home', 12],

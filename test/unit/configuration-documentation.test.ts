@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { CHANGEABILITY } from '../../contracts/changeability.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
-import { ALIASES } from '../../services/configuration/names.ts';
+import { ALIASES, spell } from '../../services/configuration/names.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
 import { GROUPS } from '../../services/configuration/schema.ts';
 
@@ -27,6 +28,14 @@ function flagTables(): string {
         }),
     ].join('\n'),
   ).join('\n\n');
+}
+
+/** What `set` can change, in the order of the flags. */
+function changeableKeys(): string {
+  const live = flagsFromSchema().filter(
+    ({ path }) => (CHANGEABILITY as { readonly [path: string]: string })[path] === 'live',
+  );
+  return `Can change: ${live.map(({ path }) => code(spell(path, 'snake'))).join(', ')}.`;
 }
 
 function aliasTable(): string {
@@ -57,7 +66,8 @@ function squeezed(text: string): string {
 
 it('docs/cli.md describes every flag as the schema has it', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
-  const made = withSection(withSection(document, 'flags', flagTables()), 'aliases', aliasTable());
+  const tables = withSection(withSection(document, 'flags', flagTables()), 'aliases', aliasTable());
+  const made = withSection(tables, 'changeable', changeableKeys());
   if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
   else expect(squeezed(document)).toBe(squeezed(made));
 });
@@ -77,12 +87,16 @@ const STATUS: { [field in keyof RunStatus]: true } = {
   totalSteps: true,
   policySha256: true,
   policyFolder: true,
+  policyStep: true,
   generatedTokens: true,
   evaluations: true,
   lastStep: true,
   startedAt: true,
   finishedAt: true,
   reason: true,
+  requested: true,
+  requests: true,
+  settings: true,
 };
 const EVALUATION: { [field in keyof EvaluationStatus]: true } = {
   epoch: true,
@@ -93,6 +107,8 @@ const EVALUATION: { [field in keyof EvaluationStatus]: true } = {
   exactMatchLow: true,
   exactMatchHigh: true,
   reward: true,
+  rewardLow: true,
+  rewardHigh: true,
   scores: true,
   seconds: true,
 };

@@ -1,14 +1,30 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { drizzle } from 'drizzle-orm/node-postgres';
+import { migrate } from 'drizzle-orm/node-postgres/migrator';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { LATER_SETTINGS } from '../../contracts/config.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
+import { findRun } from '../../db/runs.ts';
+import { env } from './support/scratch-services.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 
+const FOLDER = fileURLToPath(new URL('../../db/migrations', import.meta.url));
+
+let root: string;
 let server: ScratchServer;
 let url: string;
 let connection: Connection;
 
 beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'toolsample-migrations-'));
   server = await startScratchServer();
   url = await server.database();
   // Five processes that start at once: the lock lets one migrate and the others find it done.
@@ -19,7 +35,45 @@ beforeAll(async () => {
 afterAll(async () => {
   await connection.close();
   await server.stop();
+  await rm(root, { recursive: true, force: true });
 });
+
+/** The program, in a process of its own, on a database. */
+async function toolsample(args: readonly string[], database: string) {
+  const program = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+  const child = spawn(process.execPath, [program, ...args, '--home', join(root, 'home')], {
+    env: { ...env, DATABASE_URL: database, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { code: code as number | null, stdout, stderr };
+}
+
+/** A database as the first version left it, with a run in it that lacks the settings that came later. */
+async function oldestDatabase(): Promise<string> {
+  const first = join(root, 'first');
+  await mkdir(join(first, 'meta'), { recursive: true });
+  await cp(join(FOLDER, '0000_initial.sql'), join(first, '0000_initial.sql'));
+  const journal = JSON.parse(readFileSync(join(FOLDER, 'meta/_journal.json'), 'utf8')) as {
+    entries: object[];
+  };
+  const oldest = { ...journal, entries: journal.entries.slice(0, 1) };
+  await writeFile(join(first, 'meta/_journal.json'), JSON.stringify(oldest));
+  const database = await server.database();
+  const older = connect(database);
+  await migrate(drizzle(older.pool), { migrationsFolder: first });
+  await older.pool.query(`
+    insert into corpora (corpus, source, samples) values ('c', 'mine', 1);
+    insert into runs (run, state, policy, sampler, curriculum, config, config_sha256, corpus, corpus_samples,
+      rejected_rows, overlong_prompts, context_length, epochs, steps_per_epoch, total_steps, warm_start_slices, evaluate_at)
+    values ('old', 'stopped', 'builtin', 'dscl', 'tdcl', '{"seed": 7}', 'f', 'c', 1, 0, 0, 64, 1, 1, 1, 0, '{}')`);
+  await older.close();
+  return database;
+}
 
 test('migrating again changes nothing', async () => {
   const applied = 'select * from drizzle.__drizzle_migrations';
@@ -47,7 +101,7 @@ test('every table, view and column has a comment', async () => {
     `select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where n.nspname = 'public' and c.relkind in ('r', 'v')`,
   );
-  expect(tables.rowCount).toBe(19);
+  expect(tables.rowCount).toBe(20);
 });
 
 test('comments are written again when those of the code have changed', async () => {
@@ -59,17 +113,71 @@ test('comments are written again when those of the code have changed', async () 
   expect(rows[0]).toEqual({ text: 'Training runs.' });
 });
 
-test('a database of a newer version is refused with what to do', async () => {
+test('a database of a newer version is refused with which version and what to do', async () => {
   const other = await server.database();
   await migrateDatabase(other);
   const newer = connect(other);
+  const known = (await newer.pool.query('select 1 from drizzle.__drizzle_migrations')).rowCount!;
   await newer.pool.query(
-    `insert into drizzle.__drizzle_migrations (hash, created_at) values ('f00', 9999999999999)`,
+    `insert into drizzle.__drizzle_migrations (hash, created_at) values ('f00', 9999999999999);
+     comment on table drizzle.__drizzle_migrations is 'schema ${known + 1}, made by toolsample 99.1.0'`,
   );
+  const { code, stdout, stderr } = await toolsample(['runs'], other);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(
+    new RegExp(
+      `^error: the database has schema ${known + 1}, made by toolsample 99\\.1\\.0; this is toolsample \\S+, ` +
+        `which knows schemas up to ${known} — use toolsample 99\\.1\\.0, or another database .*\\n$`,
+    ),
+  );
+  // Written by hand, or by a version that did not sign.
+  await newer.pool.query('comment on table drizzle.__drizzle_migrations is null');
   await newer.close();
-  await expect(migrateDatabase(other)).rejects.toThrow(
-    /newer toolsample made it.*update toolsample/,
+  await expect(migrateDatabase(other)).rejects.toThrow(/made by a newer toolsample; this is/);
+}, 60_000);
+
+test('processes that start at once on an empty database all find it ready', async () => {
+  const empty = await server.database();
+  const ends = await Promise.all(
+    Array.from({ length: 3 }, async () => toolsample(['runs', '--json'], empty)),
   );
+  expect(ends).toEqual(ends.map(() => ({ code: 0, stdout: '[]\n', stderr: '' })));
+}, 120_000);
+
+test('a database of the first version is migrated, its runs go on with what came later', async () => {
+  const older = await oldestDatabase();
+  await migrateDatabase(older);
+  const newer = connect(older);
+  const run = await findRun(newer.db, 'old');
+  expect(run).toMatchObject({ policyParameters: null, config: { ...LATER_SETTINGS, seed: 7 } });
+  await newer.close();
+});
+
+test('a migration that is cut off has changed nothing, and the next start makes it', async () => {
+  const older = await oldestDatabase();
+  const reader = connect(older);
+  const busy = await reader.pool.connect();
+  await busy.query('begin');
+  await busy.query('select * from runs');
+  const cutOff = migrateDatabase(older).then(
+    () => 'migrated',
+    () => 'cut off',
+  );
+  const waiting = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  const pid = await vi.waitFor(async () => {
+    const { rows } = await reader.pool.query<{ pid: number }>(waiting);
+    expect(rows).toHaveLength(1);
+    return rows[0]!.pid;
+  }, 20_000);
+  await reader.pool.query('select pg_terminate_backend($1)', [pid]);
+  expect(await cutOff).toBe('cut off');
+  await busy.query('commit');
+  busy.release();
+  const applied = 'select 1 from drizzle.__drizzle_migrations';
+  expect((await reader.pool.query(applied)).rowCount).toBe(1);
+  await migrateDatabase(older);
+  expect((await findRun(reader.db, 'old'))?.config.seed).toBe(7);
+  await reader.close();
 });
 
 test('migrations are in the order of their time, or the later one would be skipped', () => {

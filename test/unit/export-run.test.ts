@@ -176,6 +176,17 @@ describe('export of a run', { timeout: 120_000 }, () => {
     expect((await readdir(root)).filter((name) => name.includes(`export-${exports}`))).toEqual([]);
   });
 
+  it('takes the best evaluated policy, and says so when there is none', async () => {
+    await expect(exportOf('lora', { epoch: 'best' })).rejects.toMatchObject({ code: 'not-found' });
+    await connection.pool.query(`
+      insert into evaluations (run, step, split, epoch, n, exact_match, exact_match_low, exact_match_high, reward,
+        score_format, score_name, score_key, score_value, evaluation_seconds)
+      select 'full', step, 'heldout', 1, 1, 0, 0, 1, reward, 0, 0, 0, 0, 0
+      from (values (0, 4), (2, 3), (5, 1)) t (step, reward)`);
+    const exported = await exportOf('full', { epoch: 'best' });
+    expect(exported).toMatchObject({ epoch: 1, step: 2, epochFinished: false });
+  });
+
   it('copies tokenizer, template and generation settings as they came', async () => {
     const { folder } = await exportOf('lora', { dtype: 'bfloat16' });
     expect((await readdir(folder)).sort()).toEqual((await readdir(join(root, 'base'))).sort());

@@ -9,7 +9,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import { openDevice } from '../../policy/graph/devices.ts';
 import { serialize } from '../../policy/graph/graph.ts';
 import type { Placement } from '../../policy/graph/placement.ts';
-import { onCpu } from '../../policy/graph/session.ts';
+import { onCpu, type Session } from '../../policy/graph/session.ts';
 import { webgpuForms } from '../../policy/graph/webgpu-forms.ts';
 import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';
 import {
@@ -87,7 +87,8 @@ describe.skipIf(missing !== null)(`WebGPU (${missing ?? 'opens'})`, () => {
 describe('the forms for WebGPU', () => {
   it.each(['full', 'lora'] as const)('compute the same on the CPU (%s)', async (mode) => {
     const state = await trainingOn(mode, onCpu(1));
-    const graph = buildGrpoGraph(state.model, 1);
+    const form = { recomputedLayers: 1, attentionParts: 2 };
+    const graph = buildGrpoGraph(state.model, form);
     const lowered = webgpuForms(graph);
     const types = new Set(lowered.nodes.map(({ opType }) => opType));
     const replaced = ['FusedMatMul', 'LogSoftmax', 'ConstantOfShape'];
@@ -95,9 +96,10 @@ describe('the forms for WebGPU', () => {
     const compute = async (model: Uint8Array): Promise<Computed> => {
       const session = await InferenceSession.create(model, { logSeverityLevel: 3 });
       state.gradients.data.fill(0);
+      const run: Session['run'] = (feeds, fetches) => session.run(feeds, fetches);
       return grpoGradients(state, {
-        run: (feeds, fetches) => session.run(feeds, fetches),
-        release: () => session.release(),
+        session: { run, release: () => session.release() },
+        form,
       });
     };
     const expected = await compute(serialize(graph));

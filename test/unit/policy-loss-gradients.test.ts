@@ -8,6 +8,7 @@ import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows, sharedRows } from '../../policy/training/packed-rows.ts';
 import { buildSupervisedGraph } from '../../policy/training/supervised-loss.ts';
+import { PLAIN_FORM } from '../../policy/training/training-graph.ts';
 import {
   addMicroBatch,
   createTrainingState,
@@ -59,6 +60,7 @@ interface Case {
   readonly kvHeads: number;
   readonly loss: 'grpo' | 'supervised';
   readonly shared?: boolean;
+  readonly parts?: number;
 }
 
 const CASES: Case[] = [
@@ -67,7 +69,9 @@ const CASES: Case[] = [
   { tied: false, mode: 'full', kvHeads: 4, loss: 'grpo' },
   { tied: false, mode: 'full', kvHeads: 1, loss: 'supervised' },
   { tied: true, mode: 'full', kvHeads: 2, loss: 'grpo', shared: true },
+  { tied: true, mode: 'full', kvHeads: 2, loss: 'grpo', shared: true, parts: 4 },
   { tied: true, mode: 'lora', kvHeads: 2, loss: 'grpo' },
+  { tied: false, mode: 'lora', kvHeads: 1, loss: 'supervised', parts: 3 },
   { tied: false, mode: 'lora', kvHeads: 2, loss: 'supervised' },
 ];
 
@@ -102,7 +106,7 @@ function lossFeeds(loss: Case['loss'], size: number): Feeds {
   };
 }
 
-async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Promise<{
+async function prepare({ tied, mode, kvHeads, loss, shared = false, parts = 1 }: Case): Promise<{
   state: TrainingState;
   evaluate: () => Promise<{ loss: number; clippedLow: number; clippedHigh: number }>;
 }> {
@@ -120,8 +124,11 @@ async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Pro
     1000,
   );
   if (micro === undefined) throw new Error('one micro-batch is planned');
+  const form = { ...PLAIN_FORM, attentionParts: parts };
   const session = await openSession(
-    loss === 'supervised' ? buildSupervisedGraph(state.model) : buildGrpoGraph(state.model),
+    loss === 'supervised'
+      ? buildSupervisedGraph(state.model, form)
+      : buildGrpoGraph(state.model, form),
     onCpu(1),
   );
   const names = loss === 'supervised' ? ['loss'] : ['loss', 'clipped_low', 'clipped_high'];
@@ -131,7 +138,7 @@ async function prepare({ tied, mode, kvHeads, loss, shared = false }: Case): Pro
       state.gradients.data.fill(0);
       const fetches = Object.fromEntries(names.map((name) => [name, floatScalar(0)]));
       const feeds = lossFeeds(loss, micro.targets.length);
-      const results = await addMicroBatch(state, session, micro, 0.9, feeds, fetches);
+      const results = await addMicroBatch(state, { session, form }, micro, 0.9, feeds, fetches);
       const read = (name: string): number =>
         names.includes(name) ? fetchedNumber(results, name) : 0;
       return {

@@ -10,7 +10,7 @@ import { createRotationTables, microBatchFeeds } from '../../policy/training/mic
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildSupervisedGraph } from '../../policy/training/supervised-loss.ts';
-import { accumulatorName } from '../../policy/training/training-graph.ts';
+import { accumulatorName, PLAIN_FORM } from '../../policy/training/training-graph.ts';
 
 const LAYERS = 4;
 const TRAITS = {
@@ -31,7 +31,10 @@ const SEQUENCES = [{ promptIds: [1, 2, 3], completionIds: [4, 5, 4, 4, 6] }];
 async function operationsRun(recomputedLayers: number): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'toolsample-profile-'));
   try {
-    const graph = buildSupervisedGraph({ traits: TRAITS, lora: null }, recomputedLayers);
+    const graph = buildSupervisedGraph(
+      { traits: TRAITS, lora: null },
+      { ...PLAIN_FORM, recomputedLayers },
+    );
     const session = await InferenceSession.create(serialize(graph), {
       enableProfiling: true,
       profileFilePrefix: join(folder, 'run'),

@@ -42,13 +42,13 @@ function plan(
   return planStep(model, sequences, rows, 4096, { ...UNLIMITED, ...memory });
 }
 
-const shape = ({ micros, recomputedLayers }: StepPlan): string =>
-  `${micros.map(({ members, length }) => `${members.length}×${length}`).join(' ')}, ${recomputedLayers}`;
+const shape = ({ micros, form }: StepPlan): string =>
+  `${micros.map(({ members, length }) => `${members.length}×${length}`).join(' ')}, ${form.recomputedLayers}`;
 
-const peakOf = (model: typeof FULL | typeof LORA, { micros, recomputedLayers }: StepPlan) =>
+const peakOf = (model: typeof FULL | typeof LORA, { micros, form }: StepPlan) =>
   Math.max(
     ...micros.map(({ rows, length, targets, shared }) =>
-      trainingMemory(model, { rows, length, predicted: targets.length, shared }, recomputedLayers),
+      trainingMemory(model, { rows, length, predicted: targets.length, shared }, form),
     ),
   );
 
@@ -72,7 +72,7 @@ describe('the plan of a step', () => {
       expect(peakOf(FULL, limited)).toBeLessThanOrEqual(limit);
       return limited;
     });
-    const layers = found.map(({ recomputedLayers }) => recomputedLayers);
+    const layers = found.map(({ form }) => form.recomputedLayers);
     expect(layers).toEqual(layers.toSorted((a, b) => a - b));
     expect(layers[0]).toBe(0);
     expect(layers.at(-1)).toBe(30);
@@ -125,7 +125,7 @@ describe('the plan of a step', () => {
       expect.objectContaining(refused),
     );
     const least = plan(FULL, sequences, { limit: 1e9 });
-    expect(least.recomputedLayers).toBe(30);
+    expect(least.form.recomputedLayers).toBe(30);
     expect(least.micros.every(({ members }) => members.length === 1)).toBe(true);
   });
 

@@ -85,6 +85,10 @@ describe('client', () => {
         '2 heldout',
         '2 unseen',
       ]);
+      for (const { reward, rewardLow, rewardHigh } of status.evaluations) {
+        expect(rewardLow).toBeLessThan(reward);
+        expect(rewardHigh).toBeGreaterThan(reward);
+      }
       // Defaults were filled in by the worker.
       expect(await toolsample.config('by-hand')).toMatchObject({ seed: 3, sampler: 'dscl' });
 

@@ -18,10 +18,12 @@ import { startTemporalServer, type TestServer } from './temporal-server.ts';
 
 const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
 
-/** The workflows as a worker loads them, bundled without chatter. */
-export async function bundleWorkflows(): Promise<WorkflowBundleWithSourceMap> {
+/** The workflows as a worker loads them, bundled without chatter; those of this checkout, or others. */
+export async function bundleWorkflows(
+  workflowsPath = WORKFLOWS_PATH,
+): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
-    workflowsPath: WORKFLOWS_PATH,
+    workflowsPath,
     logger: new DefaultLogger('ERROR'),
   });
 }

@@ -72,6 +72,11 @@ export function standInActivities(
     }),
     exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
     recordOutcome: async () => undefined,
+    recordRequest: async () => ({ step: 0 }),
+    changeSettings: async ({ settings }) => ({
+      step: 0,
+      changes: Object.entries(settings).map(([key, to]) => ({ key, from: 0, to, fromStep: 2 })),
+    }),
     ...overrides,
   };
   const activities = Object.fromEntries(

@@ -195,6 +195,7 @@ describe('trainingRun', { timeout: 180_000 }, () => {
           step: 1,
           totalSteps: 4,
           paused: true,
+          stopping: false,
         });
         await running.signal(RUN_SIGNALS.continue);
         await called(seen, 'selectBatch', 3);

@@ -18,7 +18,6 @@ import {
   openSession,
   type Feeds,
   type Runtime,
-  type Session,
 } from '../../../policy/graph/session.ts';
 import { initialWeights, type Weights } from '../../../policy/models/initial-weights.ts';
 import type { ModelTraits } from '../../../policy/models/model-traits.ts';
@@ -29,8 +28,10 @@ import {
   applyGradients,
   createTrainingState,
   sessionFor,
+  type TrainingSession,
   type TrainingState,
 } from '../../../policy/training/training-state.ts';
+import { PLAIN_FORM, type LayerForm } from '../../../policy/training/training-graph.ts';
 import { tokenLogprobs } from '../../../policy/training/token-logprobs.ts';
 
 /** A small policy with grouped heads, and with the parts that only some families have. */
@@ -103,8 +104,9 @@ export type Computed = { [name: string]: number[] };
 /** Forward, backward and one optimiser step of GRPO, and completions, of tiny policies. */
 export async function computeOn(runtime: Runtime): Promise<Computed> {
   const results: Computed = {};
-  await train(results, 'full', 'full', 0, runtime);
-  await train(results, 'lora, recomputed', 'lora', 1, runtime);
+  await train(results, 'full', 'full', PLAIN_FORM, runtime);
+  const dear = { recomputedLayers: 1, attentionParts: 3 };
+  await train(results, 'lora, recomputed, attention in parts', 'lora', dear, runtime);
   await chunkedLoss(results, runtime);
   await packedProduct(results, runtime);
   await complete(results, runtime);
@@ -126,7 +128,10 @@ export async function trainingOn(mode: TrainMode, runtime: Runtime): Promise<Tra
 }
 
 /** GRPO's loss, log-probabilities and gradients. Computed twice: gradients add to what is summed so far, in place. */
-export async function grpoGradients(state: TrainingState, session: Session): Promise<Computed> {
+export async function grpoGradients(
+  state: TrainingState,
+  session: TrainingSession,
+): Promise<Computed> {
   if (MICRO === undefined) throw new Error('one micro-batch is planned');
   const size = MICRO.targets.length;
   const computed: Computed = {};
@@ -150,11 +155,11 @@ async function train(
   results: Computed,
   name: string,
   mode: TrainMode,
-  recomputedLayers: number,
+  form: LayerForm,
   runtime: Runtime,
 ): Promise<void> {
   const state = await trainingOn(mode, runtime);
-  const session = await sessionFor(state, 'grpo', recomputedLayers);
+  const session = await sessionFor(state, 'grpo', form);
   for (const [what, values] of Object.entries(await grpoGradients(state, session))) {
     results[`${name}: ${what}`] = values;
   }

@@ -1,0 +1,94 @@
+import { and, asc, eq, lte, max } from 'drizzle-orm';
+import type { RunConfig } from '../contracts/config.ts';
+import type { JsonValue } from '../contracts/json.ts';
+import type { SettingChange } from '../contracts/requests.ts';
+import type { Database } from './connection.ts';
+import { readRun, type RunRow } from './runs.ts';
+import { runs, settingChanges } from './schema/runs.ts';
+import { steps } from './schema/steps.ts';
+
+/** The changes to a run's settings that hold at a step (default: all), in their order. */
+export async function settingChangesOf(
+  db: Database,
+  run: string,
+  step?: number,
+): Promise<(SettingChange & { readonly event: string })[]> {
+  const rows = await db
+    .select()
+    .from(settingChanges)
+    .where(
+      and(
+        eq(settingChanges.run, run),
+        step === undefined ? undefined : lte(settingChanges.fromStep, step),
+      ),
+    )
+    .orderBy(asc(settingChanges.ordinal));
+  return rows.map(({ key, valueBefore, value, fromStep, event }) => ({
+    key,
+    from: valueBefore,
+    to: value,
+    fromStep,
+    event,
+  }));
+}
+
+/**
+ * A run with the configuration that holds at a step: the same for every attempt, because changes only ever hold from a step on
+ * that is not selected yet.
+ *
+ * @throws ToolsampleError `not-found`
+ */
+export async function readRunAt(db: Database, run: string, step: number): Promise<RunRow> {
+  const row = await readRun(db, run);
+  const changes = await settingChangesOf(db, run, step);
+  return { ...row, config: changed(row.config, changes) };
+}
+
+/** The first step of a run that is not selected yet. Holds for as long as the run is locked. */
+export async function nextUnselectedStep(tx: Database, run: string): Promise<number> {
+  const [row] = await tx
+    .select({ step: max(steps.step) })
+    .from(steps)
+    .where(eq(steps.run, run));
+  return (row?.step ?? 0) + 1;
+}
+
+/** Stores changes behind those that are there, and the evaluations that follow from them. To be called with the run locked. */
+export async function insertSettingChanges(
+  tx: Database,
+  run: string,
+  event: string,
+  changes: readonly SettingChange[],
+  evaluateAt: readonly number[],
+): Promise<void> {
+  const { length } = await settingChangesOf(tx, run);
+  await tx.insert(settingChanges).values(
+    changes.map(({ key, from, to, fromStep }, i) => ({
+      run,
+      ordinal: length + i,
+      key,
+      valueBefore: from,
+      value: to,
+      fromStep,
+      event,
+    })),
+  );
+  await tx
+    .update(runs)
+    .set({ evaluateAt: [...evaluateAt] })
+    .where(eq(runs.run, run));
+}
+
+/** A configuration with other values at some paths, `section.key` at most. */
+function changed(
+  config: RunConfig,
+  changes: readonly { readonly key: string; readonly to: JsonValue }[],
+): RunConfig {
+  const result: { [key: string]: unknown } = { ...config };
+  for (const { key, to } of changes) {
+    const [section = key, inner] = key.split('.');
+    result[section] = inner === undefined ? to : { ...(result[section] as object), [inner]: to };
+  }
+  // Each value was checked against the schema before it was stored.
+  return result as unknown as RunConfig;
+}

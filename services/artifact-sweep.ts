@@ -1,0 +1,94 @@
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ASIDE, DAMAGED, putBack } from './artifact-places.ts';
+import { errorCode } from './process.ts';
+
+/** A file of the artifact store, as it lies there. */
+export interface StoredFile {
+  readonly sha256: string;
+  /** `aside`: put aside by a sweep that was killed. */
+  readonly state: 'whole' | 'damaged' | 'aside';
+  readonly path: string;
+  readonly bytes: number;
+  /** When it was last written or stored again; milliseconds since 1970. */
+  readonly storedAt: number;
+}
+
+const STATES: { readonly [ending: string]: StoredFile['state'] } = {
+  '': 'whole',
+  [DAMAGED]: 'damaged',
+  [ASIDE]: 'aside',
+};
+
+/** All files of an artifact store; what is none of its own is left out. */
+export async function* storedFiles(artifacts: string): AsyncGenerator<StoredFile> {
+  for (const folder of (await readdir(artifacts)).sort()) {
+    if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+    for (const name of (await readdir(join(artifacts, folder))).sort()) {
+      const [, sha256, ending = ''] = /^([0-9a-f]{64})(\.[a-z]+)?$/.exec(name) ?? [];
+      const state = STATES[ending];
+      const path = join(artifacts, folder, name);
+      const found = await statOrNull(path);
+      if (sha256 === undefined || state === undefined || found === null) continue;
+      yield { sha256, state, path, bytes: found.size, storedAt: found.mtimeMs };
+    }
+  }
+}
+
+/** Temporary files of the store that were last written before an instant (milliseconds since 1970): of writers that were killed. */
+export async function unfinishedFiles(
+  temporary: string,
+  before: number,
+): Promise<{ readonly path: string; readonly bytes: number }[]> {
+  const files = [];
+  for (const name of await readdir(temporary)) {
+    const path = join(temporary, name);
+    const found = await statOrNull(path);
+    if (found !== null && found.mtimeMs < before) files.push({ path, bytes: found.size });
+  }
+  return files;
+}
+
+/**
+ * Removes a file to which nothing refers, unless it was stored again since `before` (milliseconds since 1970): then somebody is
+ * about to refer to it.
+ *
+ * Whoever stores content that is there already renews the file's time. Between looking at the time and deleting there must be no
+ * room for that, so the file is put aside first: who stores it afterwards finds nothing, and writes it anew; who stored it before
+ * has renewed the time of what lies aside, which is put back. Readers look aside too, so being killed in between loses nothing.
+ *
+ * @returns whether it was removed
+ */
+export async function removeUnused(file: StoredFile, before: number): Promise<boolean> {
+  const place = file.path.slice(0, file.path.length - (file.state === 'aside' ? ASIDE.length : 0));
+  if (file.state === 'damaged') {
+    await rm(file.path, { force: true });
+    return true;
+  }
+  const aside = `${place}${ASIDE}`;
+  if (file.state === 'whole') {
+    try {
+      await rename(place, aside);
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return false;
+      throw error;
+    }
+  }
+  const now = await statOrNull(aside);
+  if (now === null) return false;
+  if (now.mtimeMs >= before) {
+    await putBack(place);
+    return false;
+  }
+  await rm(aside, { force: true });
+  return true;
+}
+
+async function statOrNull(path: string): Promise<{ size: number; mtimeMs: number } | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return null;
+    throw error;
+  }
+}

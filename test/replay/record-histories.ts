@@ -1,0 +1,75 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { RUN_SIGNALS } from '../../contracts/temporal.ts';
+import { createHarness } from '../workflow/harness.ts';
+import { SMALL_PLAN, type RecordedCall } from '../workflow/stand-in-activities.ts';
+import { recordHistory, recordings } from './histories.ts';
+
+/*
+ * npm run record-histories -- NAME
+ *
+ * Records what today's workflows do, on a real server, as a recording of its own: from then on every change has to replay it.
+ * To be run after the workflows have changed; the recordings that exist stay.
+ */
+
+const DEADLINE_MILLISECONDS = 60_000;
+
+async function record(recording: string): Promise<void> {
+  const harness = await createHarness();
+  const { client } = harness.server;
+  const save = async (name: string, workflowId: string): Promise<void> =>
+    recordHistory(client, workflowId, recording, name);
+  try {
+    // Everything in it: warm start, backfill, evaluations, a pause.
+    const completed = await harness.runToEnd({
+      plan: { ...SMALL_PLAN, searchAttributes: true },
+      during: async (handle, calls) => {
+        // The epoch is under way: it is told.
+        await until(calls, 'selectBatch', 1);
+        await handle.signal(RUN_SIGNALS.pause);
+        await handle.signal(RUN_SIGNALS.continue);
+      },
+    });
+    await save('run-completed', completed.handle.workflowId);
+    await save('epoch-completed', `${completed.handle.workflowId}/epoch-1`);
+    const failed = await harness.runToEnd({
+      overrides: {
+        gradientStep: async () => {
+          throw ApplicationFailure.nonRetryable('loss is NaN', 'non-finite');
+        },
+      },
+    });
+    await save('run-failed', failed.handle.workflowId);
+    // What an upgrade in the middle of a run finds.
+    await harness.runToEnd({
+      plan: { ...SMALL_PLAN, searchAttributes: true },
+      during: async (handle, calls) => {
+        await until(calls, 'gradientStep', 3);
+        await save('run-unfinished', handle.workflowId);
+        await save('epoch-unfinished', `${handle.workflowId}/epoch-2`);
+      },
+    });
+  } finally {
+    await harness.server.stop();
+  }
+}
+
+/** Waits until an activity was called for so many steps. */
+async function until(
+  calls: readonly RecordedCall[],
+  activity: string,
+  times: number,
+): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MILLISECONDS;
+  while (calls.filter((call) => call.activity === activity).length < times) {
+    if (Date.now() > deadline) throw new Error(`${activity} was not called ${times} times`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const [name] = process.argv.slice(2);
+if (name === undefined || !/^[\w.-]+$/.test(name) || (await recordings()).includes(name)) {
+  console.error('npm run record-histories -- NAME: a new name, such as the date or the version');
+  process.exitCode = 2;
+} else {
+  await record(name);
+}

@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pruneCheckpoints } from '../../activities/prune-checkpoints.ts';
+import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import type { PolicyRef } from '../../contracts/policy.ts';
+import { lockArtifactReferences } from '../../db/artifact-references.ts';
+import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
+import { connect, type Connection } from '../../db/connection.ts';
+import { migrateDatabase } from '../../db/migrate.ts';
+import { openArtifactStore } from '../../services/artifact-store.ts';
+import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchRun, scratchSamples } from './support/scratch-run.ts';
+
+/** 12 samples, 4 a step: epochs of 3 steps. */
+const SAMPLES = scratchSamples(12);
+
+let root: string;
+let server: ScratchServer;
+let connection: Connection;
+let artifacts: ArtifactStore;
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), 'toolsample-retention-'));
+  artifacts = await openArtifactStore({
+    artifacts: join(root, 'artifacts'),
+    temporary: join(root, 'tmp'),
+  });
+  server = await startScratchServer();
+  const url = await server.database();
+  await migrateDatabase(url);
+  connection = connect(url);
+}, 120_000);
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+  await rm(root, { recursive: true, force: true });
+});
+
+async function newPolicy(text: string): Promise<PolicyRef> {
+  const put = async (part: string) => artifacts.put(new TextEncoder().encode(`${text} ${part}`));
+  return { base: await put('base'), weights: await put('w'), optimizer: await put('o') };
+}
+
+async function commit(run: string, step: number, policy: PolicyRef): Promise<void> {
+  const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 1 };
+  await commitCheckpoint(connection.db, { run, step, slice: 0 }, { policy, ...numbers });
+}
+
+/** Takes a run through steps as gradient steps do, each followed by an evaluation of that reward where there is one. */
+async function train(
+  run: string,
+  config: RunConfigInput,
+  rewards: readonly (number | null)[],
+): Promise<void> {
+  await scratchRun(connection.db, run, SAMPLES, { trainBatchSize: 4, ...config });
+  for (const [index, reward] of rewards.entries()) {
+    await commit(run, index + 1, await newPolicy(`${run} ${index + 1}`));
+    await pruneCheckpoints({ db: connection.db, artifacts }, { run, step: index + 1 });
+    if (reward === null) continue;
+    await connection.pool.query(
+      `insert into evaluations (run, step, split, epoch, n, exact_match, exact_match_low, exact_match_high, reward,
+         score_format, score_name, score_key, score_value, evaluation_seconds)
+       values ($1, $2, 'heldout', 1, 1, 0, 0, 1, $3, 0, 0, 0, 0, 0)`,
+      [run, index + 1, reward],
+    );
+  }
+}
+
+/** The steps whose policies can still be read, and no others. */
+async function keptSteps(run: string, steps: number): Promise<number[]> {
+  const kept = [];
+  for (let step = 1; step <= steps; step++) {
+    const { weights, optimizer } = await policyAfter(connection.db, run, step);
+    const there = [await artifacts.has(weights!), await artifacts.has(optimizer!)];
+    expect(there[0]).toBe(there[1]);
+    if (there[0] === true) kept.push(step);
+  }
+  return kept;
+}
+
+describe('checkpoints that are kept', () => {
+  const rewards = [1, 3, 0, null, 2, 0, null, 1, 0, null, null];
+  it.each([
+    ['the newest, the best and the ends of epochs', {}, [2, 3, 6, 9, 10, 11]],
+    ['the newest alone', { saveTotalLimit: 1, saveBest: 0, saveEpochs: 0 }, [11]],
+    ['the two best', { saveTotalLimit: 1, saveBest: 2, saveEpochs: 0 }, [2, 5, 11]],
+    [
+      'the newest ends of epochs',
+      { saveTotalLimit: 3, saveBest: 0, saveEpochs: 1 },
+      [8, 9, 10, 11],
+    ],
+  ])('are %s', async (name, config, expected) => {
+    await train(name, config, rewards);
+    expect(await keptSteps(name, rewards.length)).toEqual(expected);
+  });
+
+  it('lead to the best policy: by reward, of equal ones the earlier', async () => {
+    await train('equal', { saveEpochs: 0 }, [1, 2, null, 2, null, null]);
+    expect(await bestPolicy(connection.db, 'equal')).toMatchObject({ step: 2 });
+    await train('unevaluated', {}, [null]);
+    expect(await bestPolicy(connection.db, 'unevaluated')).toBeNull();
+  });
+
+  it('stay while somebody is about to share them', async () => {
+    const config = { saveTotalLimit: 1, saveBest: 0 };
+    await train('parent', config, [null]);
+    await scratchRun(connection.db, 'fork', SAMPLES, { trainBatchSize: 4 });
+    const shared = await policyAfter(connection.db, 'parent', 1);
+    await commit('parent', 2, await newPolicy('parent 2'));
+    let pruning: Promise<void> = Promise.resolve();
+    await connection.db.transaction(async (tx) => {
+      await lockArtifactReferences(tx);
+      const policy = await policyAfter(tx, 'parent', 1);
+      pruning = pruneCheckpoints({ db: connection.db, artifacts }, { run: 'parent', step: 2 });
+      const numbers = { optimizerSteps: 0, loss: null, trainedTokens: 0, seconds: 0 };
+      await commitCheckpoint(tx, { run: 'fork', step: 1, slice: 0 }, { policy, ...numbers });
+    });
+    await pruning;
+    expect(await artifacts.has(shared.weights!)).toBe(true);
+    const { rows } = await connection.pool.query(
+      `select run, step from checkpoints where pruned and run in ('parent', 'fork')`,
+    );
+    expect(rows).toEqual([{ run: 'parent', step: 1 }]);
+  });
+});
