@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExportKey, ExportSummary } from '../contracts/activities.ts';
 import { policyAfter } from '../db/checkpoints.ts';
@@ -27,16 +27,23 @@ export async function exportPolicy(
   const folder = join(deps.dataFolder, 'runs', folderName(key.run), 'policy');
   const unfinished = `${folder}.partial`;
   await rm(unfinished, { recursive: true, force: true });
-  await mkdir(dirname(folder), { recursive: true });
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
   const engine = await deps.engine(config);
   const { sha256 } = await engineCall(() =>
     engine.export(policy, trainableOptions(config), unfinished),
   );
+  await closeToOthers(unfinished);
   // A folder that stands there already is of an attempt that died before its commit, or of a stop at an earlier step.
   await rm(folder, { recursive: true, force: true });
   await rename(unfinished, folder);
   await commitExport(db, key, { sha256, folder });
   return { policySha256: sha256, folder };
+}
+
+/** As all of the data folder: for its owner alone, whatever the umask. */
+async function closeToOthers(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o600);
 }
 
 /** A run's id is anyone's choice; as the name of a folder it must not lead out of ours. */

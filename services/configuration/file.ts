@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import type { RunConfigInput } from '../../contracts/config.ts';
@@ -48,13 +48,14 @@ export async function loadConfigFile(path: string): Promise<RunConfigInput> {
 
 async function readText(path: string): Promise<string> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_BYTES)
-      throw new ToolsampleError('config', `${size} bytes are too many for a configuration`, {
-        at: { file: path },
-        hint: 'did you mean --data?',
-      });
-    return await readFile(path, 'utf8');
+    const bytes = await readUpTo(path, MAX_BYTES + 1);
+    if (bytes.length > MAX_BYTES)
+      throw new ToolsampleError(
+        'config',
+        `more than ${MAX_BYTES} bytes are too many for a configuration`,
+        { at: { file: path }, hint: 'did you mean --data?' },
+      );
+    return bytes.toString();
   } catch (error) {
     if (error instanceof ToolsampleError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
@@ -63,6 +64,22 @@ async function readText(path: string): Promise<string> {
       code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? String(error)})`,
       { at: { file: path }, hint: 'check the path of --config', cause: error },
     );
+  }
+}
+
+/** The beginning of a file, a pipe (`--config <(…)`) or a device, of which the size tells nothing. */
+async function readUpTo(path: string, most: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const buffer = Buffer.alloc(most);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, length, most - length);
+      length += bytesRead;
+      if (bytesRead === 0 || length === most) return buffer.subarray(0, length);
+    }
+  } finally {
+    await file.close();
   }
 }
 

@@ -32,7 +32,7 @@ export function defaultConfig(): RunConfig {
 export function checkSettings(input: RunConfigInput): void {
   const merged = mergeInputs(input);
   const nested = withDefaults(merged);
-  const { error } = runConfigSchema.safeParse(nested);
+  const { error } = validated(nested);
   const wrong = error?.issues.find(({ path }) => valueIn(nested, path) !== undefined);
   if (wrong === undefined) return;
   throw problemAt(wrong.path, nested, settingsAsWritten(merged, canonicalSettings(input)));
@@ -119,9 +119,21 @@ function unflatten(flat: RunConfigInput): { [key: string]: unknown } {
 
 /** Validates against the schema; the first problem becomes the error. */
 function parse(nested: RunConfigInput, settings: Settings): RunConfig {
-  const result = runConfigSchema.safeParse(nested);
+  const result = validated(nested);
   if (result.success) return result.data;
   throw problemAt(result.error.issues[0]?.path ?? [], nested, settings);
+}
+
+/** zod compares lengths even of what is no list, and an object may be such that it cannot be compared. */
+function validated(nested: RunConfigInput): ReturnType<typeof runConfigSchema.safeParse> {
+  try {
+    return runConfigSchema.safeParse(nested);
+  } catch (cause) {
+    throw new ToolsampleError('config', 'holds a value that is neither text, number nor list', {
+      hint: '`toolsample train --help` tells what each key accepts',
+      cause,
+    });
+  }
 }
 
 function problemAt(

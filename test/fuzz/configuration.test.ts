@@ -127,6 +127,13 @@ describe('configurations', { timeout: FUZZ_TIMEOUT }, () => {
     );
   });
 
+  it('are refused with objects that cannot be compared with a number', () => {
+    const odd = { toString: null, valueOf: null };
+    for (const input of [{ levelMix: { length: [odd] } }, { maxPromptLength: [odd] }]) {
+      expect(() => resolveConfig(input)).toThrow(expect.objectContaining({ code: 'config' }));
+    }
+  });
+
   it('are refused in little time when a name is very long, or there are very many', async () => {
     const names = ['q'.repeat(1_000_000), 'num_generations'.repeat(50_000)];
     for (const name of names) {
@@ -137,6 +144,12 @@ describe('configurations', { timeout: FUZZ_TIMEOUT }, () => {
     const lines = Array.from({ length: 8000 }, (_, index) => `a${index}: 1`).join('\n');
     await expect(load(lines)).resolves.toBeUndefined();
     await expect(load('seed: 1\n'.repeat(100_000))).resolves.toBeUndefined();
+  });
+
+  it('are refused from a device that never ends, and from a folder', async () => {
+    for (const path of ['/dev/zero', folder]) {
+      await expect(loadConfigFile(path)).rejects.toMatchObject({ code: 'config' });
+    }
   });
 
   it('are read from flags, whatever their arguments are', async () => {
