@@ -58,7 +58,10 @@ export async function rowsOfRun(
       .filter((row) => table !== 'events' || row['kind'] !== 'forked')
       .map((row) => Object.entries(row).filter(([column]) => !OF_A_FORK.includes(column)))
       .map((row) => row.filter(([column]) => !CLOCK.test(column)));
-    found.set(table, kept.map((row) => JSON.stringify(row).replaceAll(run, '<run>')).sort());
+    found.set(
+      table,
+      kept.map((row) => JSON.stringify(Object.fromEntries(row)).replaceAll(run, '<run>')).sort(),
+    );
   }
   return found;
 }

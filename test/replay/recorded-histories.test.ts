@@ -33,7 +33,13 @@ describe('recorded histories', () => {
     }
   });
 
-  it.each(HISTORIES.filter(({ history }) => JSON.stringify(history).includes('"gradientStep"')))(
+  it.each(
+    HISTORIES.filter(
+      ({ workflowType, history }) =>
+        // Not those that were cut off before.
+        workflowType === 'trainingEpoch' && JSON.stringify(history).includes('"updateCurriculum"'),
+    ),
+  )(
     'a change of the order of activities is told with the name of the workflow, by $name',
     async ({ name, history }) => {
       const swapped = JSON.stringify(history)
