@@ -23,7 +23,7 @@ describe.skipIf(FAKETIME === undefined)(
     let calm: Outcome;
     beforeAll(async () => {
       home = await createFaultHome('clock');
-      calm = await home.undisturbed('calm');
+      calm = await home.undisturbed('calm-run');
     }, 5 * MINUTES);
     afterAll(async () => home.remove(), MINUTES);
 

@@ -13,7 +13,7 @@ let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
   home = await createFaultHome('damaged');
-  calm = await home.undisturbed('calm');
+  calm = await home.undisturbed('calm-run');
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 

@@ -17,7 +17,7 @@ let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
   home = await createFaultHome('full-disk');
-  calm = await home.undisturbed('calm');
+  calm = await home.undisturbed('calm-run');
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 
@@ -36,16 +36,16 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
         TEMPORAL_ADDRESS: address,
         TOOLSAMPLE_TASK_QUEUE: taskQueue,
       });
-      const epoch = await home.start('full');
+      const epoch = await home.start('full-artifacts');
       for (const activity of ['rollout', 'gradientStep']) {
         await inTheMiddleOf(home.toolsample, epoch, activity);
         await disk.fill();
         await untilAttemptFailed(home.toolsample, epoch, { activity, type: 'disk-full' });
         await disk.free();
       }
-      expect((await home.end('full')).state).toBe('completed');
+      expect((await home.end('full-artifacts')).state).toBe('completed');
       expect(await worker.terminate()).toBe(0);
-      const found = await outcomeOf(home.databaseUrl, small.path, 'full');
+      const found = await outcomeOf(home.databaseUrl, small.path, 'full-artifacts');
       expect(differences(calm, found)).toEqual([]);
     } finally {
       await small.remove().catch(() => undefined);
@@ -56,7 +56,8 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
   it('while Postgres writes its log: it ends, and nothing is lost', async (context) => {
     const worker = home.startWorker();
     await stopServices(home.path);
-    const wal = join(home.path, 'postgres', 'data', 'pg_wal');
+    const { postgres } = await inspectServices({ home: home.path, env: OWN_ENVIRONMENT });
+    const wal = join(postgres.folder ?? '', 'pg_wal');
     const disk = await moveToSmallDisk(wal);
     if (disk === null) {
       context.skip('may not mount a small file system');
@@ -64,15 +65,15 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
     }
     try {
       await ensureServices({ home: home.path, env: OWN_ENVIRONMENT });
-      const epoch = await home.start('wal');
+      const epoch = await home.start('full-wal');
       await inTheMiddleOf(home.toolsample, epoch, 'gradientStep');
       await disk.fill();
       await needAnotherSegment(home);
       await disk.free();
       await ensureServices({ home: home.path, env: OWN_ENVIRONMENT });
-      expect((await home.end('wal')).state).toBe('completed');
+      expect((await home.end('full-wal')).state).toBe('completed');
       await worker.terminate();
-      expect(differences(calm, await home.outcome('wal'))).toEqual([]);
+      expect(differences(calm, await home.outcome('full-wal'))).toEqual([]);
     } finally {
       await stopServices(home.path);
       disk.unmount();

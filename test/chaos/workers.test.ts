@@ -9,7 +9,7 @@ let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
   home = await createFaultHome('workers');
-  calm = await home.undisturbed('calm');
+  calm = await home.undisturbed('calm-run');
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 
@@ -43,11 +43,11 @@ describe(
 describe('two workers on the same queues', { timeout: 5 * MINUTES }, () => {
   it('share a run, and one of them may die', async () => {
     const workers = [home.startWorker(), home.startWorker()];
-    const epoch = await home.start('shared');
+    const epoch = await home.start('two-workers');
     await inTheMiddleOf(home.toolsample, epoch, 'rollout');
     await workers[0]?.kill();
-    expect((await home.end('shared')).state).toBe('completed');
+    expect((await home.end('two-workers')).state).toBe('completed');
     await workers[1]?.terminate();
-    expect(differences(calm, await home.outcome('shared'))).toEqual([]);
+    expect(differences(calm, await home.outcome('two-workers'))).toEqual([]);
   });
 });
