@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 
 /** Wall clock, not results: when something happened, and how long it took. */
-const CLOCK = /(_at|_seconds)$/;
+export const CLOCK = /(_at|_seconds)$/;
 
 /**
  * Rows of all tables as text, by table, in a fixed order; without clocks, and with the data folder's path and the run's name taken
@@ -40,39 +40,4 @@ export async function rowsOfRun(
   } finally {
     await client.end();
   }
-}
-
-/** What differs between a run and its fork by their nature. */
-const OF_A_FORK = ['fork_of', 'fork_step'];
-
-/**
- * All rows of one run by table, in a fixed order, as {@link allRows} has them; the run's name is taken out, and with it what tells a fork
- * from its parent.
- */
-export async function rowsOfRun(
-  client: Pick<Client, 'query'>,
-  run: string,
-): Promise<Map<string, string[]>> {
-  const { rows: tables } = await client.query<{ table: string }>(
-    `select c.table_name as table from information_schema.columns c
-     join information_schema.tables t using (table_schema, table_name)
-     where c.table_schema = 'public' and t.table_type = 'BASE TABLE' and c.column_name = 'run' order by 1`,
-  );
-  const found = new Map<string, string[]>();
-  for (const { table } of tables) {
-    const { rows } = await client.query<{ row: { [column: string]: unknown } }>(
-      `select to_jsonb(t) as row from "${table}" t where run = $1`,
-      [run],
-    );
-    const kept = rows
-      .map(({ row }) => row)
-      .filter((row) => table !== 'events' || row['kind'] !== 'forked')
-      .map((row) => Object.entries(row).filter(([column]) => !OF_A_FORK.includes(column)))
-      .map((row) => row.filter(([column]) => !CLOCK.test(column)));
-    found.set(
-      table,
-      kept.map((row) => JSON.stringify(Object.fromEntries(row)).replaceAll(run, '<run>')).sort(),
-    );
-  }
-  return found;
 }

@@ -10,10 +10,11 @@ import { referredTo } from '../../db/artifact-references.ts';
 import { findCheckpoint, markPruned } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
+import { copySteps, insertFork, shareCheckpoints } from '../../db/forks.ts';
 import { findRun } from '../../db/runs.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
-import { rowsOfRun } from '../chaos/run-rows.ts';
+import { comparableRows } from './support/comparable-rows.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
@@ -45,12 +46,12 @@ beforeAll(async () => {
   server = await startScratchServer();
   connection = await server.migrated();
   await scratchRun(connection.db, PARENT, SAMPLES, CONFIG);
-  parentAfter.push(await rowsOfRun(connection.pool, PARENT));
+  parentAfter.push(await comparableRows(connection.pool, PARENT));
   for (let step = 1; step <= STEPS; step++) {
     if (step === 4) await set(PARENT, AT_4, 'a');
     if (step === 7) await set(PARENT, AT_7, 'b');
     await take(PARENT, step);
-    parentAfter.push(await rowsOfRun(connection.pool, PARENT));
+    parentAfter.push(await comparableRows(connection.pool, PARENT));
   }
 }, 240_000);
 
@@ -99,12 +100,12 @@ describe('a fork', { timeout: 240_000 }, () => {
   it.each([0, 2, 5, 6, 8, 9])(
     'of step %i has the rows that its parent had then, and goes on as its parent did',
     async (at) => {
-      const before = await rowsOfRun(connection.pool, PARENT);
+      const before = await comparableRows(connection.pool, PARENT);
       const run = `fork-of-${at}`;
       const plan = await fork(run, { fork: { run: PARENT, step: at } });
       expect(plan).toMatchObject({ committedStep: at, totalSteps: 18, forkOf: PARENT });
 
-      const rows = withoutRun(await rowsOfRun(connection.pool, run));
+      const rows = withoutRun(await comparableRows(connection.pool, run));
       const expected = withoutRun(parentAfter[at]);
       if (at > 3) expect(rows['sample_statistics']?.length).toBeGreaterThan(12);
       // Requested after step 6: the parent's next step has it, and so has the fork's.
@@ -125,7 +126,7 @@ describe('a fork', { timeout: 240_000 }, () => {
         await take(run, step);
       }
       const [end, parentEnd] = [
-        withoutRun(await rowsOfRun(connection.pool, run)),
+        withoutRun(await comparableRows(connection.pool, run)),
         withoutRun(parentAfter[STEPS]),
       ];
       // Who asked for what has keys of its own.
@@ -133,7 +134,7 @@ describe('a fork', { timeout: 240_000 }, () => {
         if (table === 'setting_changes' || table === 'events') continue;
         expect(end[table], table).toEqual(parentEnd[table]);
       }
-      expect(await rowsOfRun(connection.pool, PARENT)).toEqual(before);
+      expect(await comparableRows(connection.pool, PARENT)).toEqual(before);
     },
   );
 
@@ -163,7 +164,7 @@ describe('a fork', { timeout: 240_000 }, () => {
   it('of a fork takes over what that one changed, also at the very step of the fork', async () => {
     await fork('child', { fork: { run: PARENT, step: 5 }, sampler: 'vcrl', temperature: 0.5 });
     await fork('twin', { fork: { run: 'child', step: 5 } });
-    const child = withoutRun(await rowsOfRun(connection.pool, 'child'));
+    const child = withoutRun(await comparableRows(connection.pool, 'child'));
     // Assessed anew: importance means something else to another sampler.
     expect(child['sample_statistics']).not.toEqual(parentAfter[5]?.get('sample_statistics'));
     for (const run of ['child', 'twin']) {
@@ -173,7 +174,7 @@ describe('a fork', { timeout: 240_000 }, () => {
     await fork('grandchild', { fork: { run: 'child', step: 7 } });
     const [after, twin, grandchild] = await Promise.all(
       ['child', 'twin', 'grandchild'].map(async (run) =>
-        withoutRun(await rowsOfRun(connection.pool, run)),
+        withoutRun(await comparableRows(connection.pool, run)),
       ),
     );
     expect(twin).toEqual(after);
@@ -294,7 +295,7 @@ describe('a fork', { timeout: 240_000 }, () => {
     const asked = { fork: { run: PARENT, step: 7 } };
     const [one, two] = await Promise.all([fork('raced', asked), fork('raced', asked)]);
     expect(one).toEqual(two);
-    const rows = withoutRun(await rowsOfRun(connection.pool, 'raced'));
+    const rows = withoutRun(await comparableRows(connection.pool, 'raced'));
     expect(rows['rollouts']).toEqual(parentAfter[7]?.get('rollouts'));
   });
 
@@ -321,9 +322,30 @@ describe('a fork', { timeout: 240_000 }, () => {
     expect(deaths).toBeGreaterThan(20);
     await fork('immortal', asked);
     const [killed, whole] = await Promise.all(
-      ['mortal', 'immortal'].map(async (run) => withoutRun(await rowsOfRun(connection.pool, run))),
+      ['mortal', 'immortal'].map(async (run) =>
+        withoutRun(await comparableRows(connection.pool, run)),
+      ),
     );
     expect(killed).toEqual(whole);
+  });
+
+  it('holds up nobody while it copies', async () => {
+    const parent = 'busy-parent';
+    await scratchRun(connection.db, parent, SAMPLES, CONFIG);
+    await take(parent, 1);
+    const then = withoutRun(await comparableRows(connection.pool, parent));
+    const copy = { run: 'slow-copy', parent, step: 1 };
+    await connection.db.transaction(async (tx) => {
+      const row = await insertFork(tx, copy, 'c'.repeat(64));
+      await copySteps(tx, copy);
+      await take(parent, 2);
+      await shareCheckpoints(tx, copy, row);
+    });
+    const { sample_statistics: rebuiltLater, ...copied } = withoutRun(
+      await comparableRows(connection.pool, copy.run),
+    );
+    expect(rebuiltLater).toEqual([]);
+    expect(then).toMatchObject(copied);
   });
 
   it('lives on without its parent: its rows name the artifacts', async () => {

@@ -8,8 +8,8 @@ import type { RunConfigInput } from '../../contracts/config.ts';
 import { RUN_SIGNALS, epochWorkflowId } from '../../contracts/temporal.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
 import { inTheMiddleOf } from '../chaos/activity-history.ts';
-import { rowsOfRun } from '../chaos/run-rows.ts';
 import { createHome, type Home, type WorkerChild } from '../chaos/toolsample-home.ts';
+import { comparableRows } from '../unit/support/comparable-rows.ts';
 
 const MINUTE = 60_000;
 const PARENT = 'the-parent';
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 /** Rows by table: of a run that has come to its end. */
 async function rowsOf(run: string): Promise<{ [table: string]: string[] }> {
-  return Object.fromEntries(await rowsOfRun(database, run));
+  return Object.fromEntries(await comparableRows(database, run));
 }
 
 async function completed(run: string): Promise<string | null> {
