@@ -1,12 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
   Client,
-  Connection,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
+  type WorkflowHandle,
 } from '@temporalio/client';
 import type { RunConfig, RunConfigInput } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
+import type { RunOrigin } from './contracts/fork.ts';
 import type { StopAsked } from './contracts/requests.ts';
 import type { RunStatus } from './contracts/run-status.ts';
 import {
@@ -20,13 +21,16 @@ import {
 import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { findRun } from './db/runs.ts';
+import { runForking, type RunForking } from './fork-run.ts';
 import { runReader, type RunReader, type RunReaderOptions } from './run-reader.ts';
 import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
+import { endableConnection } from './services/temporal/endable-connection.ts';
 import { runSteering, type RunSteering } from './steer-run.ts';
 import { waitForEnd, type EndedRun, type WaitOptions } from './wait-for-run.ts';
+import { newRunId, originMemo, shownInTemporal } from './run-labels.ts';
 import { workUnderWay } from './work-under-way.ts';
 
 export interface StartRunOptions {
@@ -37,7 +41,7 @@ export interface StartRunOptions {
 }
 
 /** Starts, steers and reads runs. Work is done by workers (`runWorker`, `toolsample worker`), here or elsewhere. */
-export interface ToolsampleClient extends RunReader, RunSteering {
+export interface ToolsampleClient extends RunReader, RunSteering, RunForking {
   readonly services: Services;
   /**
    * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
@@ -91,23 +95,26 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   await migrateDatabase(services.databaseUrl);
   const database = connect(services.databaseUrl);
   const { temporal } = services;
-  const connection = await Connection.connect(temporal.connection);
+  const { connection, close: disconnect } = await endableConnection(temporal.connection);
   const { workflow } = new Client({ connection, namespace: temporal.namespace });
   const reader = runReader(database, services.folder);
 
   /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
-  const goOn = async (run: string, config: RunConfig): Promise<'running' | 'completed'> => {
+  const goOn = async (
+    run: string,
+    config: RunConfig,
+    forkOf: RunOrigin | null,
+  ): Promise<'running' | 'completed'> => {
     try {
       await workflow.signalWithStart(TRAINING_RUN, {
+        ...shownInTemporal(config, forkOf),
         workflowId: run,
         taskQueue: temporal.taskQueue,
         args: [config],
         signal: RUN_SIGNALS.continue,
         signalArgs: [{ by: 'resume' }],
         workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-        staticSummary: `${config.sampler} on ${config.data}, policy ${config.policy}`,
-        staticDetails: detailsOf(config),
-        memo: { config },
+        memo: { ...originMemo(forkOf), config },
       });
       return 'running';
     } catch (error) {
@@ -119,17 +126,18 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   return {
     ...reader,
     ...runSteering({ workflow }, connection, async (run) => reader.status(run)),
+    ...runForking({ workflow }, database.db, temporal.taskQueue),
     services,
     async startRun({ run, config: input = {} } = {}) {
       const config = withAbsolutePaths(resolveConfig(input), process.cwd());
-      const id = run ?? newRunId(config);
+      const id = run ?? newRunId(config.sampler);
       const known = await findRun(database.db, id);
       if (known !== null && !isDeepStrictEqual(known.config, config)) {
         throw new ToolsampleError('config', `run "${id}" exists with another configuration`, {
           hint: `choose another name, or go on with it: toolsample resume ${id}`,
         });
       }
-      if ((await goOn(id, config)) === 'completed') {
+      if ((await goOn(id, config, null)) === 'completed') {
         throw new ToolsampleError('config', `run "${id}" has completed`, {
           hint: 'choose another name',
         });
@@ -137,8 +145,11 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       return { run: id };
     },
     async resumeRun(run) {
-      const { state } = await reader.status(run);
-      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run));
+      const known = await statusOrNull(reader, run);
+      // A run that no worker has taken up yet only waits for one.
+      if (known === null && (await isUnderWay(workflow.getHandle(run)))) return 'running';
+      const { state, forkOf } = known ?? (await reader.status(run));
+      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run), forkOf);
     },
     async unpreparedRuns() {
       const query = `WorkflowType = '${TRAINING_RUN}' and ExecutionStatus = 'Running' and TaskQueue = '${temporal.taskQueue}'`;
@@ -176,7 +187,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       await whileUnderWay(run, async () => workflow.getHandle(run).cancel());
     },
     async close() {
-      await connection.close();
+      await disconnect();
       await reader.close();
     },
   };
@@ -203,20 +214,13 @@ async function whileUnderWay(run: string, request: () => Promise<unknown>): Prom
   }
 }
 
-function newRunId({ sampler }: RunConfig): string {
-  const [day, time] = new Date()
-    .toISOString()
-    .replaceAll(/[-:]|\.\d+Z/g, '')
-    .split('T');
-  return `${sampler}-${day}-${time}`;
-}
-
-function detailsOf(config: RunConfig): string {
-  return [
-    `- policy ${config.policy}`,
-    `- data ${config.data}`,
-    `- sampler ${config.sampler}, curriculum ${config.curriculum}`,
-    `- ${config.trainBatchSize} prompts a step, ${config.numGenerations} completions each`,
-    `- seed ${config.seed}`,
-  ].join('\n');
+/** Whether a run that Postgres does not know waits for a worker. */
+async function isUnderWay(handle: WorkflowHandle): Promise<boolean> {
+  try {
+    const { status, type } = await handle.describe();
+    return type === TRAINING_RUN && status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }

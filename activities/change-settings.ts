@@ -1,8 +1,6 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { LightActivities, RecordedRequest } from '../contracts/activities.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
-import type { JsonValue } from '../contracts/json.ts';
 import type { SettingChange } from '../contracts/requests.ts';
 import { findEvent } from '../db/events.ts';
 import { insertRequest, requestEvent } from '../db/requests.ts';
@@ -14,7 +12,6 @@ import {
   settingChangesOf,
 } from '../db/setting-changes.ts';
 import { changedConfig } from '../services/configuration/change.ts';
-import { valueAt } from '../services/configuration/flags.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { runSchedule } from './run-schedule.ts';
 
@@ -45,10 +42,8 @@ export async function changeSettings(
       throw new ToolsampleError('refused', `run "${run}" has no step left that could have it`);
     }
     const { config } = await readRunAt(tx, run, fromStep);
-    const { config: next, paths } = changedConfig(config, settings);
-    const changes = paths
-      .map((key) => ({ key, from: valueOf(config, key), to: valueOf(next, key), fromStep }))
-      .filter(({ from, to }) => !isDeepStrictEqual(from, to));
+    const { config: next, paths, changes: changed } = changedConfig(config, settings, 'live');
+    const changes = changed.map((change) => ({ ...change, fromStep }));
     if (changes.length === 0) {
       throw new ToolsampleError('refused', `${paths.join(', ')}: already so`, {
         hint: '`toolsample status` shows what was changed',
@@ -72,8 +67,4 @@ function evaluationsFrom(step: number, run: RunRow, config: RunConfig): number[]
     ...run.evaluateAt.filter((each) => each < step),
     ...evaluateAt.filter((each) => each >= step),
   ];
-}
-
-function valueOf(config: RunConfig, path: string): JsonValue {
-  return valueAt(config, path) as JsonValue;
 }

@@ -11,7 +11,7 @@ import {
   type EvaluationRow,
   type EvaluationSampleRow,
 } from '../db/evaluations.ts';
-import { readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { scoreCompletion } from '../dscl/reward.ts';
 import { wilsonInterval } from '../dscl/wilson-interval.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -65,7 +65,7 @@ async function evaluateChunk(
   chunk: readonly Sample[],
 ): Promise<Judged[]> {
   const { db } = deps;
-  const { config } = await readRun(db, key.run);
+  const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
   const text = await deps.policyText(policy.base);
   const prompts = chunk.map(({ messages }) => ({ ids: text.encodePrompt(messages), seeds: [0] }));

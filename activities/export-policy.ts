@@ -3,7 +3,8 @@ import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExportKey, ExportSummary } from '../contracts/activities.ts';
 import { policyAfter } from '../db/checkpoints.ts';
-import { commitExport, readExport, readRun } from '../db/runs.ts';
+import { commitExport, readExport } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
@@ -21,7 +22,7 @@ export async function exportPolicy(
   if (committed !== null) {
     return { policySha256: committed.sha256, folder: committed.folder };
   }
-  const { config } = await readRun(db, key.run);
+  const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
 
   const folder = join(deps.dataFolder, 'runs', folderName(key.run), 'policy');

@@ -5,21 +5,25 @@ import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { jsonSha256 } from '../db/canonical-json.ts';
-import { commitCheckpoint, committedStep } from '../db/checkpoints.ts';
+import { commitCheckpoint } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { insertLearningState } from '../db/curriculum.ts';
 import { recordEvent } from '../db/events.ts';
-import { findRun, hasStarted, insertRun, setRunState, splitsOf, type RunRow } from '../db/runs.ts';
+import { findRun, insertRun, type RunRow } from '../db/runs.ts';
 import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
 import { readArchitecture } from '../policy/checkpoint/base-weights.ts';
 import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
 import { parameterCount } from '../policy/models/model-traits.ts';
 import { checkMemoryLimit } from '../policy/training/step-plan.ts';
 import { trainingModel } from '../policy/training/training-graph.ts';
+import { forkInput } from '../services/configuration/fork-input.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
+import { markResumed } from './mark-resumed.ts';
+import { prepareFork } from './prepare-fork.ts';
 import { ingestRunData, type RunData, type StoredData } from './run-data.ts';
+import { runPlan } from './run-plan.ts';
 import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
 import { trainingMemory } from './training-memory.ts';
@@ -29,19 +33,32 @@ import { warmStartSlices } from './warm-start-slices.ts';
 const LARGE_CORPUS = 10_000;
 
 /**
- * Makes a run ready: configuration, policy and data, checked and stored, all rows in one transaction. A run that exists
- * already goes on where it was; its configuration cannot change.
+ * Makes a run ready: configuration, policy and data, checked and stored, all rows in one transaction; or, as a fork, what another run
+ * had. A run that exists already goes on where it was; its configuration cannot change.
  *
  * @throws ToolsampleError `config`, `dataset`, `checkpoint`, `tokenizer` or `not-found` for what the user has to change
  */
 export async function prepareRun(
   deps: Pick<ActivityDependencies, 'db' | 'artifacts' | 'policyText'>,
-  input: Parameters<LightActivities['prepareRun']>[0],
+  { run, config }: Parameters<LightActivities['prepareRun']>[0],
 ): Promise<RunPlan> {
+  const fork = forkInput(config);
+  if (fork === null) await prepareNew(deps, run, resolveConfig(config));
+  else await prepareFork(deps.db, run, fork);
+  return runPlan(deps.db, run);
+}
+
+async function prepareNew(
+  deps: Pick<ActivityDependencies, 'db' | 'artifacts' | 'policyText'>,
+  run: string,
+  config: RunConfig,
+): Promise<void> {
   const { db } = deps;
-  const config = resolveConfig(input.config);
-  const existing = await findRun(db, input.run);
-  if (existing !== null) return resume(db, existing, config);
+  const existing = await findRun(db, run);
+  if (existing !== null) {
+    requireSame(existing, config);
+    return markResumed(db, existing);
+  }
 
   const policy = await startingPolicy(config, deps.artifacts);
   const { traits } = await readArchitecture(await manifestFiles(policy.base, deps.artifacts));
@@ -54,46 +71,28 @@ export async function prepareRun(
   const parameters = parameterCount(traits);
   await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the run of the first.
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${input.run}, 0))`);
-    if ((await findRun(tx, input.run)) !== null) return;
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${run}, 0))`);
+    if ((await findRun(tx, run)) !== null) return;
     const data = await ingestRunData(tx, config, text);
     await createRun(
       tx,
-      input.run,
+      run,
       config,
       { policy, parameters, contextLength: text.contextLength },
       data,
     );
   });
-  const created = await findRun(db, input.run);
+  const created = await findRun(db, run);
   if (created === null) throw new Error('a run that was just created could not be read');
   if (created.corpusSamples >= LARGE_CORPUS) await db.execute(sql`analyze samples`);
-  return planOf(db, created);
 }
 
-async function resume(db: Database, run: RunRow, config: RunConfig): Promise<RunPlan> {
-  if (jsonSha256(run.config) !== jsonSha256(config)) {
-    throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
-      at: { field: firstDifference(run.config, config) },
-      hint: `\`toolsample resume ${run.run}\` goes on with its own; for another configuration choose another run id`,
-    });
-  }
-  if (run.state !== 'completed') {
-    await db.transaction(async (tx) => {
-      const step = await committedStep(tx, run.run);
-      // A retry of the very first attempt finds its own run: nothing was interrupted.
-      if (run.state !== 'running' || (await hasStarted(tx, run.run))) {
-        await recordEvent(tx, run.run, {
-          event: `resumed/${step}`,
-          kind: 'resumed',
-          step,
-          message: `resumed after step ${step}`,
-        });
-      }
-      await setRunState(tx, run.run, 'running', null);
-    });
-  }
-  return planOf(db, run);
+function requireSame(run: RunRow, config: RunConfig): void {
+  if (jsonSha256(run.config) === jsonSha256(config)) return;
+  throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
+    at: { field: firstDifference(run.config, config) },
+    hint: `\`toolsample resume ${run.run}\` goes on with its own; for another configuration choose another run id`,
+  });
 }
 
 interface StartingPolicy {
@@ -178,23 +177,6 @@ async function reportLeftOut(
       examples: examples.map((row) => ({ ...row })),
     },
   });
-}
-
-async function planOf(db: Database, run: RunRow): Promise<RunPlan> {
-  return {
-    name: run.run,
-    policy: run.policy,
-    sampler: run.sampler,
-    curriculum: run.curriculum,
-    epochs: run.epochs,
-    stepsPerEpoch: run.stepsPerEpoch,
-    totalSteps: run.totalSteps,
-    maxBackfillRounds: run.config.maxBackfillRounds,
-    warmStartSlices: run.warmStartSlices,
-    evaluateAt: run.evaluateAt,
-    splits: await splitsOf(db, run.run),
-    committedStep: await committedStep(db, run.run),
-  };
 }
 
 function firstDifference(stored: RunConfig, given: RunConfig): string {

@@ -1,4 +1,5 @@
 import type { SelectedBatch, StepKey } from '../contracts/activities.ts';
+import { splitsDue } from '../contracts/evaluation-plan.ts';
 import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
 import type { Database } from '../db/connection.ts';
 import { learningStateBefore } from '../db/curriculum.ts';
@@ -87,9 +88,7 @@ async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch |
 }
 
 /** The splits to evaluate after a step: for a step that is selected it changes no more. */
-async function evaluatedAfter(db: Database, { run, step }: StepKey): Promise<string[]> {
+async function evaluatedAfter(db: Database, { run, step }: StepKey): Promise<readonly string[]> {
   const { evaluateAt, totalSteps } = await readRun(db, run);
-  if (!evaluateAt.includes(step)) return [];
-  const splits = await splitsOf(db, run);
-  return step === totalSteps ? splits : splits.slice(0, 1);
+  return splitsDue(step, { evaluateAt, totalSteps, splits: await splitsOf(db, run) });
 }

@@ -21,13 +21,12 @@ import {
 import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, lockStep, roundsOfStep, setStepLearned } from '../db/steps.ts';
 import { nextActivation } from '../dscl/activation.ts';
-import { categorize } from '../dscl/category.ts';
 import { nextCurriculum } from '../dscl/curriculum.ts';
-import { importance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import type { RewardRange } from '../dscl/signals.ts';
 import { visitSample } from '../dscl/statistics.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { assessed } from './sample-assessment.ts';
 import { requireScored, stepMetrics, type ScoredRow } from './step-metrics.ts';
 
 /**
@@ -91,7 +90,6 @@ async function visited(
   rollouts: readonly ScoredRow[],
   ranges: ReadonlyMap<string, RewardRange>,
 ): Promise<(AssessedStatistics & { readonly sampleId: string })[]> {
-  const options = { ...config.sampling, sampler: config.sampler };
   const known = await statisticsOf(
     tx,
     key.run,
@@ -102,12 +100,7 @@ async function visited(
     const range = ranges.get(sampleId);
     if (range === undefined) throw new Error(`sample "${sampleId}" is not in the corpus`);
     const statistics = visitSample(known.get(sampleId) ?? null, rewards, key.step);
-    return {
-      sampleId,
-      ...statistics,
-      category: categorize(statistics, range, options),
-      importance: importance(statistics, range, options),
-    };
+    return { sampleId, ...assessed(statistics, range, config) };
   });
 }
 

@@ -115,6 +115,7 @@ function unprepared(run: string): RunStatus {
     generatedTokens: 0,
     evaluations: [],
     lastStep: null,
+    forkOf: null,
     startedAt: new Date().toISOString(),
     finishedAt: null,
     reason: null,

@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import {
   EXPORT_DTYPES,
   EXPORT_FORMATS,
   type ExportDtype,
   type ExportFormat,
 } from '../contracts/export.ts';
+import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
 import type { ExitCode } from './failure.ts';
+import { hours, queueList, QUEUES, stepNumber } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command gets. */
@@ -29,6 +30,13 @@ interface SharedOptions {
 interface ExportFlags {
   readonly format: ExportFormat;
   readonly dtype: ExportDtype;
+}
+
+/** Options of `fork`. */
+interface ForkOptions {
+  readonly step?: number;
+  readonly set?: readonly string[];
+  readonly name?: string;
 }
 
 const READING_GROUP = 'Looking:';
@@ -53,7 +61,7 @@ export async function defineCommands(
   };
   program
     .description('Teaches language models to call tools, durably.')
-    .version(version(), '-V, --version', 'print the version')
+    .version(ownVersion(), '-V, --version', 'print the version')
     .exitOverride()
     .configureOutput({ outputError: () => undefined })
     .addHelpText('after', '\nRUN is a run id, a prefix that only one run has, or `latest`.');
@@ -104,6 +112,19 @@ export async function defineCommands(
     const { resume } = await import('./commands/train.ts');
     finish(await resume(await context(options), run));
   });
+  command(
+    RUNNING_GROUP,
+    'fork <run[@epoch]>',
+    'start a run that goes on from what another one had at the end of an epoch',
+  )
+    .option('--step <n>', 'after this step instead', stepNumber)
+    .option('--set <key=value...>', 'change settings from there on, e.g. learning_rate=1e-4')
+    .option('--name <id>', 'id of the new run (default: fork- and the time)')
+    .action(async (run: string, options: SharedOptions & ForkOptions) => {
+      const { fork } = await import('./commands/fork.ts');
+      const { step, set = [], name } = options;
+      finish(await fork(await context(options), run, { step, set, name }));
+    });
   command(
     RUNNING_GROUP,
     'export <run[@epoch]> <folder>',
@@ -214,32 +235,3 @@ const REQUESTS = [
   ['cancel', 'end now; resume goes on after the last finished piece of work'],
   ['evaluate', 'evaluate the policy on the held-out samples before the next step'],
 ] as const;
-
-/** Written out: importing the worker's own list would load a tensor runtime. */
-const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
-
-function queueList(text: string): WorkerQueue[] {
-  const names = text.split(',').map((name) => name.trim());
-  return names.map((name) => {
-    const queue = QUEUES.find((known) => known === name);
-    if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
-    return queue;
-  });
-}
-
-function hours(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
-    throw new InvalidArgumentError('Give whole hours, at least 1.');
-  return Number(text);
-}
-
-function stepNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
-    throw new InvalidArgumentError('Steps count from 1.');
-  return Number(text);
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}

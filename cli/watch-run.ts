@@ -101,10 +101,10 @@ async function stopRun(
   run: string,
   givenUp: AbortController,
 ): Promise<void> {
-  // A run that ended by itself meanwhile, or a server that is away, changes nothing about our leaving.
-  await client.interrupt(run).catch(() => undefined);
+  // A run that ended by itself meanwhile, or a server that is away and does not answer, changes nothing about our leaving.
+  void client.interrupt(run).catch(() => undefined);
   await quietly(STOP_MILLISECONDS);
-  await client.cutOff(run).catch(() => undefined);
+  void client.cutOff(run).catch(() => undefined);
   await quietly(CANCEL_MILLISECONDS);
   givenUp.abort('stopped');
 }

@@ -45,6 +45,8 @@ export interface RunPlan {
   readonly splits: readonly string[];
   /** Last step that is wholly committed: a resumed run goes on after it. */
   readonly committedStep: number;
+  /** The run of which this is a fork; absent for one that began anew. */
+  readonly forkOf?: string;
   /** Set by the worker, not by `prepareRun`: the server knows our search attributes. Absent: do without. */
   readonly searchAttributes?: boolean;
 }
@@ -143,6 +145,7 @@ export interface RecordedRequest {
 
 /** Light work: Postgres and arithmetic; task queue `<queue>`. */
 export interface LightActivities {
+  /** `config`: any part of the configuration, or, with a field `fork` ({@link import('./fork.ts').ForkAsked}), what a fork changes of its parent's. */
   prepareRun(input: RunKey & { readonly config: RunConfigInput }): Promise<RunPlan>;
   selectBatch(input: StepKey): Promise<SelectedBatch>;
   scoreRewards(input: RoundKey): Promise<ScoreSummary>;

@@ -1,40 +1,43 @@
 import type { RunConfig } from './config.ts';
 
 /**
- * Whether `set` may change a setting while its run is under way: `live`, from the next step on; `shape` not, because the length and
- * the shape of the run follow from it; `stored` not, because what the run has stored was made with it.
+ * When a setting may change. `live`: from the next step on of a run under way (`set`), and in a fork. `fork`: only in a fork, because the
+ * length, the shape or the arithmetic of a run follow from it. The rest never, because what a run has stored, and a fork takes over, was
+ * made with it: its `weights`, its `samples`, its `rewards`, or the count of its `steps`.
  */
-export type Changeability = 'live' | 'shape' | 'stored';
+export type Changeability = 'live' | 'fork' | 'weights' | 'samples' | 'rewards' | 'steps';
 
 type SettingPath =
   | Exclude<keyof RunConfig, 'sampling' | 'randomPolicy' | 'warmStart'>
   | `sampling.${keyof RunConfig['sampling']}`;
 
-/** By canonical path; those of `randomPolicy` and `warmStart`, which are not listed, are stored. */
+/** By canonical path; those of `randomPolicy` and `warmStart`, which are not listed, made the `weights`. */
 export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = {
-  seed: 'stored',
-  policy: 'stored',
-  trainMode: 'stored',
-  loraRank: 'stored',
-  loraAlpha: 'stored',
-  data: 'stored',
-  evalData: 'stored',
-  corpusSize: 'stored',
-  levelMix: 'stored',
-  evalSize: 'stored',
-  maxPromptLength: 'stored',
-  maxCompletionLength: 'stored',
-  valueMatch: 'stored',
-  numTrainEpochs: 'shape',
-  maxSteps: 'shape',
-  trainBatchSize: 'stored',
-  numGenerations: 'shape',
+  // The corpus, what is held out of it, the shuffle of every epoch, and adapters that no step has trained yet.
+  seed: 'samples',
+  policy: 'weights',
+  trainMode: 'weights',
+  loraRank: 'weights',
+  loraAlpha: 'weights',
+  data: 'samples',
+  evalData: 'samples',
+  corpusSize: 'samples',
+  levelMix: 'samples',
+  evalSize: 'samples',
+  maxPromptLength: 'samples',
+  // A completion that was cut off had its reward for that.
+  maxCompletionLength: 'rewards',
+  valueMatch: 'rewards',
+  numTrainEpochs: 'fork',
+  maxSteps: 'fork',
+  trainBatchSize: 'steps',
+  numGenerations: 'fork',
   evalSchedule: 'live',
   temperature: 'live',
   topP: 'live',
   rolloutShardSize: 'live',
-  sampler: 'shape',
-  'sampling.ablate': 'shape',
+  sampler: 'fork',
+  'sampling.ablate': 'fork',
   'sampling.activationReward': 'live',
   'sampling.activationPatience': 'live',
   'sampling.hardThreshold': 'live',
@@ -42,11 +45,11 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   'sampling.uniformShare': 'live',
   'sampling.temperature': 'live',
   'sampling.halfLifeEpochs': 'live',
-  curriculum: 'shape',
+  curriculum: 'fork',
   masteryRate: 'live',
-  filterGroups: 'shape',
-  oversample: 'shape',
-  maxBackfillRounds: 'shape',
+  filterGroups: 'fork',
+  oversample: 'fork',
+  maxBackfillRounds: 'fork',
   scaleRewards: 'live',
   advantageFloor: 'live',
   lossType: 'live',
@@ -64,8 +67,8 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   weightDecay: 'live',
   maxGradNorm: 'live',
   microBatchTokens: 'live',
-  device: 'shape',
-  threads: 'shape',
+  device: 'fork',
+  threads: 'fork',
   memoryLimit: 'live',
   saveTotalLimit: 'live',
   saveBest: 'live',

@@ -1,3 +1,4 @@
+import type { RunOrigin } from './fork.ts';
 import type { PendingRequest, RequestStatus, SettingChange } from './requests.ts';
 import type { PerSubTask } from './reward.ts';
 
@@ -43,6 +44,8 @@ export interface RunStatus {
   readonly evaluations: readonly EvaluationStatus[];
   /** The step that was committed last; null before the first. */
   readonly lastStep: StepStatus | null;
+  /** Where a fork comes from; null for a run that began anew. */
+  readonly forkOf: RunOrigin | null;
   readonly startedAt: string;
   readonly finishedAt: string | null;
   /** Why the run failed or stopped. */

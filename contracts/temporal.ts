@@ -23,6 +23,7 @@ export const SEARCH_ATTRIBUTES = {
   sampler: { name: 'ToolsampleSampler', type: 'KEYWORD' },
   epoch: { name: 'ToolsampleEpoch', type: 'INT' },
   reward: { name: 'ToolsampleReward', type: 'DOUBLE' },
+  forkOf: { name: 'ToolsampleForkOf', type: 'KEYWORD' },
 } as const;
 
 /**

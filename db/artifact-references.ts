@@ -42,8 +42,8 @@ export async function newestWeights(db: Database, limit: number): Promise<Artifa
 }
 
 /**
- * To be called first in a transaction that takes artifacts of one checkpoint over into another, or deletes what no other one
- * uses: until it ends, nobody else does.
+ * To be called in a transaction before it looks at checkpoints to take their artifacts over into others, or to delete what no other one
+ * uses: until it ends, nobody else does. It must not hold what others wait for by then.
  */
 export async function lockArtifactReferences(tx: Database): Promise<void> {
   await tx.execute(sql`lock table checkpoints in share row exclusive mode`);

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { migrate } from 'drizzle-orm/node-postgres/migrator';
 import { readMigrationFiles } from 'drizzle-orm/migrator';
 import { Client } from 'pg';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { ownVersion } from '../contracts/version.ts';
 import { commentStatements } from './comments.ts';
 import { ALL_COMMENTS } from './schema/all-comments.ts';
 
@@ -81,11 +81,6 @@ async function schemaSignature(client: Client): Promise<SchemaSignature | null> 
   const [, schema, version] =
     /^schema (\d+), made by toolsample (\d[\w.+-]{0,63})$/.exec(rows[0]?.text ?? '') ?? [];
   return schema === undefined || version === undefined ? null : { schema: Number(schema), version };
-}
-
-function ownVersion(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Writes the comments when they changed; a digest of them, kept as the comment of an index, tells. */

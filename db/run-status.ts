@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, ne, sql } from 'drizzle-orm';
 import { Z_95 } from '../contracts/confidence.ts';
+import { originAt, type RunOrigin } from '../contracts/fork.ts';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
@@ -42,6 +43,7 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
     generatedTokens: await generatedTokens(db, run.run),
     evaluations: await evaluationsOf(db, run.run),
     lastStep: lastStep ?? null,
+    forkOf: originOf(run),
     startedAt: run.startedAt.toISOString(),
     finishedAt: run.finishedAt?.toISOString() ?? null,
     reason: run.reason,
@@ -49,6 +51,10 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
     requests: await requestsOf(db, run.run),
     settings: (await settingChangesOf(db, run.run)).map(({ event: _event, ...change }) => change),
   };
+}
+
+function originOf({ forkOf, forkStep, stepsPerEpoch }: RunRow): RunOrigin | null {
+  return forkOf === null || forkStep === null ? null : originAt(forkOf, forkStep, stepsPerEpoch);
 }
 
 async function generatedTokens(db: Database, run: string): Promise<number> {

@@ -37,6 +37,9 @@ export async function lockRun(tx: Database, run: string): Promise<RunRow> {
   return readRun(tx, run);
 }
 
+/** What a fork has besides. */
+type ForkColumn = 'forkOf' | 'forkStep';
+
 export type NewRun = Omit<
   RunRow,
   | 'state'
@@ -47,7 +50,9 @@ export type NewRun = Omit<
   | 'policyStep'
   | 'startedAt'
   | 'finishedAt'
->;
+  | ForkColumn
+> &
+  Partial<Pick<RunRow, ForkColumn>>;
 
 /** Creates a run with its held-out splits (corpora by name, in order). */
 export async function insertRun(
@@ -62,12 +67,16 @@ export async function insertRun(
     .values(splits.map((each, ordinal) => ({ run: run.run, ordinal, ...each })));
 }
 
-/** Whether anything beyond its preparation was committed. */
-export async function hasStarted(db: Database, run: string): Promise<boolean> {
+/** Whether anything beyond its preparation was committed; of a fork, anything of its own. */
+export async function hasStarted(
+  db: Database,
+  { run, forkStep }: Pick<RunRow, 'run' | 'forkStep'>,
+): Promise<boolean> {
+  const own = sql`run = ${run} and step > ${forkStep ?? -1}`;
   const result = await db.execute<{ started: boolean }>(sql`
-    select exists (select from steps where run = ${run})
-      or exists (select from evaluation_samples where run = ${run})
-      or exists (select from checkpoints where run = ${run} and slice > 0) as started`);
+    select exists (select from steps where ${own})
+      or exists (select from evaluation_samples where ${own})
+      or exists (select from checkpoints where ${own} and slice > 0) as started`);
   return result.rows[0]?.started === true;
 }
 

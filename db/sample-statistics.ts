@@ -56,6 +56,28 @@ export async function writeStatistics(
     on conflict (run, sample_id) do update set ${sql.join(updates, sql`, `)}`);
 }
 
+/** A group that was rolled out: one visit of its sample. */
+export interface Visit {
+  readonly step: number;
+  readonly sampleId: string;
+  /** Unweighted, of its completions in their order. */
+  readonly rewards: readonly number[];
+}
+
+/** The visits of some steps that have learned, in order of step and draw. */
+export async function visits(
+  db: Database,
+  run: string,
+  firstStep: number,
+  lastStep: number,
+): Promise<Visit[]> {
+  const { rows } = await db.execute<{ step: number; sample_id: string; rewards: number[] }>(sql`
+    select step, sample_id, array_agg(reward order by index) as rewards from rollouts
+    where run = ${run} and step between ${firstStep} and ${lastStep}
+    group by step, rank, sample_id order by step, rank`);
+  return rows.map(({ step, sample_id: sampleId, rewards }) => ({ step, sampleId, rewards }));
+}
+
 /** Whether no sample of a corpus has any importance left: all were visited, and none has something to gain. */
 export async function nothingLeft(
   db: Database,

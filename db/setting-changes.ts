@@ -44,6 +44,20 @@ export async function readRunAt(db: Database, run: string, step: number): Promis
   return { ...row, config: changed(row.config, changes) };
 }
 
+/** The configuration of each of a run's steps, as {@link readRunAt} has it. */
+export async function configHistory(
+  db: Database,
+  run: string,
+): Promise<(step: number) => RunConfig> {
+  const { config } = await readRun(db, run);
+  const changes = await settingChangesOf(db, run);
+  return (step) =>
+    changed(
+      config,
+      changes.filter(({ fromStep }) => fromStep <= step),
+    );
+}
+
 /** The first step of a run that is not selected yet. Holds for as long as the run is locked. */
 export async function nextUnselectedStep(tx: Database, run: string): Promise<number> {
   const [row] = await tx

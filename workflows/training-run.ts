@@ -12,6 +12,7 @@ import {
 import { WorkflowIdReusePolicy } from '@temporalio/common';
 import type { RunPlan } from '../contracts/activities.ts';
 import type { RunConfigInput } from '../contracts/config.ts';
+import { splitsDue } from '../contracts/evaluation-plan.ts';
 import { epochWorkflowId } from '../contracts/temporal.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { endOfRun, stoppedAfter } from './end-of-run.ts';
@@ -26,7 +27,6 @@ import {
   type StepRow,
 } from './step-table.ts';
 import { trainingEpoch, type EpochResult } from './training-epoch.ts';
-import { plannedEvaluation } from './training-step.ts';
 import { publishSearchAttributes } from './visibility.ts';
 
 /** Where a run goes on after it continued as new; never given by a user. */
@@ -50,7 +50,8 @@ export interface RunResult {
  * A whole run: prepare, warm start, evaluate, epochs as children, export. Its id is the run's id.
  * Started again under the same id after a failure, a stop or a loss, it goes on after the last committed step.
  *
- * @param config - Any part of the configuration; the worker fills in the defaults.
+ * @param config - Any part of the configuration; the worker fills in the defaults. With a field `fork`
+ *   ({@link import('../contracts/fork.ts').ForkAsked}): what a fork changes of its parent's.
  */
 export async function trainingRun(
   config?: RunConfigInput | null,
@@ -164,7 +165,7 @@ async function train(
     enter('evaluating the policy before training');
     evaluations = await evaluate({ run, epoch: 0, step: 0 }, plan.splits);
     // A crash may have come between a step's commit and the evaluation that was due after it.
-    const due = step === 0 ? [] : plannedEvaluation(step, plan);
+    const due = step === 0 ? [] : splitsDue(step, plan);
     if (due.length > 0) await evaluateOn(due, plan);
   }
 

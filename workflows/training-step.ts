@@ -1,4 +1,5 @@
 import type { RunPlan, StepKey } from '../contracts/activities.ts';
+import { splitsDue } from '../contracts/evaluation-plan.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { stepRow, type StepRow } from './step-table.ts';
 
@@ -56,12 +57,6 @@ export async function trainingStep(key: StepKey, plan: RunPlan): Promise<Finishe
   ]);
   return {
     row: stepRow(key.step, firstScore, curriculum, gradient),
-    evaluate: batch.evaluate ?? plannedEvaluation(key.step, plan),
+    evaluate: batch.evaluate ?? splitsDue(key.step, plan),
   };
-}
-
-/** The splits on which the policy is evaluated after a step, as planned when the run (or its last resumption) began. */
-export function plannedEvaluation(step: number, plan: RunPlan): readonly string[] {
-  if (!plan.evaluateAt.includes(step)) return [];
-  return step === plan.totalSteps ? plan.splits : plan.splits.slice(0, 1);
 }

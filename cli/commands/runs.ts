@@ -1,3 +1,4 @@
+import { originText } from '../../contracts/fork.ts';
 import { openRuns } from '../../run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { count, percent, table } from '../render/text.ts';
@@ -16,8 +17,18 @@ export async function listRuns({ terminal, home, json }: CommandContext): Promis
       terminal.print('no runs yet; `toolsample train` starts one');
       return;
     }
+    const forks = runs.some(({ forkOf }) => forkOf !== null);
     const lines = table(
-      ['run', 'state', 'started', 'step', 'tokens', 'reward', 'exact match'],
+      [
+        'run',
+        'state',
+        'started',
+        'step',
+        'tokens',
+        'reward',
+        'exact match',
+        ...(forks ? ['fork of'] : []),
+      ],
       runs.map((run) => [
         run.run,
         run.state,
@@ -26,8 +37,9 @@ export async function listRuns({ terminal, home, json }: CommandContext): Promis
         count(run.generatedTokens),
         run.lastStep?.reward.toFixed(2) ?? '',
         exactMatch(run),
+        ...(forks ? [run.forkOf === null ? '' : originText(run.forkOf)] : []),
       ]),
-      { paint: terminal.paint, left: [0, 1, 2] },
+      { paint: terminal.paint, left: [0, 1, 2, 7] },
     );
     for (const line of lines) terminal.print(line);
   } finally {

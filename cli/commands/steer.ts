@@ -1,16 +1,11 @@
-import { hostname, userInfo } from 'node:os';
 import type { ToolsampleClient } from '../../client.ts';
-import {
-  LONGEST_NAME,
-  type AcceptedRequest,
-  type Asked,
-  type RunRequest,
-} from '../../contracts/requests.ts';
+import type { AcceptedRequest, Asked, RunRequest } from '../../contracts/requests.ts';
 import { settingsFromText } from '../../services/configuration/change.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';
 import { acceptedLines } from '../render/requests.ts';
 import { findRunId } from '../run-reference.ts';
+import { whoAsks } from '../who-asks.ts';
 
 /** `toolsample pause | continue | stop | cancel | evaluate RUN`: asks it of a run under way, and says what will come of it. */
 export async function steer(
@@ -53,19 +48,5 @@ async function ask(
     }
   } finally {
     await client.close();
-  }
-}
-
-/** For the record: user and machine. */
-function whoAsks(): string {
-  return `${userName()}@${hostname()}`.slice(0, LONGEST_NAME);
-}
-
-/** A user whom the machine's list does not have goes by number. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `user ${process.getuid?.() ?? 'unknown'}`;
   }
 }

@@ -8,6 +8,7 @@ import type { CommandContext } from '../program.ts';
 import { findRunId } from '../run-reference.ts';
 import { trainingConfig } from '../training-config.ts';
 import { watchRun } from '../watch-run.ts';
+import { withClient } from '../with-client.ts';
 
 export interface TrainOptions {
   readonly flags: RunConfigInput;
@@ -39,12 +40,14 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
 /** `toolsample resume RUN`: goes on with a run after its last finished piece of work; follows it. */
 export async function resume(context: CommandContext, reference: string): Promise<ExitCode> {
   return withClient(context, async (client, serviceSeconds) => {
-    const runs = await client.runs();
+    const prepared = await client.runs();
+    // Those that no worker has taken up yet are the newest.
+    const all = [...(await client.unpreparedRuns()), ...prepared];
     const run = findRunId(
       reference,
-      runs.map((each) => each.run),
+      all.map((each) => each.run),
     );
-    const before = await client.status(run);
+    const before = prepared.find((each) => each.run === run) ?? null;
     if ((await client.resumeRun(run)) === 'completed') {
       context.terminal.note(
         `run ${run} has completed; ${suggestion(ownInvocation(), context.home, `status ${run}`)} shows the result`,
@@ -55,32 +58,13 @@ export async function resume(context: CommandContext, reference: string): Promis
   });
 }
 
-async function withClient(
-  { terminal, home }: CommandContext,
-  work: (client: ToolsampleClient, serviceSeconds: number) => Promise<ExitCode>,
-): Promise<ExitCode> {
-  const begin = Date.now();
-  // Loaded only now: a mistake on the command line is told without waiting for Temporal's and Postgres' libraries.
-  const [{ connectToolsample }, { serviceLines }] = await Promise.all([
-    import('../../client.ts'),
-    import('./up.ts'),
-  ]);
-  const client = await connectToolsample({ home, log: (message) => terminal.note(message) });
-  try {
-    for (const line of serviceLines(client.services, terminal)) terminal.note(line);
-    return await work(client, (Date.now() - begin) / 1000);
-  } finally {
-    await client.close();
-  }
-}
-
-/** The newest run that has not completed and has this very configuration. */
+/** The newest run that has not completed and has this very configuration; a fork has its parent's, and is none that was asked for. */
 async function unfinishedRun(
   client: ToolsampleClient,
   config: RunConfig,
 ): Promise<RunStatus | null> {
   for (const status of await client.runs()) {
-    if (status.state === 'completed') continue;
+    if (status.state === 'completed' || status.forkOf !== null) continue;
     if (isDeepStrictEqual(await client.config(status.run), config)) return status;
   }
   return null;

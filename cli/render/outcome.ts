@@ -1,3 +1,4 @@
+import { originText } from '../../contracts/fork.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus } from '../../contracts/run-status.ts';
 import { requestLines } from './requests.ts';
@@ -135,6 +136,7 @@ export function statusLines(status: RunStatus, paint: Paint): string[] {
   const { lastStep } = status;
   return [
     `${paint.bold(status.run)}  ${status.state}${status.reason === null ? '' : ` (${printable(status.reason)})`}`,
+    ...(status.forkOf === null ? [] : [`fork of ${originText(status.forkOf)}`]),
     `epoch ${status.epoch}, step ${status.step} of ${status.totalSteps}, ${count(status.generatedTokens)} tokens generated`,
     `started ${status.startedAt}${status.finishedAt === null ? '' : `, ended ${status.finishedAt}`}`,
     ...(lastStep === null

@@ -35,6 +35,8 @@ export const runs = pgTable(
     policySha256: text('policy_sha256'),
     policyFolder: text('policy_folder'),
     policyStep: integer('policy_step'),
+    forkOf: text('fork_of'),
+    forkStep: integer('fork_step'),
     startedAt: timestamp('started_at', { withTimezone: true }).notNull().defaultNow(),
     finishedAt: timestamp('finished_at', { withTimezone: true }),
   },
@@ -72,6 +74,8 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
     'SHA-256 of the exported model.safetensors; null until completed, or stopped by `stop`.',
   policyFolder: 'Exported Hugging Face folder; null until then.',
   policyStep: 'Step whose policy was exported; null until then, and for runs of older versions.',
+  forkOf: 'The run of which this is a fork, which may be gone; null for one that began anew.',
+  forkStep: 'The fork took over what that run had after this step; rows up to it are copies.',
   startedAt: 'When the run was first prepared.',
   finishedAt: 'When the run completed, failed or stopped.',
 });
@@ -153,7 +157,7 @@ export const settingChanges = pgTable(
 
 export const settingChangesComments = commentsOnTable(
   settingChanges,
-  'Settings changed while a run was under way (`toolsample set`); a step has what held when its batch was selected.',
+  'Settings changed while a run was under way (`toolsample set`), or by a fork; a step has what held when its batch was selected.',
   {
     run: 'The run.',
     ordinal: 'Order of the changes, from 0; of two for the same step the later one holds.',
@@ -161,7 +165,7 @@ export const settingChangesComments = commentsOnTable(
     valueBefore: 'Its value before.',
     value: 'Its value from then on.',
     fromStep: 'First step that has it.',
-    event: 'The request that asked for it, in events.',
+    event: 'The request, or the fork, that asked for it, in events.',
     changedAt: 'When it was recorded.',
   },
 );

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 
 /** Wall clock, not results: when something happened, and how long it took. */
-const CLOCK = /(_at|_seconds)$/;
+export const CLOCK = /(_at|_seconds)$/;
 
 /**
  * Rows of all tables as text, by table, in a fixed order; without clocks, and with the data folder's path and the run's name taken

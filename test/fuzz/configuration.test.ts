@@ -5,8 +5,10 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import type { RunConfigInput } from '../../contracts/config.ts';
+import { changedConfig } from '../../services/configuration/change.ts';
 import { loadConfigFile } from '../../services/configuration/file.ts';
 import { canonicalFlags, flagsFromSchema } from '../../services/configuration/flags.ts';
+import { forkInput } from '../../services/configuration/fork-input.ts';
 import { defaultConfig, resolveConfig } from '../../services/configuration/resolve.ts';
 import { fuzz, FUZZ_TIMEOUT, inTime } from './support/cases.ts';
 import { broken, hostileText, hostileValue, nested, nestedText } from './support/hostile-json.ts';
@@ -56,6 +58,28 @@ describe('configurations', { timeout: FUZZ_TIMEOUT }, () => {
       async (value) => {
         if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
         await refusing(CODES, async () => inTime(() => resolveConfig(value as RunConfigInput)));
+      },
+      0.3,
+    );
+  });
+
+  it('of forks are taken apart and changed or refused, whatever they hold', async () => {
+    const valid = { fork: { run: 'r', step: 3, by: 'ada' }, lr: 1e-5, sampling: { ablate: [] } };
+    const input = fc.oneof(
+      broken(valid),
+      fc.record({ fork: hostileValue() }),
+      fc.dictionary(fc.oneof(fc.constantFrom('fork', ...NAMES), hostileText()), hostileValue()),
+    );
+    await fuzz(
+      input,
+      async (value) => {
+        if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+        await refusing(CODES, async () =>
+          inTime(() => {
+            const fork = forkInput(value as RunConfigInput);
+            return fork === null ? null : changedConfig(defaultConfig(), fork.settings, 'fork');
+          }),
+        );
       },
       0.3,
     );

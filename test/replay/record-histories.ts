@@ -1,7 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
+import type { RunRequest } from '../../contracts/requests.ts';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness } from '../workflow/harness.ts';
-import { SMALL_PLAN, type RecordedCall } from '../workflow/stand-in-activities.ts';
+import {
+  SMALL_PLAN,
+  heldFirstStep,
+  untilCancelled,
+  type RecordedCall,
+} from '../workflow/stand-in-activities.ts';
 import { recordHistory, recordings } from './histories.ts';
 
 /*
@@ -31,6 +37,39 @@ async function record(recording: string): Promise<void> {
     });
     await save('run-completed', completed.handle.workflowId);
     await save('epoch-completed', `${completed.handle.workflowId}/epoch-1`);
+    // By updates, a fork: all of them change what the workflows do, or leave something to be answered.
+    const first = heldFirstStep();
+    const steered = await harness.runToEnd({
+      plan: { ...SMALL_PLAN, searchAttributes: true, forkOf: 'parent' },
+      overrides: first.overrides,
+      during: async (handle, calls) => {
+        const ask = async (name: RunRequest, asked: object = {}) =>
+          handle.executeUpdate(name, { args: [{ by: 'ada', ...asked }] });
+        await until(calls, 'selectBatch', 1);
+        await ask('pause');
+        await ask('evaluate');
+        first.open();
+        // Paused.
+        await until(calls, 'recordOutcome', 1);
+        await ask('set', { settings: { learning_rate: 1e-4 } });
+        await ask('evaluate');
+        await until(calls, 'evaluatePolicy', 6);
+        await ask('continue');
+        await until(calls, 'selectBatch', 2);
+        await ask('stop');
+      },
+    });
+    await save('run-steered', steered.handle.workflowId);
+    await save('epoch-steered', `${steered.handle.workflowId}/epoch-1`);
+    const cancelled = await harness.runToEnd({
+      overrides: { rollout: untilCancelled },
+      during: async (handle, calls) => {
+        await until(calls, 'rollout', 1);
+        await handle.executeUpdate('cancel', { args: [{ by: 'ada' }] });
+      },
+    });
+    await save('run-cancelled', cancelled.handle.workflowId);
+    await save('epoch-cancelled', `${cancelled.handle.workflowId}/epoch-1`);
     const failed = await harness.runToEnd({
       overrides: {
         gradientStep: async () => {

@@ -21,17 +21,25 @@ describe('recorded histories', () => {
     await replay(workflowBundle, recorded);
   });
 
-  it('cover every workflow, to its end and cut off in the middle', () => {
+  it('cover every workflow, to its end, cut off in the middle, and steered by updates', () => {
     const seen = HISTORIES.map(
       ({ name, workflowType }) => `${workflowType} ${name.split('-').at(-1)}`,
     );
     for (const type of ['trainingRun', 'trainingEpoch']) {
       expect(seen).toContain(`${type} completed`);
       expect(seen).toContain(`${type} unfinished`);
+      expect(seen).toContain(`${type} steered`);
+      expect(seen).toContain(`${type} cancelled`);
     }
   });
 
-  it.each(HISTORIES.filter(({ workflowType }) => workflowType === 'trainingEpoch'))(
+  it.each(
+    HISTORIES.filter(
+      ({ workflowType, history }) =>
+        // Not those that were cut off before.
+        workflowType === 'trainingEpoch' && JSON.stringify(history).includes('"updateCurriculum"'),
+    ),
+  )(
     'a change of the order of activities is told with the name of the workflow, by $name',
     async ({ name, history }) => {
       const swapped = JSON.stringify(history)

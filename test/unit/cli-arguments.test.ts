@@ -68,6 +68,16 @@ describe('toolsample', () => {
     ['too many arguments', ['runs', 'x'], /too many arguments/],
     ['an absent option', ['rollouts', 'x'], /required option '--step <n>'/],
     ['a step that is none', ['rollouts', 'x', '--step', '0'], /Steps count from 1/],
+    [
+      'a setting without a value',
+      ['fork', 'x@1', '--set', 'lr'],
+      /"lr" is not of the form key=value/,
+    ],
+    [
+      'a setting that is none',
+      ['fork', 'x', '--set', 'lerning_rate=1'],
+      /did you mean learning_rate/,
+    ],
     ['an unknown queue', ['worker', '--queues', 'cpu'], /Queues are light and gpu/],
   ])('refuses %s in one line, with exit code 2', async (_what, args, message) => {
     const { code, out, err } = await toolsample(args);
@@ -82,7 +92,17 @@ describe('toolsample', () => {
   it('lists its commands through a symbolic link, from anywhere', async () => {
     const { code, out } = await toolsample(['--help'], join(folder, 'linked'));
     expect(code).toBe(0);
-    for (const command of ['train', 'resume', 'runs', 'status', 'rollouts', 'sql', 'up', 'down'])
+    for (const command of [
+      'train',
+      'resume',
+      'fork',
+      'runs',
+      'status',
+      'rollouts',
+      'sql',
+      'up',
+      'down',
+    ])
       expect(out).toMatch(new RegExp(`^  ${command} `, 'm'));
   });
 

@@ -54,6 +54,7 @@ function status(steps: number, evaluated: readonly number[]): RunStatus {
     generatedTokens: 0,
     evaluations: evaluated.map(evaluation),
     lastStep: steps === 0 ? null : step(steps),
+    forkOf: null,
     startedAt: '',
     finishedAt: null,
     reason: null,

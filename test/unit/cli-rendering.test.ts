@@ -67,6 +67,7 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
       generatedTokens: 8000,
       evaluations: [evaluation(0, 0.42)],
       lastStep: steps[1] ?? null,
+      forkOf: null,
       startedAt: '2026-01-01T00:00:00Z',
       finishedAt: null,
       reason: null,

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { CHANGEABILITY } from '../../contracts/changeability.ts';
+import { CHANGEABILITY, type Changeability } from '../../contracts/changeability.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import { REASONS } from '../../services/configuration/change.ts';
 import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
 import { ALIASES, spell } from '../../services/configuration/names.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
@@ -30,12 +31,23 @@ function flagTables(): string {
   ).join('\n\n');
 }
 
-/** What `set` can change, in the order of the flags. */
-function changeableKeys(): string {
-  const live = flagsFromSchema().filter(
-    ({ path }) => (CHANGEABILITY as { readonly [path: string]: string })[path] === 'live',
+/** What can change at all in that way, in the order of the flags. */
+function changeableKeys(changeability: Changeability): string {
+  const keys = flagsFromSchema().filter(
+    ({ path }) => (CHANGEABILITY as { readonly [path: string]: string })[path] === changeability,
   );
-  return `Can change: ${live.map(({ path }) => code(spell(path, 'snake'))).join(', ')}.`;
+  return keys.map(({ path }) => code(spell(path, 'snake'))).join(', ');
+}
+
+/** What a fork can never change, by what it would contradict. */
+function fixedKeys(): string {
+  return [
+    '| refused | because |',
+    '| --- | --- |',
+    ...Object.entries(REASONS).map(
+      ([why, reason]) => `| ${changeableKeys(why as keyof typeof REASONS)} | ${reason} |`,
+    ),
+  ].join('\n');
 }
 
 function aliasTable(): string {
@@ -67,7 +79,9 @@ function squeezed(text: string): string {
 it('docs/cli.md describes every flag as the schema has it', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
   const tables = withSection(withSection(document, 'flags', flagTables()), 'aliases', aliasTable());
-  const made = withSection(tables, 'changeable', changeableKeys());
+  const live = withSection(tables, 'changeable', `Can change: ${changeableKeys('live')}.`);
+  const forkable = `And only in a fork: ${changeableKeys('fork')}.`;
+  const made = withSection(withSection(live, 'forkable', forkable), 'fixed', fixedKeys());
   if (process.env['UPDATE_DOCS'] === '1') writeFileSync(DOCUMENT, made);
   else expect(squeezed(document)).toBe(squeezed(made));
 });
@@ -91,6 +105,7 @@ const STATUS: { [field in keyof RunStatus]: true } = {
   generatedTokens: true,
   evaluations: true,
   lastStep: true,
+  forkOf: true,
   startedAt: true,
   finishedAt: true,
   reason: true,

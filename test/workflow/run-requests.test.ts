@@ -1,11 +1,10 @@
-import { EventEmitter, once } from 'node:events';
 import { WorkflowUpdateFailedError, type WorkflowHandle } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptedRequest } from '../../contracts/requests.ts';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness, type Harness } from './harness.ts';
-import { untilCancelled, type AnyActivities, type RecordedCall } from './stand-in-activities.ts';
+import { heldFirstStep, untilCancelled, type RecordedCall } from './stand-in-activities.ts';
 
 let harness: Harness;
 
@@ -42,21 +41,6 @@ async function refusal(answer: Promise<unknown>): Promise<string> {
   return cause instanceof ApplicationFailure
     ? `${cause.type ?? ''}: ${cause.message}`
     : String(cause);
-}
-
-/** Activities of which the first step's selection waits until the test opens it. */
-function heldFirstStep(): { overrides: Partial<AnyActivities>; open: () => void } {
-  const opening = new EventEmitter();
-  const opened = once(opening, 'open');
-  return {
-    open: () => void opening.emit('open'),
-    overrides: {
-      selectBatch: async ({ step }) => {
-        if (step === 1) await opened;
-        return { groups: 4, shards: 1, active: true, evaluate: step === 4 ? ['heldout'] : [] };
-      },
-    },
-  };
 }
 
 // A busy machine takes ten times as long.

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { Context } from '@temporalio/activity';
 import type {
   AcceleratorActivities,
@@ -103,4 +104,19 @@ export async function untilCancelled(): Promise<never> {
   } finally {
     clearInterval(beat);
   }
+}
+
+/** Activities of which the first step's selection waits until the test opens it. */
+export function heldFirstStep(): { overrides: Partial<AnyActivities>; open: () => void } {
+  const opening = new EventEmitter();
+  const opened = once(opening, 'open');
+  return {
+    open: () => void opening.emit('open'),
+    overrides: {
+      selectBatch: async ({ step }) => {
+        if (step === 1) await opened;
+        return { groups: 4, shards: 1, active: true, evaluate: step === 4 ? ['heldout'] : [] };
+      },
+    },
+  };
 }

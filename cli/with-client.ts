@@ -1,0 +1,23 @@
+import type { ToolsampleClient } from '../client.ts';
+import type { ExitCode } from './failure.ts';
+import type { CommandContext } from './program.ts';
+
+/** Starts what is not running, says where it is, and works with it; tells how long the start took. */
+export async function withClient(
+  { terminal, home }: CommandContext,
+  work: (client: ToolsampleClient, serviceSeconds: number) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const begin = Date.now();
+  // Loaded only now: a mistake on the command line is told without waiting for Temporal's and Postgres' libraries.
+  const [{ connectToolsample }, { serviceLines }] = await Promise.all([
+    import('../client.ts'),
+    import('./commands/up.ts'),
+  ]);
+  const client = await connectToolsample({ home, log: (message) => terminal.note(message) });
+  try {
+    for (const line of serviceLines(client.services, terminal)) terminal.note(line);
+    return await work(client, (Date.now() - begin) / 1000);
+  } finally {
+    await client.close();
+  }
+}
