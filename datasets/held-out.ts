@@ -4,12 +4,25 @@ import type { Sample } from '../contracts/sample.ts';
 /** At most this share of a user's data is kept from training. */
 const MOST_HELD_OUT = 0.2;
 
-/** A sample's content as a number: equal tasks, equal numbers. */
+/**
+ * A sample's content as a number: equal tasks, equal numbers. All turns of a conversation have the same, that of its
+ * beginning: later ones show what was right in those before.
+ */
 export function contentKey(sample: Sample): number {
+  const { messages, tools, groundTruth, provenance } = sample;
+  const isTurn = provenance.turn !== undefined;
+  const shown = isTurn ? messages.slice(0, opening(messages)) : messages;
   return hashSeed(
-    ...sample.messages.flatMap(({ role, content }) => [role, content]),
-    sample.groundTruth,
+    ...shown.flatMap(({ role, content }) => [role, content]),
+    ...(isTurn ? [] : [groundTruth]),
+    ...(tools === undefined ? [] : [JSON.stringify(tools)]),
   );
+}
+
+/** Messages up to the first of the user. */
+function opening(messages: Sample['messages']): number {
+  const first = messages.findIndex(({ role }) => role === 'user');
+  return first < 0 ? messages.length : first + 1;
 }
 
 /**
