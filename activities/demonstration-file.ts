@@ -4,6 +4,7 @@ import type { ArtifactRef } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { hashSeed, seededRandom } from '../contracts/hash.ts';
 import type { Demonstration, PolicyText } from '../contracts/policy.ts';
+import { badRowLimit } from '../datasets/bad-rows.ts';
 import { isRejected, readSamples } from '../datasets/dataset.ts';
 import { contentKey } from '../datasets/held-out.ts';
 import { samplesInOrder, splitCorpus } from '../db/corpora.ts';
@@ -137,6 +138,7 @@ async function readDemonstrations(
   text: PolicyText,
 ): Promise<ReadFile> {
   const held = await heldOutKeys({ db }, run.run);
+  const allowBadRow = badRowLimit(run.config.maxBadRows);
   const demonstrations: Demonstration[] = [];
   let rows = 0;
   let rejected = 0;
@@ -145,11 +147,12 @@ async function readDemonstrations(
   for await (const item of readSamples(file)) {
     if (++rows % BREATH === 0) await setImmediate();
     if (isRejected(item)) {
+      allowBadRow(item);
       rejected++;
     } else if (held.has(contentKey(item))) {
       heldOut++;
     } else {
-      const found = tokenised(item.messages, item.groundTruth, text, run.config);
+      const found = tokenised(item, item.groundTruth, text, run.config);
       if (found === null) tooLong++;
       else demonstrations.push(found);
     }

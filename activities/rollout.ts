@@ -26,7 +26,7 @@ export async function rollout(deps: ActivityDependencies, key: ShardKey): Promis
   const text = await deps.policyText(policy.base);
   const groups = await groupsOfShard(db, key);
   const prompts = groups.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages),
+    ids: text.encodePrompt(sample.messages, sample.tools),
     seeds: Array.from({ length: config.numGenerations }, (_, index) =>
       hashSeed(config.seed, 'rollout', key.step, sample.id, index),
     ),

@@ -67,10 +67,12 @@ export async function runPlainly(
   let policy = await startingPolicy(config, deps.artifacts);
   const text = await loadPolicyText(policy.base, deps.artifacts);
   const corpus: IngestedSample[] = [];
-  const limit = longestPrompt(config, text.contextLength);
-  for await (const each of usableSamples(openDataset(config.data, config), text, limit).samples) {
-    corpus.push(each);
-  }
+  const limits = {
+    promptLimit: longestPrompt(config, text.contextLength),
+    maxBadRows: config.maxBadRows,
+  };
+  const usable = usableSamples(openDataset(config.data, config), text, limits);
+  for await (const each of usable.samples) corpus.push(each);
   const run = { ...deps, config, text, corpus };
   const { stepsPerEpoch, totalSteps } = runSchedule(config, corpus.length);
 
@@ -136,7 +138,7 @@ async function rollOutShard(
 ): Promise<RolledOut[]> {
   const { config, text } = run;
   const prompts = shard.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages),
+    ids: text.encodePrompt(sample.messages, sample.tools),
     seeds: Array.from({ length: config.numGenerations }, (_, index) =>
       hashSeed(config.seed, 'rollout', step, sample.id, index),
     ),

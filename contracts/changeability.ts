@@ -22,6 +22,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   corpusSize: 'stored',
   levelMix: 'stored',
   evalSize: 'stored',
+  maxBadRows: 'stored',
   maxPromptLength: 'stored',
   maxCompletionLength: 'stored',
   valueMatch: 'stored',
