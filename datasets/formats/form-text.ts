@@ -5,18 +5,17 @@ const ABOUT_FORM =
 /** Longer system texts are left as they are. */
 const MAX_LENGTH = 100_000;
 
-/**
- * A system text without the sentences that tell how to write calls; what it says of the task stays. What is left of
- * nothing but punctuation is nothing.
- */
+/** A system text without the sentences that tell how to write calls; what it says of the task stays. */
 export function withoutForm(text: string): string {
   if (text.length > MAX_LENGTH) return text;
   // Sentences and the white space after each, in turns.
   const parts = text.split(/(?<=[.:!?])(\s+)/u);
   const kept: string[] = [];
   for (let i = 0; i < parts.length; i += 2) {
-    if (!ABOUT_FORM.test(parts[i] ?? '')) kept.push(parts[i] ?? '', parts[i + 1] ?? '');
+    const sentence = parts[i] ?? '';
+    // Of the sentence that ended with the list of tools, a full stop is left.
+    if (ABOUT_FORM.test(sentence) || !/[\p{L}\p{N}]/u.test(sentence)) continue;
+    kept.push(sentence, parts[i + 1] ?? '');
   }
-  const rest = kept.join('').trim();
-  return /[\p{L}\p{N}]/u.test(rest) ? rest : '';
+  return kept.join('').trim();
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sample } from '../../contracts/sample.ts';
 import { inspectData, rewriteData, splitData } from '../../data-files.ts';
-import { contentKey } from '../../datasets/held-out.ts';
+import { contentKey, HeldOutTasks } from '../../datasets/held-out.ts';
 import { calledTools, offeredTools } from '../../datasets/offered-tools.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
 
@@ -233,11 +233,34 @@ describe('inspect', () => {
   });
 });
 
-describe('turns of a conversation', () => {
-  test('are held out together: a later one shows what was right before', async () => {
+describe('held-out tasks', () => {
+  test('are whole conversations: a later turn shows what was right before', async () => {
     const { samples } = await readAll(formatFixture('toolace.json'));
     const keys = samples.map(contentKey);
     expect(new Set(keys.slice(0, 3)).size).toBe(1);
     expect(keys[3]).not.toBe(keys[0]);
   });
+
+  test.each(['rlla.json', 'xlam.json', 'toolace.json', 'bfcl/BFCL_sample.json'])(
+    'of %s are known again in another format',
+    async (name) => {
+      const to = vacant();
+      await rewriteData(formatFixture(name), to, STRICT);
+      const [before, after] = [await readAll(formatFixture(name)), await readAll(to)];
+      const tasksOf = (samples: readonly Sample[]) => {
+        const tasks = new HeldOutTasks();
+        for (const sample of samples) tasks.add(sample);
+        return tasks;
+      };
+      for (const [held, asked] of [
+        [before, after],
+        [after, before],
+      ] as const) {
+        const tasks = tasksOf(held.samples.slice(0, 1));
+        expect(asked.samples.filter((sample) => tasks.has(sample)).map(contentKey)).toEqual(
+          asked.samples.map(contentKey).filter((key) => key === contentKey(asked.samples[0]!)),
+        );
+      }
+    },
+  );
 });
