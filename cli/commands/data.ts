@@ -1,6 +1,6 @@
 import { inspectData, rewriteData, splitData, type SplitOptions } from '../../data-files.ts';
 import { dataReportLines } from '../render/data-report.ts';
-import { count } from '../render/text.ts';
+import { counted } from '../render/text.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** Where a `data` command prints, and how. */
@@ -34,9 +34,9 @@ export async function rewrite(
     return;
   }
   const { written, duplicates, badRows } = result;
-  const left = options.dedupe ? `, ${count(duplicates)} duplicates left out` : '';
+  const left = options.dedupe ? `, ${counted(duplicates, 'duplicate')} left out` : '';
   terminal.print(
-    `wrote ${count(written.samples)} samples to ${written.file}${left}${bad(badRows)}`,
+    `wrote ${counted(written.samples, 'sample')} to ${written.file}${left}${bad(badRows)}`,
   );
 }
 
@@ -53,17 +53,17 @@ export async function split(
   }
   const { train, heldOut, mixed, heldOutTools, trainTools, badRows } = result;
   terminal.print(
-    `train     ${count(train.samples)} samples, ${count(trainTools)} tools: ${train.file}`,
+    `train     ${counted(train.samples, 'sample')}, ${counted(trainTools, 'tool')}: ${train.file}`,
   );
   terminal.print(
-    `held out  ${count(heldOut.samples)} samples, ${count(heldOutTools.length)} tools that train does not show: ${heldOut.file}`,
+    `held out  ${counted(heldOut.samples, 'sample')}, ${counted(heldOutTools.length, 'tool')} that train does not show: ${heldOut.file}`,
   );
   if (mixed > 0) {
     terminal.print(
-      `neither   ${count(mixed)} samples that show a held-out tool, and call another one or none`,
+      `neither   ${counted(mixed, 'sample')} with a held-out tool on offer, where another one or none is called`,
     );
   }
-  if (badRows > 0) terminal.print(`left out  ${count(badRows)} bad rows`);
+  if (badRows > 0) terminal.print(`left out  ${counted(badRows, 'bad row')}`);
 }
 
-const bad = (rows: number): string => (rows === 0 ? '' : `, ${count(rows)} bad rows left out`);
+const bad = (rows: number): string => (rows === 0 ? '' : `, ${counted(rows, 'bad row')} left out`);

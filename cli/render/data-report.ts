@@ -2,7 +2,7 @@ import type { DataReport, LengthSummary, PromptLengths } from '../../contracts/d
 import { COMPLETION_SHAPES, type Sample } from '../../contracts/sample.ts';
 import { callBlock, callLine } from '../../contracts/tool-call-text.ts';
 import { block } from './outcome.ts';
-import { count, printable, table, type Paint } from './text.ts';
+import { count, counted, printable, table, type Paint } from './text.ts';
 
 /** Longer texts of the first sample are cut. */
 const MAX_SHOWN = 4000;
@@ -12,7 +12,7 @@ export function dataReportLines(report: DataReport, paint: Paint): string[] {
   const { format, samples, rows, badRows, file } = report;
   return [
     paint.bold(printable(file)),
-    `format ${format ?? 'unknown'}, ${count(samples)} samples of ${count(rows)} rows, ${count(badRows)} bad rows`,
+    `format ${format ?? 'unknown'}, ${counted(samples, 'sample')} of ${counted(rows, 'row')}, ${counted(badRows, 'bad row')}`,
     ...(samples === 0 ? [] : ['', ...lengthTable(report, paint), '', ...taskLines(report)]),
     ...toolTable(report, paint),
     ...problemLines(report, paint),

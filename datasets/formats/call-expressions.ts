@@ -13,7 +13,7 @@ import {
 /** Longer names are no names. */
 const MAX_NAME = 1000;
 
-const KEY = /[^\s=,()[\]{}"']+/y;
+const KEY = /[^=,()[\]{}"']+/y;
 
 /**
  * ToolACE's calls, `[Func Name(a=1, b="x"), other.func()]`: names hold spaces, dots and dashes, values are Python's.
@@ -58,11 +58,11 @@ function readArguments(cursor: LiteralCursor): { readonly [key: string]: ExactVa
   const fields: [string, ExactValue][] = [];
   while (!stepOver(cursor, ')')) {
     KEY.lastIndex = cursor.at;
-    const key = KEY.exec(cursor.text)?.[0];
-    if (key === undefined) throw unexpected(cursor, 'a parameter');
+    const key = KEY.exec(cursor.text)?.[0] ?? '';
+    if (key.trim() === '') throw unexpected(cursor, 'a parameter');
     cursor.at += key.length;
     if (!stepOver(cursor, '=')) throw unexpected(cursor, '"="');
-    fields.push([key, readLiteral(cursor, 1)]);
+    fields.push([key.trim(), readLiteral(cursor, 1)]);
     if (stepOver(cursor, ',')) continue;
     if (stepOver(cursor, ')')) break;
     throw unexpected(cursor, '"," or ")"');

@@ -233,6 +233,12 @@ describe('inspect', () => {
   });
 });
 
+function tasksOf(samples: readonly Sample[]): HeldOutTasks {
+  const tasks = new HeldOutTasks();
+  for (const sample of samples) tasks.add(sample);
+  return tasks;
+}
+
 describe('held-out tasks', () => {
   test('are whole conversations: a later turn shows what was right before', async () => {
     const { samples } = await readAll(formatFixture('toolace.json'));
@@ -247,11 +253,6 @@ describe('held-out tasks', () => {
       const to = vacant();
       await rewriteData(formatFixture(name), to, STRICT);
       const [before, after] = [await readAll(formatFixture(name)), await readAll(to)];
-      const tasksOf = (samples: readonly Sample[]) => {
-        const tasks = new HeldOutTasks();
-        for (const sample of samples) tasks.add(sample);
-        return tasks;
-      };
       for (const [held, asked] of [
         [before, after],
         [after, before],

@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteFile } from 'hyparquet-writer';
@@ -81,6 +81,44 @@ describe('every format', () => {
     expect(content(list)).toHaveLength(2);
     expect(content(lines)).toEqual(content(list));
     expect(content(columns)).toEqual(content(list));
+  });
+});
+
+describe('a conversation', () => {
+  test('is read from nested columns of parquet, fields without a value left out', async () => {
+    const rows = JSON.parse(readFileSync(formatFixture('toolace.json'), 'utf8')) as {
+      system: string;
+      conversations: unknown[];
+    }[];
+    const path = join(folder, 'nested.parquet');
+    const text = {
+      type: 'BYTE_ARRAY',
+      converted_type: 'UTF8',
+      repetition_type: 'OPTIONAL',
+    } as const;
+    parquetWriteFile({
+      filename: path,
+      schema: [
+        { name: 'schema', num_children: 2 },
+        { name: 'system', ...text },
+        {
+          name: 'conversations',
+          repetition_type: 'OPTIONAL',
+          converted_type: 'LIST',
+          num_children: 1,
+        },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', repetition_type: 'OPTIONAL', num_children: 3 },
+        { name: 'from', ...text },
+        { name: 'value', ...text },
+        { name: 'note', ...text },
+      ],
+      columnData: [
+        { name: 'system', data: rows.map((row) => row.system) },
+        { name: 'conversations', data: rows.map((row) => row.conversations) },
+      ],
+    });
+    expect(content((await readAll(path)).samples)).toEqual(content(await fixture('toolace.json')));
   });
 });
 
@@ -172,6 +210,7 @@ describe('ToolACE', () => {
         { name: 'g', parameters: { y: -1500 } },
       ],
     ],
+    ['[f( city name = "x")]', [{ name: 'f', parameters: { 'city name': 'x' } }]],
     ['[f(__proto__=1)]', [{ name: 'f', parameters: JSON.parse('{"__proto__": 1}') as object }]],
   ])('reads %s', (text, calls) => {
     const read = readCallExpressions(text, 'value');
