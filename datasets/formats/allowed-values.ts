@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import { isRecord, valueFault } from '../ground-truth.ts';
-import { isFault, type Read } from './fields.ts';
+import { readEach, type Read } from './fields.ts';
 
 /** Allowed values by parameter, as in BFCL's answers; `""` in a list marks the parameter optional. */
 export type AllowedValues = { readonly [parameter: string]: readonly JsonValue[] };
@@ -17,11 +17,5 @@ export function readAllowed(value: unknown, field: string): Read<AllowedValues> 
 /** Allowed values of several calls. */
 export function readAllowedValues(value: unknown, field: string): Read<readonly AllowedValues[]> {
   if (!Array.isArray(value)) return { field, reason: 'is not a list' };
-  const found: AllowedValues[] = [];
-  for (const [i, item] of (value as readonly unknown[]).entries()) {
-    const allowed = readAllowed(item, `${field}[${i}]`);
-    if (isFault(allowed)) return allowed;
-    found.push(allowed.value);
-  }
-  return { value: found };
+  return readEach(value as readonly unknown[], field, readAllowed);
 }

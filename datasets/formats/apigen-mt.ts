@@ -1,6 +1,6 @@
 import { shownValue } from '../ground-truth.ts';
-import type { Conversation, Turn } from './conversation.ts';
-import { isFault, readOptionalText, readRecords, readText, type Read } from './fields.ts';
+import { answered, called, type Conversation, type Turn } from './conversation.ts';
+import { isFault, readEach, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import { readCall, readValueText } from './exact-values.ts';
 import { conversationReader, type Row } from './row-reader.ts';
 import { readTools } from './tool-definitions.ts';
@@ -19,12 +19,9 @@ function readRow(row: Row): Read<Conversation> {
   const entries = readRecords(row['conversations'], 'conversations');
   if (isFault(entries)) return entries;
   const turns: Turn[] = system.value === '' ? [] : [{ role: 'system', content: system.value }];
-  for (const [i, entry] of entries.value.entries()) {
-    const turn = readTurn(entry, `conversations[${i}]`);
-    if (isFault(turn)) return turn;
-    turns.push(turn.value);
-  }
-  return { value: { tools: tools.value, turns } };
+  const spoken = readEach(entries.value, 'conversations', readTurn);
+  if (isFault(spoken)) return spoken;
+  return { value: { tools: tools.value, turns: [...turns, ...spoken.value] } };
 }
 
 function readTurn(entry: Row, field: string): Read<Turn> {
@@ -39,30 +36,15 @@ function readTurn(entry: Row, field: string): Read<Turn> {
     case 'observation':
       return { value: { role: 'tool', content } };
     case 'gpt':
-      return {
-        value: {
-          role: 'assistant',
-          thought: '',
-          calls: [],
-          answer: content,
-          shown: content,
-          learned: true,
-        },
-      };
+      return { value: answered(content) };
     case 'function_call': {
       const read = readValueText(content, `${field}.value`);
       if (isFault(read)) return read;
       const items: readonly unknown[] = Array.isArray(read.value) ? read.value : [read.value];
-      const calls = [];
-      for (const item of items) {
-        const call = readCall(item, `${field}.value`);
-        if (isFault(call)) return call;
-        calls.push(call.value);
-      }
-      if (calls.length === 0) return { field: `${field}.value`, reason: 'calls nothing' };
-      return {
-        value: { role: 'assistant', thought: '', calls, answer: null, shown: '', learned: true },
-      };
+      const calls = readEach(items, `${field}.value`, readCall);
+      if (isFault(calls)) return calls;
+      if (calls.value.length === 0) return { field: `${field}.value`, reason: 'calls nothing' };
+      return { value: called(calls.value) };
     }
     default:
       return {

@@ -6,8 +6,15 @@ import type { ChatMessage, Sample } from '../../contracts/sample.ts';
 import { isRecord } from '../ground-truth.ts';
 import { jsonRows } from '../json-rows.ts';
 import { readAllowed, type AllowedValues } from './allowed-values.ts';
-import { conversationSamples, NO_TOOL_FITS, sampleId, type Turn } from './conversation.ts';
-import { isFault, readMessage, readRecords, type Read } from './fields.ts';
+import {
+  answered,
+  called,
+  conversationSamples,
+  NO_TOOL_FITS,
+  sampleId,
+  type Turn,
+} from './conversation.ts';
+import { isFault, readEach, readMessage, readRecords, type Read } from './fields.ts';
 import { writtenCall, type WrittenCall } from './exact-values.ts';
 import type { Row, RowReader } from './row-reader.ts';
 import { readTools } from './tool-definitions.ts';
@@ -74,11 +81,8 @@ function readRow(
   const truth = readGroundTruths(row['ground_truth'] ?? answers.get(id) ?? (none ? [] : undefined));
   if (isFault(truth)) return truth;
   const calls = truth.value.map(({ call }) => call);
-  const answer = calls.length === 0 ? NO_TOOL_FITS : null;
-  const turns: Turn[] = [
-    ...messages.value,
-    { role: 'assistant', thought: '', calls, answer, shown: '', learned: true },
-  ];
+  const wanted = calls.length === 0 ? answered(NO_TOOL_FITS) : called(calls);
+  const turns: Turn[] = [...messages.value, wanted];
   const samples = conversationSamples(
     { tools: tools.value, turns },
     named ?? sampleId('bfcl', number),
@@ -106,13 +110,7 @@ function readQuestion(value: unknown): Read<readonly ChatMessage[]> {
   }
   const records = readRecords(value[0], `${field}[0]`);
   if (isFault(records)) return records;
-  const messages: ChatMessage[] = [];
-  for (const [i, item] of records.value.entries()) {
-    const message = readMessage(item, `${field}[0][${i}]`);
-    if (isFault(message)) return message;
-    messages.push(message.value);
-  }
-  return { value: messages };
+  return readEach(records.value, `${field}[0]`, readMessage);
 }
 
 interface PossibleAnswer {
@@ -126,13 +124,7 @@ function readGroundTruths(value: unknown): Read<readonly PossibleAnswer[]> {
     return { field, reason: `is missing, here and in ${ANSWERS}/ beside the file` };
   }
   if (!Array.isArray(value)) return { field, reason: 'is not a list of calls' };
-  const found: PossibleAnswer[] = [];
-  for (const [i, item] of (value as readonly unknown[]).entries()) {
-    const answer = readPossibleAnswer(item, `${field}[${i}]`);
-    if (isFault(answer)) return answer;
-    found.push(answer.value);
-  }
-  return { value: found };
+  return readEach(value as readonly unknown[], field, readPossibleAnswer);
 }
 
 function readPossibleAnswer(item: unknown, field: string): Read<PossibleAnswer> {

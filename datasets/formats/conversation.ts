@@ -26,6 +26,16 @@ export interface AssistantTurn {
   readonly learned: boolean;
 }
 
+/** A turn that answers in words. */
+export function answered(words: string): AssistantTurn {
+  return { role: 'assistant', thought: '', calls: [], answer: words, shown: words, learned: true };
+}
+
+/** A turn of calls, and nothing else. */
+export function called(calls: readonly WrittenCall[]): AssistantTurn {
+  return { role: 'assistant', thought: '', calls, answer: null, shown: '', learned: true };
+}
+
 /** One turn of a conversation as a reader understood it. */
 export type Turn = ChatMessage | AssistantTurn;
 

@@ -44,6 +44,21 @@ export function readRecords(
     : { field: `${field}[${wrong}]`, reason: 'is not an object' };
 }
 
+/** Each item of a list, or the fault of the first one that has one. */
+export function readEach<I, T>(
+  items: readonly I[],
+  field: string,
+  read: (item: I, field: string) => Read<T>,
+): Read<readonly T[]> {
+  const values: T[] = [];
+  for (const [i, item] of items.entries()) {
+    const value = read(item, `${field}[${i}]`);
+    if (isFault(value)) return value;
+    values.push(value.value);
+  }
+  return { value: values };
+}
+
 const ROLES = ['system', 'user', 'assistant', 'tool'] as const;
 
 /** A chat message of nothing but a role and a text. */

@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord, shownValue } from '../ground-truth.ts';
 import type { AssistantTurn, Conversation, Turn } from './conversation.ts';
-import { isFault, readRecords, readText, type Read } from './fields.ts';
+import { isFault, readEach, readRecords, readText, type Read } from './fields.ts';
 import { readCall, readValueText, type WrittenCall } from './exact-values.ts';
 import { withoutForm } from './form-text.ts';
 import { takeTagged } from './tagged-text.ts';
@@ -133,11 +133,5 @@ function readCalls(text: string, field: string): Read<readonly WrittenCall[]> {
       ? (read.value as readonly unknown[])
       : [];
   if (items.length === 0) return { field, reason: 'has a call that is not an object' };
-  const calls: WrittenCall[] = [];
-  for (const item of items) {
-    const call = readCall(item, field);
-    if (isFault(call)) return call;
-    calls.push(call.value);
-  }
-  return { value: calls };
+  return readEach(items, field, readCall);
 }

@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord, valueFault } from '../ground-truth.ts';
-import { isFault, readOptionalText, type Fault, type Read } from './fields.ts';
+import { isFault, readEach, readOptionalText, type Fault, type Read } from './fields.ts';
 import { plainValue, readValue } from './exact-values.ts';
 import { flatSchema, standardSchema } from './schema-types.ts';
 
@@ -16,13 +16,7 @@ export function readTools(value: unknown, field: string): Read<readonly ToolDefi
   const list = readValue(value ?? [], field);
   if (isFault(list)) return list;
   if (!Array.isArray(list.value)) return { field, reason: 'is not a list of tools' };
-  const tools: ToolDefinition[] = [];
-  for (const [i, item] of (list.value as readonly unknown[]).entries()) {
-    const tool = readTool(item, `${field}[${i}]`);
-    if (isFault(tool)) return tool;
-    tools.push(tool.value);
-  }
-  return { value: tools };
+  return readEach(list.value as readonly unknown[], field, readTool);
 }
 
 function readTool(item: unknown, field: string): Read<ToolDefinition> {

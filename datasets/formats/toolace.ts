@@ -1,8 +1,8 @@
 import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord, shownValue } from '../ground-truth.ts';
 import { readCallExpressions } from './call-expressions.ts';
-import type { Conversation, Turn } from './conversation.ts';
-import { isFault, readOptionalText, readRecords, readText, type Read } from './fields.ts';
+import { answered, called, type Conversation, type Turn } from './conversation.ts';
+import { isFault, readEach, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import { withoutForm } from './form-text.ts';
 import { NotLiteral, readLiteral } from './literal.ts';
 import { conversationReader, type Row } from './row-reader.ts';
@@ -23,12 +23,9 @@ function readRow(row: Row): Read<Conversation> {
   if (isFault(entries)) return entries;
   const { text, tools } = given.value;
   const turns: Turn[] = text === '' ? [] : [{ role: 'system', content: text }];
-  for (const [i, entry] of entries.value.entries()) {
-    const turn = readTurn(entry, `conversations[${i}]`);
-    if (isFault(turn)) return turn;
-    turns.push(turn.value);
-  }
-  return { value: { tools, turns } };
+  const spoken = readEach(entries.value, 'conversations', readTurn);
+  if (isFault(spoken)) return spoken;
+  return { value: { tools, turns: [...turns, ...spoken.value] } };
 }
 
 function readTurn(entry: Row, field: string): Read<Turn> {
@@ -43,17 +40,7 @@ function readTurn(entry: Row, field: string): Read<Turn> {
     case 'assistant': {
       const calls = readCallExpressions(content, `${field}.value`);
       if (calls !== undefined && isFault(calls)) return calls;
-      const plain = calls === undefined;
-      return {
-        value: {
-          role: 'assistant',
-          thought: '',
-          calls: plain ? [] : calls.value,
-          answer: plain ? content : null,
-          shown: plain ? content : '',
-          learned: true,
-        },
-      };
+      return { value: calls === undefined ? answered(content) : called(calls.value) };
     }
     default:
       return {

@@ -1,6 +1,5 @@
-import type { Conversation } from './conversation.ts';
-import { NO_TOOL_FITS } from './conversation.ts';
-import { isFault, readText, type Read } from './fields.ts';
+import { answered, called, NO_TOOL_FITS, type Conversation, type Turn } from './conversation.ts';
+import { isFault, readEach, readText, type Read } from './fields.ts';
 import { readCall, readValue, type WrittenCall } from './exact-values.ts';
 import { conversationReader, type Row } from './row-reader.ts';
 import { readTools } from './tool-definitions.ts';
@@ -18,23 +17,9 @@ function readRow(row: Row): Read<Conversation> {
   if (isFault(tools)) return tools;
   const calls = readAnswers(row['answers']);
   if (isFault(calls)) return calls;
-  const answer = calls.value.length === 0 ? NO_TOOL_FITS : null;
-  return {
-    value: {
-      tools: tools.value,
-      turns: [
-        { role: 'user', content: query.value },
-        {
-          role: 'assistant',
-          thought: '',
-          calls: calls.value,
-          answer,
-          shown: answer ?? '',
-          learned: true,
-        },
-      ],
-    },
-  };
+  const wanted = calls.value.length === 0 ? answered(NO_TOOL_FITS) : called(calls.value);
+  const turns: Turn[] = [{ role: 'user', content: query.value }, wanted];
+  return { value: { tools: tools.value, turns } };
 }
 
 function readAnswers(value: unknown): Read<readonly WrittenCall[]> {
@@ -43,11 +28,5 @@ function readAnswers(value: unknown): Read<readonly WrittenCall[]> {
   const list = readValue(value, field);
   if (isFault(list)) return list;
   if (!Array.isArray(list.value)) return { field, reason: 'is not a list of calls' };
-  const calls: WrittenCall[] = [];
-  for (const [i, item] of (list.value as readonly unknown[]).entries()) {
-    const call = readCall(item, `${field}[${i}]`);
-    if (isFault(call)) return call;
-    calls.push(call.value);
-  }
-  return { value: calls };
+  return readEach(list.value as readonly unknown[], field, readCall);
 }

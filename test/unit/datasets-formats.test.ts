@@ -369,7 +369,7 @@ describe('bad rows', () => {
           { from: 'gpt', value: 'a</think>\n<tool_call>\n{}</tool_call>' },
         ],
       },
-      'conversations[1].value',
+      'conversations[1].value[0]',
       /"name"/u,
     ],
     [
