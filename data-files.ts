@@ -39,8 +39,7 @@ export async function inspectData(file: string, policy?: string): Promise<DataRe
     else summary.addSample(item, text === null ? null : tokenLengths(item, text));
   }
   const { first } = summary;
-  const prompt =
-    first === null || text === null ? null : text.promptText(first.messages, first.tools);
+  const prompt = first === null || text === null ? null : text.promptText(first);
   return summary.report(resolve(file), prompt);
 }
 
@@ -54,10 +53,10 @@ async function policyText(policy: string): Promise<PolicyText> {
   return readPolicyText(await folderFiles(policy === 'builtin' ? BUILTIN_POLICY : policy));
 }
 
-function tokenLengths({ messages, tools, groundTruth }: Sample, text: PolicyText): SampleLengths {
+function tokenLengths(sample: Sample, text: PolicyText): SampleLengths {
   return {
-    prompt: text.encodePrompt(messages, tools).length,
-    completion: text.encodeCompletion(groundTruth).length,
+    prompt: text.encodePrompt(sample).length,
+    completion: text.encodeCompletion(sample.groundTruth).length,
   };
 }
 

@@ -79,7 +79,7 @@ export function usableSamples(
         leaveOut(judged);
         continue;
       }
-      const tokens = text.encodePrompt(judged.sample.messages, judged.sample.tools).length;
+      const tokens = text.encodePrompt(judged.sample).length;
       if (tokens > promptLimit) {
         overlongPrompts++;
         leaveOut(rejected(judged.sample, `prompt of ${tokens} tokens, ${promptLimit} at most`));

@@ -138,7 +138,7 @@ async function rollOutShard(
 ): Promise<RolledOut[]> {
   const { config, text } = run;
   const prompts = shard.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages, sample.tools),
+    ids: text.encodePrompt(sample),
     seeds: Array.from({ length: config.numGenerations }, (_, index) =>
       hashSeed(config.seed, 'rollout', step, sample.id, index),
     ),
@@ -214,8 +214,8 @@ async function evaluate(run: PlainRun, policy: PolicyRef): Promise<void> {
   const { seed, evalSize: size } = run.config;
   for (const split of EVALUATION_SPLITS) {
     const samples = builtinEvaluation({ seed, size, split });
-    const prompts = samples.map(({ messages }) => ({
-      ids: run.text.encodePrompt(messages),
+    const prompts = samples.map((sample) => ({
+      ids: run.text.encodePrompt(sample),
       seeds: [0],
     }));
     const greedy = { temperature: 0, topP: 1 };

@@ -1,6 +1,6 @@
 import type { ArtifactRef } from './artifacts.ts';
 import type { Device, LossType, TrainMode } from './config.ts';
-import type { ChatMessage, ToolDefinition } from './sample.ts';
+import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
 export interface PolicyRef {
@@ -219,12 +219,12 @@ export interface PolicyEngine {
 /** A policy's text side, pure JavaScript: fast enough for the main thread. */
 export interface PolicyText {
   /**
-   * Chat messages to the prompt's text, with the generation prompt, by the policy's own chat template.
-   * @param tools of the sample; undefined: the messages tell of them themselves
+   * Chat messages and tools to the prompt's text, with the generation prompt, by the policy's own chat template. Without
+   * `tools` the messages tell of them themselves.
    */
-  promptText(messages: readonly ChatMessage[], tools?: readonly ToolDefinition[]): string;
+  promptText(prompt: Prompt): string;
   /** {@link promptText} as ids. */
-  encodePrompt(messages: readonly ChatMessage[], tools?: readonly ToolDefinition[]): number[];
+  encodePrompt(prompt: Prompt): number[];
   /** Completion text to ids, EOS appended. */
   encodeCompletion(text: string): number[];
   /** Ids to text; EOS and other special tokens left out. */

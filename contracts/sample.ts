@@ -76,6 +76,9 @@ export interface Sample {
   readonly provenance: Provenance;
 }
 
+/** What a policy is shown of a sample. */
+export type Prompt = Pick<Sample, 'messages' | 'tools'>;
+
 /** A row that could not be used, with the reason; counted and reported, never dropped silently. */
 export interface RejectedRow {
   readonly file: string;

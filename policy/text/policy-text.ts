@@ -43,7 +43,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
   const hidden = new Set(parts.eosIds);
   return {
     promptText,
-    encodePrompt: (messages, tools) => encode(promptText(messages, tools)),
+    encodePrompt: (prompt) => encode(promptText(prompt)),
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));

@@ -1,13 +1,10 @@
 import type { JsonObject } from '../../contracts/json.ts';
-import type { ChatMessage, ToolDefinition } from '../../contracts/sample.ts';
+import type { ChatMessage, Prompt, ToolDefinition } from '../../contracts/sample.ts';
 import { callBlock, callLine, spacedJson } from '../../contracts/tool-call-text.ts';
 import type { ChatRenderer } from './chat-template.ts';
 
 /** Renders a prompt's text. Tools undefined: the messages tell of them, and of the form of the answer, themselves. */
-export type PromptRenderer = (
-  messages: readonly ChatMessage[],
-  tools?: readonly ToolDefinition[],
-) => string;
+export type PromptRenderer = (prompt: Prompt) => string;
 
 /**
  * The form that the reward asks for. Templates that know tools ask for another one (`arguments` instead of `parameters`, a
@@ -36,7 +33,7 @@ const PROBE: ToolDefinition = { name: 'probe_9f8d2c', description: '', parameter
 export function createPromptRenderer(render: ChatRenderer): PromptRenderer {
   let shows: boolean | undefined;
   const showsTools = (): boolean => (shows ??= showsProbe(render));
-  return (messages, tools) => {
+  return ({ messages, tools }) => {
     const plain = messages.map(withCallsAsText);
     if (tools === undefined) return render(plain, null);
     if (tools.length > 0 && showsTools()) {

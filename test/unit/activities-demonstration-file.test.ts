@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileDemonstrations } from '../../activities/demonstration-file.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
-import type { Sample } from '../../contracts/sample.ts';
+import type { Prompt, Sample } from '../../contracts/sample.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { readRun, type RunRow } from '../../db/runs.ts';
@@ -16,7 +16,7 @@ import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 const SAMPLES = scratchSamples(12);
 /** A token for each character: lengths can be told. */
 const TEXT = {
-  encodePrompt: (messages: Sample['messages']) => codes(messages.map((m) => m.content).join('')),
+  encodePrompt: ({ messages }: Prompt) => codes(messages.map((m) => m.content).join('')),
   encodeCompletion: (text: string) => codes(text),
   contextLength: 100_000,
 } as unknown as PolicyText;

@@ -95,7 +95,7 @@ test('a policy is shown, sampled and evaluated with the tools of its prompts', a
   );
   expect(rollouts.map(({ promptIds }) => text.decode(promptIds))).toEqual(
     groups.flatMap(({ sample }) => {
-      const prompt = text.decode(text.encodePrompt(sample.messages, sample.tools));
+      const prompt = text.decode(text.encodePrompt(sample));
       expect(prompt).toContain('1. Name: Tide Table');
       return [prompt, prompt];
     }),

@@ -36,13 +36,13 @@ async function renderer(template: string): Promise<PromptRenderer> {
 describe('a prompt', () => {
   it('without tools is what the template makes of the messages, and nothing else', async () => {
     for (const template of [PLAIN, SHOWING, FUSSY]) {
-      const text = (await renderer(template))(QUESTION);
+      const text = (await renderer(template))({ messages: QUESTION });
       expect(text).toBe('[system]Be brief.[user]When?');
     }
   });
 
   it('with tools has them through the template, and the form that the reward asks for', async () => {
-    const text = (await renderer(SHOWING))(QUESTION, TOOLS);
+    const text = (await renderer(SHOWING))({ messages: QUESTION, tools: TOOLS });
     expect(text).toContain(
       '<{"type": "function", "function": {"name": "tide table", "description": "High water.", "parameters": {"type": "object", "properties": {}}}}>',
     );
@@ -53,7 +53,7 @@ describe('a prompt', () => {
   });
 
   it('has tools as text where the template does not show any', async () => {
-    const text = (await renderer(PLAIN))(QUESTION.slice(1), TOOLS);
+    const text = (await renderer(PLAIN))({ messages: QUESTION.slice(1), tools: TOOLS });
     expect(text).toMatch(/^\[system\]You can use these tools:\n1\. Name: tide table\n/u);
     expect(text).toContain(
       '2. Name: fee\nDescription: \nParameters: {"type": "object", "properties": {"m": {"type": "number"}}}\n\nThink first.',
@@ -62,7 +62,7 @@ describe('a prompt', () => {
   });
 
   it('asks for the form also where there are no tools to offer', async () => {
-    const text = (await renderer(SHOWING))(QUESTION, []);
+    const text = (await renderer(SHOWING))({ messages: QUESTION, tools: [] });
     expect(text).toContain('Think first.');
     expect(text).not.toContain('tools:');
   });
@@ -76,7 +76,7 @@ describe('a prompt', () => {
     ];
     const line = '{"name": "fee", "parameters": {"m": 9}}';
     const expected = `[user]q[assistant]Wait.\n<tool_call>\n${line}\n${line}\n</tool_call>[tool]18`;
-    expect((await renderer(SHOWING))(turns)).toBe(expected);
-    expect((await renderer(SHOWING))(turns, TOOLS)).toContain(expected);
+    expect((await renderer(SHOWING))({ messages: turns })).toBe(expected);
+    expect((await renderer(SHOWING))({ messages: turns, tools: TOOLS })).toContain(expected);
   });
 });
