@@ -98,6 +98,8 @@ describe('a run on built-in data', () => {
     const run = await readRun(connection.db, 'builtin');
     expect(run.config).toMatchObject(builtin);
     expect(run.corpusSamples + run.overlongPrompts).toBe(40);
+    // A hash of its samples: what earlier versions stored is found again.
+    expect(run.corpus).toBe('d1c31f9cf01b0f13');
     const stored = await samplesInOrder(connection.db, run.corpus, 0, 100);
     const generated = [
       ...builtinCorpus({ seed: run.config.seed, size: 40, levelMix: run.config.levelMix }),
