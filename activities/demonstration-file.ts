@@ -4,8 +4,9 @@ import type { ArtifactRef } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { hashSeed, seededRandom } from '../contracts/hash.ts';
 import type { Demonstration, PolicyText } from '../contracts/policy.ts';
+import { badRowLimit } from '../datasets/bad-rows.ts';
 import { isRejected, readSamples } from '../datasets/dataset.ts';
-import { contentKey } from '../datasets/held-out.ts';
+import { HeldOutTasks } from '../datasets/held-out.ts';
 import { samplesInOrder, splitCorpus } from '../db/corpora.ts';
 import { eventsOf, recordEvent } from '../db/events.ts';
 import { splitsOf, type RunRow } from '../db/runs.ts';
@@ -136,7 +137,8 @@ async function readDemonstrations(
   file: string,
   text: PolicyText,
 ): Promise<ReadFile> {
-  const held = await heldOutKeys({ db }, run.run);
+  const held = await heldOutTasks({ db }, run.run);
+  const allowBadRow = badRowLimit(run.config.maxBadRows);
   const demonstrations: Demonstration[] = [];
   let rows = 0;
   let rejected = 0;
@@ -145,11 +147,12 @@ async function readDemonstrations(
   for await (const item of readSamples(file)) {
     if (++rows % BREATH === 0) await setImmediate();
     if (isRejected(item)) {
+      allowBadRow(item);
       rejected++;
-    } else if (held.has(contentKey(item))) {
+    } else if (held.has(item)) {
       heldOut++;
     } else {
-      const found = tokenised(item.messages, item.groundTruth, text, run.config);
+      const found = tokenised(item, item.groundTruth, text, run.config);
       if (found === null) tooLong++;
       else demonstrations.push(found);
     }
@@ -168,16 +171,16 @@ async function readDemonstrations(
 }
 
 /** What the run evaluates on must not be shown to it before. */
-async function heldOutKeys({ db }: Pick<Stores, 'db'>, run: string): Promise<Set<number>> {
-  const keys = new Set<number>();
+async function heldOutTasks({ db }: Pick<Stores, 'db'>, run: string): Promise<HeldOutTasks> {
+  const tasks = new HeldOutTasks();
   for (const split of await splitsOf(db, run)) {
     const corpus = await splitCorpus(db, run, split);
     if (corpus === null) continue;
     for (let from = 0; ; from += PAGE) {
       const samples = await samplesInOrder(db, corpus, from, PAGE);
       if (samples.length === 0) break;
-      for (const sample of samples) keys.add(contentKey(sample));
+      for (const sample of samples) tasks.add(sample);
     }
   }
-  return keys;
+  return tasks;
 }

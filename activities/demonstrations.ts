@@ -2,7 +2,7 @@ import type { RunConfig, WarmStartPhase } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { hashSeed } from '../contracts/hash.ts';
 import type { Demonstration, PolicyText } from '../contracts/policy.ts';
-import type { ChatMessage } from '../contracts/sample.ts';
+import type { Prompt } from '../contracts/sample.ts';
 import { demonstration } from '../datasets/builtin/demonstrations.ts';
 
 /** Demonstration number `index` of a phase, tokenised; null where it is too long. */
@@ -29,7 +29,7 @@ export function builtinDemonstrations(
       levels: phase.levels,
       noise: phase.noise,
     });
-    const found = tokenised(sample.messages, completion, text, limits);
+    const found = tokenised(sample, completion, text, limits);
     tooLong = found === null ? tooLong + 1 : 0;
     if (tooLong < PATIENCE) return found;
     throw new ToolsampleError('config', 'no demonstration of the warm start is short enough', {
@@ -45,12 +45,12 @@ export function phaseSeed(seed: number, phase: number): number {
 
 /** A prompt and the completion to imitate as ids; null where one of them, or both together, are too long. */
 export function tokenised(
-  messages: readonly ChatMessage[],
+  prompt: Prompt,
   completion: string,
   text: PolicyText,
   limits: LengthLimits,
 ): Demonstration | null {
-  const promptIds = text.encodePrompt(messages);
+  const promptIds = text.encodePrompt(prompt);
   const completionIds = text.encodeCompletion(completion);
   const fits =
     promptIds.length <= limits.maxPromptLength &&

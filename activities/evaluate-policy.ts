@@ -68,7 +68,7 @@ async function evaluateChunk(
   const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
   const text = await deps.policyText(policy.base);
-  const prompts = chunk.map(({ messages }) => ({ ids: text.encodePrompt(messages), seeds: [0] }));
+  const prompts = chunk.map((sample) => ({ ids: text.encodePrompt(sample), seeds: [0] }));
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const engine = await deps.engine(config);
   const generated = await engineCall((options) =>

@@ -34,9 +34,10 @@ export async function ingestRunData(
   text: PolicyText,
 ): Promise<RunData> {
   const promptLimit = longestPrompt(config, text.contextLength);
+  const limits = { promptLimit, maxBadRows: config.maxBadRows };
   const isHeldOut = await heldOutTest(config);
   const held: IngestedSample[] = [];
-  const all = usableSamples(openDataset(config.data, config), text, promptLimit);
+  const all = usableSamples(openDataset(config.data, config), text, limits);
   const corpus = await ingestCorpus(
     tx,
     config.data,
@@ -50,7 +51,7 @@ export async function ingestRunData(
     source: string,
     items: Parameters<typeof usableSamples>[0],
   ) => {
-    const usable = usableSamples(items, text, promptLimit);
+    const usable = usableSamples(items, text, limits);
     const limited = first(usable.samples, config.evalSize);
     const stored = await ingestCorpus(tx, source, limited);
     const data = { ...stored, split, source, leftOut: usable.leftOut() };

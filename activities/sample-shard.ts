@@ -32,7 +32,7 @@ export async function sampleShard(
   const text = await deps.policyText(policy.base);
   const groups = await groupsOfShard(db, key);
   const prompts = groups.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages),
+    ids: text.encodePrompt(sample),
     seeds: Array.from({ length: config.numGenerations }, (_, index) =>
       hashSeed(config.seed, 'rollout', key.step, sample.id, index),
     ),

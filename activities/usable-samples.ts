@@ -3,12 +3,14 @@ import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyText } from '../contracts/policy.ts';
 import type { RejectedRow, Sample } from '../contracts/sample.ts';
+import { badRowLimit } from '../datasets/bad-rows.ts';
 import { isRejected } from '../datasets/dataset.ts';
 import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { groundTruthCalls } from '../dscl/ground-truth.ts';
 
 /** Rows that could not be used, counted; the first ones with their reasons. */
 export interface LeftOut {
+  /** Of a conversation, each turn of the assistant counts. */
   readonly rows: number;
   readonly rejectedRows: number;
   readonly overlongPrompts: number;
@@ -42,12 +44,24 @@ export function longestPrompt(
   return Math.min(config.maxPromptLength, room);
 }
 
-/** Those samples of a dataset that can be trained and evaluated on; the others are counted. Streams. */
+/** What a sample has to be to be used. */
+export interface UsabilityLimits {
+  /** Tokens. */
+  readonly promptLimit: number;
+  /** Unusable rows that are left out; too long ones do not count. */
+  readonly maxBadRows: number;
+}
+
+/**
+ * Those samples of a dataset that can be trained and evaluated on; the others are counted. Streams.
+ * @throws ToolsampleError `dataset`, while it is read, at the first row that is one unusable too many
+ */
 export function usableSamples(
   items: AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>,
   text: PolicyText,
-  promptLimit: number,
+  { promptLimit, maxBadRows }: UsabilityLimits,
 ): UsableSamples {
+  const allowBadRow = badRowLimit(maxBadRows);
   let rows = 0;
   let rejectedRows = 0;
   let overlongPrompts = 0;
@@ -60,11 +74,12 @@ export function usableSamples(
       if (++rows % BREATH === 0) await setImmediate();
       const judged = isRejected(item) ? item : judge(item);
       if ('reason' in judged) {
+        allowBadRow(judged);
         rejectedRows++;
         leaveOut(judged);
         continue;
       }
-      const tokens = text.encodePrompt(judged.sample.messages).length;
+      const tokens = text.encodePrompt(judged.sample).length;
       if (tokens > promptLimit) {
         overlongPrompts++;
         leaveOut(rejected(judged.sample, `prompt of ${tokens} tokens, ${promptLimit} at most`));

@@ -34,8 +34,8 @@ export async function policyOfRun(config: RunConfig, store: ArtifactStore): Prom
     name: `${config.policy} (d ${hidden}, ${layers} layers, vocab ${vocab})`,
     weights: await loadBaseWeights(files, architecture),
     eosIds: text.eosIds,
-    prompts: [...builtinCorpus({ seed, size, levelMix })].map(({ messages }) =>
-      text.encodePrompt(messages),
+    prompts: [...builtinCorpus({ seed, size, levelMix })].map((sample) =>
+      text.encodePrompt(sample),
     ),
   };
 }

@@ -67,10 +67,12 @@ export async function runPlainly(
   let policy = await startingPolicy(config, deps.artifacts);
   const text = await loadPolicyText(policy.base, deps.artifacts);
   const corpus: IngestedSample[] = [];
-  const limit = longestPrompt(config, text.contextLength);
-  for await (const each of usableSamples(openDataset(config.data, config), text, limit).samples) {
-    corpus.push(each);
-  }
+  const limits = {
+    promptLimit: longestPrompt(config, text.contextLength),
+    maxBadRows: config.maxBadRows,
+  };
+  const usable = usableSamples(openDataset(config.data, config), text, limits);
+  for await (const each of usable.samples) corpus.push(each);
   const run = { ...deps, config, text, corpus };
   const { stepsPerEpoch, totalSteps } = runSchedule(config, corpus.length);
 
@@ -136,7 +138,7 @@ async function rollOutShard(
 ): Promise<RolledOut[]> {
   const { config, text } = run;
   const prompts = shard.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages),
+    ids: text.encodePrompt(sample),
     seeds: Array.from({ length: config.numGenerations }, (_, index) =>
       hashSeed(config.seed, 'rollout', step, sample.id, index),
     ),
@@ -212,8 +214,8 @@ async function evaluate(run: PlainRun, policy: PolicyRef): Promise<void> {
   const { seed, evalSize: size } = run.config;
   for (const split of EVALUATION_SPLITS) {
     const samples = builtinEvaluation({ seed, size, split });
-    const prompts = samples.map(({ messages }) => ({
-      ids: run.text.encodePrompt(messages),
+    const prompts = samples.map((sample) => ({
+      ids: run.text.encodePrompt(sample),
       seeds: [0],
     }));
     const greedy = { temperature: 0, topP: 1 };

@@ -7,6 +7,7 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
+import { defineDataCommands } from './data-commands.ts';
 import type { ExitCode } from './failure.ts';
 import { hours, queueList, QUEUES, stepNumber } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
@@ -42,6 +43,7 @@ interface ForkOptions {
 const READING_GROUP = 'Looking:';
 const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
+const DATA_GROUP = 'Data:';
 const MACHINE_GROUP = 'Services:';
 
 /**
@@ -190,6 +192,8 @@ export async function defineCommands(
       await sql(await context(options), query);
     },
   );
+
+  defineDataCommands(program, DATA_GROUP, terminal);
 
   command(MACHINE_GROUP, 'up', 'start Postgres and Temporal')
     .option('--json', 'print JSON (see docs/cli.md)')

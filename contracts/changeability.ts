@@ -24,6 +24,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   corpusSize: 'samples',
   levelMix: 'samples',
   evalSize: 'samples',
+  maxBadRows: 'samples',
   maxPromptLength: 'samples',
   // A completion that was cut off had its reward for that.
   maxCompletionLength: 'rewards',

@@ -78,7 +78,7 @@ export interface RunConfig {
   readonly loraAlpha: number;
 
   // — data
-  /** `builtin` or a file of samples (rlla parquet or JSON). */
+  /** `builtin` or a file of samples, parquet or JSON, of any of the {@link DATA_FORMATS}. */
   readonly data: string;
   /** Held-out samples: `auto` (built-in splits, or a seeded part of the data) or a file. */
   readonly evalData: string;
@@ -88,7 +88,9 @@ export interface RunConfig {
   readonly levelMix: readonly number[];
   /** Held-out samples of each split. */
   readonly evalSize: number;
-  /** Samples whose prompt is longer (tokens) are rejected and counted. */
+  /** Rows of a file that may be unusable: they are left out and reported; one more, and the run is refused. */
+  readonly maxBadRows: number;
+  /** Samples whose prompt is longer (tokens) are left out and counted. */
   readonly maxPromptLength: number;
   readonly maxCompletionLength: number;
 
@@ -177,6 +179,7 @@ export const LATER_SETTINGS = {
   device: 'cpu',
   saveBest: 1,
   saveEpochs: -1,
+  maxBadRows: 0,
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -1,6 +1,6 @@
 import type { ArtifactRef } from './artifacts.ts';
 import type { Device, LossType, TrainMode } from './config.ts';
-import type { ChatMessage } from './sample.ts';
+import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
 export interface PolicyRef {
@@ -218,8 +218,13 @@ export interface PolicyEngine {
 
 /** A policy's text side, pure JavaScript: fast enough for the main thread. */
 export interface PolicyText {
-  /** Chat messages to prompt ids, with the generation prompt, by the policy's own chat template. */
-  encodePrompt(messages: readonly ChatMessage[]): number[];
+  /**
+   * Chat messages and tools to the prompt's text, with the generation prompt, by the policy's own chat template. Without
+   * `tools` the messages tell of them themselves.
+   */
+  promptText(prompt: Prompt): string;
+  /** {@link promptText} as ids. */
+  encodePrompt(prompt: Prompt): number[];
   /** Completion text to ids, EOS appended. */
   encodeCompletion(text: string): number[];
   /** Ids to text; EOS and other special tokens left out. */

@@ -6,24 +6,49 @@ export interface ToolCall {
   readonly parameters: JsonObject;
 }
 
+/** A tool that a prompt offers. */
+export interface ToolDefinition {
+  readonly name: string;
+  /** Empty where the source has none. */
+  readonly description: string;
+  /** JSON Schema of an object: the tool's parameters. */
+  readonly parameters: JsonObject;
+}
+
 /** One chat message of a prompt. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
+  /** What an earlier turn of the assistant called; absent where it called nothing, and where its text holds the calls. */
+  readonly calls?: readonly ToolCall[];
 }
 
 /** What the ground truth consists of besides its thought; decides the format that is asked for. */
 export const COMPLETION_SHAPES = ['think', 'call', 'response', 'both'] as const;
 export type CompletionShape = (typeof COMPLETION_SHAPES)[number];
 
+/** Data formats of files, as they are recognised by content. */
+export const DATA_FORMATS = [
+  'rlla',
+  'xlam',
+  'toolace',
+  'hermes',
+  'apigen-mt',
+  'openai',
+  'bfcl',
+] as const;
+export type DataFormat = (typeof DATA_FORMATS)[number];
+
 /** Where a sample comes from. */
 export interface Provenance {
-  /** Format name, e.g. `builtin`, `rlla-json`, `rlla-parquet`. */
+  /** `builtin`, `rlla-verl` or `rlla-raw` (rlla's two forms), or another {@link DataFormat}. */
   readonly format: string;
   /** File name (not the full path) or generator name. */
   readonly source: string;
-  /** 1-based row in the source. */
+  /** 1-based row in the source; in JSON lines the line. */
   readonly row: number;
+  /** 1-based turn of the assistant, where a row is a conversation. */
+  readonly turn?: number;
 }
 
 /** One task: a prompt and the calls that solve it. The one type that every reader normalises to. */
@@ -31,6 +56,11 @@ export interface Sample {
   /** Stable and unique within its corpus, e.g. `builtin-000017`; the same content keeps its id. */
   readonly id: string;
   readonly messages: readonly ChatMessage[];
+  /**
+   * The tools on offer, shown by the policy's chat template. Absent: the messages themselves tell of tools and of the form
+   * of the answer, as rlla's and the built-in ones do.
+   */
+  readonly tools?: readonly ToolDefinition[];
   /** The reference completion in ToolRL's form (`<think>…</think>\n<tool_call>\n{…}\n</tool_call>`). */
   readonly groundTruth: string;
   readonly shape: CompletionShape;
@@ -45,6 +75,9 @@ export interface Sample {
   readonly level: number | null;
   readonly provenance: Provenance;
 }
+
+/** What a policy is shown of a sample. */
+export type Prompt = Pick<Sample, 'messages' | 'tools'>;
 
 /** A row that could not be used, with the reason; counted and reported, never dropped silently. */
 export interface RejectedRow {

@@ -1,13 +1,14 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { ToolsampleError } from '../contracts/errors.ts';
-import type { RejectedRow, Sample } from '../contracts/sample.ts';
+import type { DataFormat, RejectedRow, Sample } from '../contracts/sample.ts';
 import { builtinCorpus } from './builtin/corpus.ts';
-import { isRecord } from './ground-truth.ts';
+import { KNOWN_FORMATS, openRowReader, recogniseRow } from './formats/recognise.ts';
+import type { RowReader } from './formats/row-reader.ts';
+import { excerpt, isRecord } from './ground-truth.ts';
 import { jsonRows } from './json-rows.ts';
 import type { RawRow } from './json-rows.ts';
 import { PARQUET_MAGIC, parquetRows } from './parquet-rows.ts';
-import { rllaSample } from './rlla.ts';
 
 /** What the built-in corpus needs to know; ignored for files. */
 export interface DatasetOptions {
@@ -25,7 +26,7 @@ export function isRejected(item: Sample | RejectedRow): item is RejectedRow {
  * The samples of a dataset in order, with the rows that could not be used where they lie.
  * The same file or the same options give the same samples with the same ids.
  *
- * @param source `builtin`, or a file of rlla rows: parquet or JSON, recognised by its content
+ * @param source `builtin`, or a file: parquet, JSON lines or a JSON list, of any format, recognised by its content
  * @throws ToolsampleError `not-found` or `dataset` when the file as a whole cannot be used
  */
 export async function* openDataset(
@@ -41,8 +42,8 @@ export async function* openDataset(
 }
 
 /**
- * The samples of a file of rlla rows, streamed; see {@link openDataset}. A file without a single usable row is refused
- * at its end, when that is known.
+ * The samples of a file, streamed; see {@link openDataset}. A file without a single usable row is refused at its end, when
+ * that is known.
  */
 export async function* readSamples(
   file: string,
@@ -50,11 +51,11 @@ export async function* readSamples(
   let rows = 0;
   let usable = 0;
   let firstRejected: RejectedRow | undefined;
-  for await (const { row, content } of rawRows(file)) {
-    rows++;
-    const item = rllaSample(content, basename(file), row);
-    if (!isRejected(item)) usable++;
-    else firstRejected ??= item;
+  for await (const item of readItems(file)) {
+    if (isRejected(item)) {
+      rows++;
+      firstRejected ??= item;
+    } else usable++;
     yield item;
   }
   if (usable > 0) return;
@@ -67,17 +68,50 @@ export async function* readSamples(
   const { row, field, reason } = firstRejected;
   throw new ToolsampleError('dataset', `${reason} (and none of the ${rows} rows can be used)`, {
     at: { file, row, ...(field === undefined ? {} : { field }) },
-    hint: 'expected rlla rows, as ToolRL publishes them',
+    hint: KNOWN_FORMATS,
   });
 }
 
-async function* rawRows(file: string): AsyncGenerator<RawRow> {
-  const { bytes, start } = await inspect(file);
-  yield* start === PARQUET_MAGIC ? parquetRows(file) : jsonRows(file, bytes);
+/** The same, of a file that may be empty or have no usable row at all. The first row that tells decides the format. */
+export async function* readItems(
+  path: string,
+): AsyncGenerator<Sample | RejectedRow, void, undefined> {
+  const file = basename(path);
+  let format: DataFormat | undefined;
+  let reader: RowReader | undefined;
+  for await (const raw of rawRows(path)) {
+    const { row } = raw;
+    if ('problem' in raw) {
+      yield { file, row, reason: raw.problem };
+      continue;
+    }
+    const { content } = raw;
+    const found = isRecord(content) ? recogniseRow(content) : undefined;
+    if (reader === undefined && found !== undefined) {
+      format = found;
+      reader = await openRowReader(found, path);
+    }
+    if (reader !== undefined && (found === undefined || found === format)) {
+      yield* reader(content, file, row);
+    } else if (found !== undefined) {
+      yield { file, row, reason: `is a row of ${found}, and those before are of ${format}` };
+    } else {
+      yield { file, row, reason: unknownRow(content) };
+    }
+  }
 }
 
-/** A file's size and first four bytes. */
-async function inspect(file: string): Promise<{ readonly bytes: number; readonly start: string }> {
+function unknownRow(content: unknown): string {
+  if (!isRecord(content)) return 'is not an object';
+  return `has the fields ${excerpt(Object.keys(content).join(', '))}: of no known format`;
+}
+
+async function* rawRows(file: string): AsyncGenerator<RawRow> {
+  yield* (await isParquet(file)) ? parquetRows(file) : jsonRows(file);
+}
+
+/** Whether a file begins as parquet does. @throws ToolsampleError `not-found` or `dataset` when it is no file to be read */
+async function isParquet(file: string): Promise<boolean> {
   const hint = 'give `builtin`, or the path of a parquet or JSON file';
   try {
     // Before it is opened: opening a pipe waits for somebody to write to it.
@@ -88,7 +122,7 @@ async function inspect(file: string): Promise<{ readonly bytes: number; readonly
     const handle = await open(file, 'r');
     try {
       const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, 0);
-      return { bytes: status.size, start: buffer.toString('latin1', 0, bytesRead) };
+      return buffer.toString('latin1', 0, bytesRead) === PARQUET_MAGIC;
     } finally {
       await handle.close();
     }

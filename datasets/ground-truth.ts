@@ -49,7 +49,7 @@ export function readGroundTruth(text: string): GroundTruthReading {
  * The lines of calls of a text in one of ToolRL's forms; null: it is not in that form. In linear time, where a regular
  * expression tries every end of a thought with every end of the calls.
  */
-function callLines(text: string, shape: CompletionShape): readonly string[] | null {
+export function callLines(text: string, shape: CompletionShape): readonly string[] | null {
   const { after, last } = FORMS[shape];
   const end = text.length - last.length;
   const at = text.indexOf(after, THOUGHT_BEGIN.length);
@@ -86,7 +86,8 @@ function readCall(line: string): ToolCall | string {
   return fault === undefined ? { name, parameters: parameters as JsonObject } : `has ${fault}`;
 }
 
-function valueFault(value: unknown, depth: number): string | undefined {
+/** Why a value cannot be one of a call's: too deep, or text that Postgres cannot store. */
+export function valueFault(value: unknown, depth: number): string | undefined {
   if (depth > MAX_DEPTH) return `values nested deeper than ${MAX_DEPTH} levels`;
   if (typeof value === 'string') return textFault(value);
   if (typeof value !== 'object' || value === null) return undefined;
@@ -111,4 +112,9 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
 /** The beginning of a text, on one line, to be recognised in a message. */
 export function excerpt(text: string): string {
   return cutText(text.replaceAll(/\s+/gu, ' ').trim(), 60);
+}
+
+/** A value as a message repeats it. */
+export function shownValue(value: unknown): string {
+  return value === undefined ? 'missing' : excerpt(JSON.stringify(value));
 }

@@ -4,12 +4,48 @@ import type { Sample } from '../contracts/sample.ts';
 /** At most this share of a user's data is kept from training. */
 const MOST_HELD_OUT = 0.2;
 
-/** A sample's content as a number: equal tasks, equal numbers. */
+/**
+ * A sample's content as a number: equal tasks, equal numbers. Of conversations, and of all formats that can be turned into
+ * them, it is the number of the beginning: later turns show what was right in those before.
+ */
 export function contentKey(sample: Sample): number {
+  return isPlain(sample) ? wholeKey(sample) : openingKey(sample);
+}
+
+/** Samples of rlla and the built-in ones, which are single tasks told in their messages. */
+function isPlain({ provenance: { format } }: Sample): boolean {
+  return format === 'builtin' || format.startsWith('rlla-');
+}
+
+function wholeKey({ messages, groundTruth }: Sample): number {
+  return hashSeed(...messages.flatMap(({ role, content }) => [role, content]), groundTruth);
+}
+
+/** Of the messages up to the user's first one, and the tools. */
+function openingKey({ messages, tools }: Sample): number {
+  const first = messages.findIndex(({ role }) => role === 'user');
+  const opening = first < 0 ? messages : messages.slice(0, first + 1);
   return hashSeed(
-    ...sample.messages.flatMap(({ role, content }) => [role, content]),
-    sample.groundTruth,
+    ...opening.flatMap(({ role, content }) => [role, content]),
+    ...(tools === undefined ? [] : [JSON.stringify(tools)]),
   );
+}
+
+/** Tasks that are kept from training, in whatever format they may come again. */
+export class HeldOutTasks {
+  readonly #contents = new Set<number>();
+  readonly #plainOpenings = new Set<number>();
+
+  add(sample: Sample): void {
+    this.#contents.add(contentKey(sample));
+    if (isPlain(sample)) this.#plainOpenings.add(openingKey(sample));
+  }
+
+  has(sample: Sample): boolean {
+    const opening = openingKey(sample);
+    if (this.#contents.has(contentKey(sample)) || this.#contents.has(opening)) return true;
+    return !isPlain(sample) && this.#plainOpenings.has(opening);
+  }
 }
 
 /**

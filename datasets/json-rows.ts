@@ -1,84 +1,59 @@
-import { readFile } from 'node:fs/promises';
-import { ToolsampleError } from '../contracts/errors.ts';
+import { createReadStream } from 'node:fs';
 import { jsonExtent } from '../contracts/json-extent.ts';
-import { isRecord } from './ground-truth.ts';
+import { MAX_ROW_BYTES, RowSplitter, type SplitRow } from './row-splitter.ts';
 
-/** A row as it was read, before anything is known of it. */
-export interface RawRow {
-  /** 1-based. */
-  readonly row: number;
-  readonly content: unknown;
-}
+/** A row as it was read, before anything is known of it; or why it could not be. */
+export type RawRow =
+  | {
+      /** 1-based. */
+      readonly row: number;
+      readonly content: unknown;
+    }
+  | { readonly row: number; readonly problem: string };
 
-/** Larger JSON files are refused: they must be parsed whole. Parquet is streamed. */
-const MAX_JSON_BYTES = 256 * 1024 * 1024;
+/** A conversation of a hundred turns with fifty tools has some thousands of values, ten levels deep. */
+const MAX_ROW_VALUES = 1_000_000;
+const MAX_ROW_DEPTH = 100;
 
-/** A row of rlla's has ten; read, twenty million take more than a GB. */
-const MAX_JSON_VALUES = 20_000_000;
+const CHUNK_BYTES = 1 << 20;
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * The rows of a JSON file: a list of objects.
- * @throws ToolsampleError `dataset` when the file is not UTF-8 text, not JSON, not a list of objects, or too large
+ * The rows of a JSON file, either a list or JSON lines; one row and a piece of the file are in memory at a time.
+ * @throws ToolsampleError `dataset` when the file is not UTF-8 text, neither of both, or ends in the middle of a list
  */
-export async function* jsonRows(file: string, bytes: number): AsyncGenerator<RawRow> {
-  if (bytes > MAX_JSON_BYTES) {
-    throw new ToolsampleError('dataset', `is larger than ${MAX_JSON_BYTES >> 20} MiB`, {
-      at: { file },
-      hint: 'convert it to parquet, which is read in parts',
-    });
+export async function* jsonRows(file: string): AsyncGenerator<RawRow> {
+  const splitter = new RowSplitter(file);
+  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {
+    for (const row of splitter.push(chunk as Uint8Array)) yield parseRow(row);
   }
-  const list = parseList(decodeText(await readFile(file), file), file);
-  for (const [i, content] of list.entries()) yield { row: i + 1, content };
+  for (const row of splitter.end()) yield parseRow(row);
 }
 
-function decodeText(bytes: Uint8Array, file: string): string {
-  const nul = bytes.indexOf(0);
-  if (nul >= 0) {
-    throw new ToolsampleError('dataset', `has a NUL byte at offset ${nul}, so it is no JSON text`, {
-      at: { file },
-      hint: 'give a parquet file, or JSON saved as UTF-8',
-    });
+function parseRow({ row, bytes }: SplitRow): RawRow {
+  if (bytes === null) return { row, problem: `is longer than ${MAX_ROW_BYTES >> 20} MiB` };
+  let text: string;
+  try {
+    text = UTF8.decode(bytes);
+  } catch {
+    return { row, problem: 'is not UTF-8 text' };
+  }
+  const { depth, values } = jsonExtent(text);
+  if (depth > MAX_ROW_DEPTH) return { row, problem: `nests deeper than ${MAX_ROW_DEPTH} levels` };
+  if (values > MAX_ROW_VALUES) {
+    return { row, problem: `holds more than ${MAX_ROW_VALUES} JSON values` };
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new ToolsampleError('dataset', 'is neither parquet nor UTF-8 text', {
-      at: { file },
-      hint: 'give a parquet file, or JSON saved as UTF-8',
-      cause,
-    });
+    return { row, content: JSON.parse(text) as unknown };
+  } catch (error) {
+    return { row, problem: `is not JSON (${parseProblem(error)})` };
   }
-}
-
-function parseList(text: string, file: string): readonly unknown[] {
-  const hint = 'expected a JSON list of rows: [{"instruction": …, "input": …, "output": …}, …]';
-  if (jsonExtent(text).values > MAX_JSON_VALUES) {
-    throw new ToolsampleError('dataset', `holds more than ${MAX_JSON_VALUES} JSON values`, {
-      at: { file },
-      hint: 'convert it to parquet, which is read in parts',
-    });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new ToolsampleError('dataset', `is not JSON (${parseProblem(text, cause)})`, {
-      at: { file },
-      hint,
-      cause,
-    });
-  }
-  if (!Array.isArray(value)) {
-    const what = isRecord(value) ? 'one JSON object' : `a JSON ${typeof value}`;
-    throw new ToolsampleError('dataset', `is ${what}, not a list`, { at: { file }, hint });
-  }
-  return value as readonly unknown[];
 }
 
 /** What the parser says, on one line, and whether the text just ends. */
-function parseProblem(text: string, cause: unknown): string {
-  if (text.trim() === '') return 'the file is empty';
-  const message = cause instanceof Error ? cause.message : String(cause);
+function parseProblem(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
   if (/unexpected end|unterminated/iu.test(message)) return 'it ends in the middle of a value';
   return (message.split('\n', 1)[0] ?? '').slice(0, 120);
 }

@@ -1,7 +1,7 @@
 import { ToolsampleError } from '../contracts/errors.ts';
+import { knownColumns } from './formats/recognise.ts';
 import type { RawRow } from './json-rows.ts';
 import { openParquet, type ParquetContents, type ParquetReader } from './parquet-reader.ts';
-import { RLLA_FIELDS, rllaFormat } from './rlla.ts';
 
 /** A parquet file starts and ends with this. */
 export const PARQUET_MAGIC = 'PAR1';
@@ -14,7 +14,7 @@ const SHOWN_LENGTH = 120;
 
 /**
  * The rows of a parquet file, one row group in memory at a time, and of its columns only those that are used.
- * @throws ToolsampleError `dataset` when the file is cut off or damaged, lacks the columns of rlla, or takes too much time or
+ * @throws ToolsampleError `dataset` when the file is cut off or damaged, lacks the columns of any format, or takes too much time or
  *   memory to decode
  */
 export async function* parquetRows(file: string): AsyncGenerator<RawRow> {
@@ -33,7 +33,7 @@ export async function* parquetRows(file: string): AsyncGenerator<RawRow> {
       }
       const end = start + count;
       const rows = await readRows(reader, columns, { start, end, bytes }, file);
-      for (const [i, content] of rows.entries()) yield { row: start + i + 1, content };
+      for (const [i, content] of rows.entries()) yield plainRow(content, start + i + 1);
       start = end;
     }
   } finally {
@@ -55,12 +55,12 @@ async function readContents(reader: ParquetReader, file: string): Promise<Parque
 
 function usedColumns(contents: ParquetContents, file: string): string[] {
   const names = topLevelColumns(contents);
-  const format = rllaFormat(names);
-  if (format !== undefined) return [...RLLA_FIELDS[format]];
+  const columns = knownColumns(names);
+  if (columns !== undefined) return columns;
   const shown = names.join(', ').slice(0, SHOWN_LENGTH);
-  throw new ToolsampleError('dataset', `has the columns ${shown}: not those of rlla`, {
+  throw new ToolsampleError('dataset', `has the columns ${shown}: those of no known format`, {
     at: { file },
-    hint: 'expected prompt and reward_model, or instruction, input and output',
+    hint: 'expected prompt and reward_model, messages and tools, or what docs/data.md has besides',
   });
 }
 
@@ -94,4 +94,28 @@ async function readRows(
       { at: { file, row: start + 1 }, hint: 'the file is damaged: copy it again', cause },
     );
   }
+}
+
+/** Deeper values, as a column of JSON may hold, are refused: they overflow the stack of whoever walks them. */
+const MAX_ROW_DEPTH = 100;
+
+/** A row with the values that JSON has: 64-bit integers as numbers, times as texts. */
+function plainRow(content: unknown, row: number): RawRow {
+  try {
+    return { row, content: plain(content, 0) };
+  } catch (error) {
+    return { row, problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function plain(value: unknown, depth: number): unknown {
+  if (depth > MAX_ROW_DEPTH) throw new Error(`nests deeper than ${MAX_ROW_DEPTH} levels`);
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1));
+  if (ArrayBuffer.isView(value)) throw new Error('holds bytes where a text belongs');
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [key, plain(part, depth + 1)]),
+  );
 }

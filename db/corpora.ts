@@ -8,16 +8,18 @@ type SampleRow = typeof samples.$inferSelect;
 
 /** A stored row as the sample it came from. */
 export function toSample(row: SampleRow): Sample {
-  const sample: Sample = {
+  const { sourceFormat: format, sourceName: source, sourceRow, sourceTurn: turn } = row;
+  return {
     id: row.sampleId,
     messages: row.messages,
     groundTruth: row.groundTruth,
     shape: row.shape,
     calls: row.calls,
     level: row.level,
-    provenance: { format: row.sourceFormat, source: row.sourceName, row: row.sourceRow },
+    provenance: { format, source, row: sourceRow, ...(turn === null ? {} : { turn }) },
+    ...(row.allowedValues === null ? {} : { allowedValues: row.allowedValues }),
+    ...(row.tools === null ? {} : { tools: row.tools }),
   };
-  return row.allowedValues === null ? sample : { ...sample, allowedValues: row.allowedValues };
 }
 
 /** Samples by id. */

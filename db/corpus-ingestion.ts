@@ -48,7 +48,7 @@ export async function ingestCorpus(
     const row = toRow(each, ordinal++);
     digest.update(storableJson(row));
     digest.update('\n');
-    batch.push(row);
+    batch.push({ ...row, tools: row.tools ?? null, sourceTurn: row.sourceTurn ?? null });
     if (batch.length === BATCH) await flush();
   }
   await flush();
@@ -84,7 +84,10 @@ async function publish(tx: Database, corpus: string, source: string, count: numb
     select ${corpus}::text, ${columns} from staged_samples order by ordinal`);
 }
 
-function toRow({ sample, rewardMin, rewardMax }: IngestedSample, ordinal: number) {
+function toRow(
+  { sample, rewardMin, rewardMax }: IngestedSample,
+  ordinal: number,
+): typeof samples.$inferInsert {
   return {
     corpus: '',
     sampleId: sample.id,
@@ -100,5 +103,8 @@ function toRow({ sample, rewardMin, rewardMax }: IngestedSample, ordinal: number
     groundTruth: sample.groundTruth,
     calls: sample.calls,
     allowedValues: sample.allowedValues ?? null,
-  } satisfies typeof samples.$inferInsert;
+    // Left out where a sample has none: corpora that were stored before there were any keep their ids.
+    ...(sample.tools === undefined ? {} : { tools: sample.tools }),
+    ...(sample.provenance.turn === undefined ? {} : { sourceTurn: sample.provenance.turn }),
+  };
 }

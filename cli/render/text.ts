@@ -81,6 +81,11 @@ export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** A number of things: 1 row, 1,200 rows. */
+export function counted(value: number, thing: string): string {
+  return `${count(value)} ${thing}${value === 1 ? '' : 's'}`;
+}
+
 /** A share as a percentage with one digit: 75.3%. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1)}%`;

@@ -2,7 +2,7 @@ import { hashSeed } from '../../contracts/hash.ts';
 import type { DemonstrationNoise } from '../../contracts/config.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 import type { Sample } from '../../contracts/sample.ts';
-import { callLine, completionText } from '../tool-call-text.ts';
+import { callLine, completionText } from '../../contracts/tool-call-text.ts';
 import { drawFor } from './draw.ts';
 import type { Draw } from './draw.ts';
 import { generateTask, THOUGHT } from './generator.ts';

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Sample, ToolCall } from '../../contracts/sample.ts';
-import { callLine, completionText } from '../tool-call-text.ts';
+import { callLine, completionText } from '../../contracts/tool-call-text.ts';
 import { ownsCombination } from './splits.ts';
 import type { BuiltinSplit } from './splits.ts';
 import { drawTask } from './task.ts';

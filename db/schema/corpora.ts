@@ -13,6 +13,7 @@ import {
   type ChatMessage,
   type CompletionShape,
   type ToolCall,
+  type ToolDefinition,
 } from '../../contracts/sample.ts';
 import { json, oneOf, text } from '../columns.ts';
 import { commentsOnTable } from '../comments.ts';
@@ -48,6 +49,7 @@ export const samples = pgTable(
     sourceFormat: text('source_format').notNull(),
     sourceName: text('source_name').notNull(),
     sourceRow: integer('source_row').notNull(),
+    sourceTurn: integer('source_turn'),
     messages: json('messages').$type<readonly ChatMessage[]>().notNull(),
     groundTruth: text('ground_truth').notNull(),
     calls: json('calls').$type<readonly ToolCall[]>().notNull(),
@@ -55,6 +57,7 @@ export const samples = pgTable(
       json('allowed_values').$type<
         readonly { readonly [parameter: string]: readonly JsonValue[] }[]
       >(),
+    tools: json('tools').$type<readonly ToolDefinition[]>(),
   },
   (table) => [
     primaryKey({ columns: [table.corpus, table.sampleId] }),
@@ -78,9 +81,12 @@ export const samplesComments = commentsOnTable(
     sourceFormat: 'Format the sample was read from.',
     sourceName: 'File name or generator.',
     sourceRow: 'Row in the source, from 1.',
-    messages: 'Chat messages of the prompt.',
+    sourceTurn: 'Turn of the assistant in that row, from 1, where the row is a conversation.',
+    messages:
+      'Chat messages of the prompt; "calls" are what an earlier turn of the assistant called.',
     groundTruth: 'Reference completion.',
     calls: 'Ground-truth calls; empty when no call is wanted.',
     allowedValues: 'Allowed values of each parameter of each call, for value mode bfcl.',
+    tools: 'Tools that the chat template shows; null where the messages tell of them.',
   },
 );

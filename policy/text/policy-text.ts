@@ -4,6 +4,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
+import { createPromptRenderer } from './prompt-text.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
 import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
 import { rustRules } from './tokenizer-rules.ts';
@@ -29,7 +30,7 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
  */
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
-  const render = await readChatTemplate(files, parts);
+  const promptText = createPromptRenderer(await readChatTemplate(files, parts));
   const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
   const timed = inTime(createTimeLimit());
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
@@ -41,7 +42,8 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
       : bounded(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids);
   const hidden = new Set(parts.eosIds);
   return {
-    encodePrompt: (messages) => encode(render(messages, null)),
+    promptText,
+    encodePrompt: (prompt) => encode(promptText(prompt)),
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));

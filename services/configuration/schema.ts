@@ -58,7 +58,7 @@ export const runConfigSchema = z.strictObject({
 
   data: place()
     .default('builtin')
-    .meta(about('Data', '`builtin` or a file of samples (rlla parquet or JSON)')),
+    .meta(about('Data', '`builtin` or a file of samples (formats: docs/data.md)')),
   evalData: place()
     .default('auto')
     .meta(
@@ -79,12 +79,18 @@ export const runConfigSchema = z.strictObject({
   evalSize: positiveInt(1_000_000)
     .default(300)
     .meta(about('Data', 'held-out samples of each split')),
+  maxBadRows: z
+    .int()
+    .min(0)
+    .max(1_000_000_000)
+    .default(0)
+    .meta(about('Data', 'unusable rows of a file that are left out; one more, and it is refused')),
   maxPromptLength: z
     .int()
     .min(8)
     .max(1_000_000)
     .default(96)
-    .meta(about('Data', 'samples with a longer prompt (tokens) are rejected and counted')),
+    .meta(about('Data', 'samples with a longer prompt (tokens) are left out and counted')),
   maxCompletionLength: z
     .int()
     .min(8)

@@ -110,7 +110,7 @@ describe('datasets', { timeout: FUZZ_TIMEOUT }, () => {
       `[${nestedText(100_000)}]`,
       `[{"instruction": ${nestedText(100_000)}}]`,
       '['.repeat(1_000_000),
-      `[${'[],'.repeat(20_000_000)}[]]`,
+      `[[${'[],'.repeat(20_000_000)}[]]]`,
     ]) {
       expect(await read(text)).toBeUndefined();
     }

@@ -40,7 +40,7 @@ async function useText(tokenizer: unknown, config: unknown, text: string): Promi
   };
   const used = await refusing(CODES, async () => {
     const policy = await readPolicyText({ paths });
-    policy.decode(policy.encodePrompt([{ role: 'user', content: text }]));
+    policy.decode(policy.encodePrompt({ messages: [{ role: 'user', content: text }] }));
     return true;
   });
   return used ?? false;

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { CompletionShape, Sample } from '../../contracts/sample.ts';
-import { callLine } from '../../datasets/tool-call-text.ts';
+import { callLine } from '../../contracts/tool-call-text.ts';
 import { readGroundTruth } from '../../datasets/ground-truth.ts';
-import { rllaSample } from '../../datasets/rlla.ts';
+import { rllaSample } from '../../datasets/formats/rlla.ts';
 import { hasFormat, MAX_COMPLETION_LENGTH, readCallList } from '../../dscl/completion.ts';
 import { scoreCompletion } from '../../dscl/reward.ts';
 import { fuzz, FUZZ_TIMEOUT, inTime } from './support/cases.ts';

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileDemonstrations } from '../../activities/demonstration-file.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
-import type { Sample } from '../../contracts/sample.ts';
+import type { Prompt, Sample } from '../../contracts/sample.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { readRun, type RunRow } from '../../db/runs.ts';
@@ -16,7 +16,7 @@ import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 const SAMPLES = scratchSamples(12);
 /** A token for each character: lengths can be told. */
 const TEXT = {
-  encodePrompt: (messages: Sample['messages']) => codes(messages.map((m) => m.content).join('')),
+  encodePrompt: ({ messages }: Prompt) => codes(messages.map((m) => m.content).join('')),
   encodeCompletion: (text: string) => codes(text),
   contextLength: 100_000,
 } as unknown as PolicyText;
@@ -58,8 +58,9 @@ async function fileOf(name: string, rows: readonly object[]): Promise<string> {
 }
 
 /** A run whose warm start reads the file, and that evaluates on the first two samples. */
-async function runWith(run: string, data: string): Promise<RunRow> {
+async function runWith(run: string, data: string, maxBadRows = 0): Promise<RunRow> {
   await scratchRun(connection.db, run, SAMPLES.slice(0, 2), {
+    max_bad_rows: maxBadRows,
     max_prompt_length: 5000,
     max_completion_length: 400,
     warm_start: [{ data, steps: 16 }],
@@ -77,7 +78,11 @@ describe('fileDemonstrations', () => {
   it('shows every usable row but what is held out, and says what was left out', async () => {
     const long = { ...SAMPLES[5], groundTruth: `<think>${'so '.repeat(200)}</think>` } as Sample;
     const file = await fileOf('mixed.json', [...SAMPLES.map(row), { prompt: 3 }, row(long)]);
-    const run = await runWith('mixed', file);
+    await expect(promptsOf(await runWith('strict', file))).rejects.toMatchObject({
+      code: 'dataset',
+      message: expect.stringMatching(/^mixed\.json, row 13, field "prompt": .*--max-bad-rows/),
+    });
+    const run = await runWith('mixed', file, 1);
     const prompts = await promptsOf(run);
     const wanted = SAMPLES.slice(2).map(({ messages }) => messages.map((m) => m.content).join(''));
     expect(new Set(prompts)).toEqual(new Set(wanted));

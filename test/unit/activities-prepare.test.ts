@@ -17,6 +17,7 @@ import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { formatFixture, readAll } from './support/read-data.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
 
 let server: ScratchServer;
@@ -97,6 +98,8 @@ describe('a run on built-in data', () => {
     const run = await readRun(connection.db, 'builtin');
     expect(run.config).toMatchObject(builtin);
     expect(run.corpusSamples + run.overlongPrompts).toBe(40);
+    // A hash of its samples: what earlier versions stored is found again.
+    expect(run.corpus).toBe('d1c31f9cf01b0f13');
     const stored = await samplesInOrder(connection.db, run.corpus, 0, 100);
     const generated = [
       ...builtinCorpus({ seed: run.config.seed, size: 40, levelMix: run.config.levelMix }),
@@ -179,7 +182,11 @@ describe('a run on a file', () => {
     const good = Array.from({ length: 30 }, (_, i) => row(`weather in city ${i}`, `c${i}`));
     const long = row(`weather ${'please '.repeat(100)}`, 'x');
     const data = await file('rows.json', [...good, { output: 'nothing else' }, long]);
-    const plan = await prepare('file', { ...builtin, data, evalSize: 5, evalSchedule: 'epoch' });
+    const config = { ...builtin, data, evalSize: 5, evalSchedule: 'epoch' } as const;
+    await expect(prepare('strict', config)).rejects.toThrow(
+      /rows\.json, row 31, field "instruction": is missing — .*--max-bad-rows/,
+    );
+    const plan = await prepare('file', { ...config, maxBadRows: 1 });
     expect(plan).toMatchObject({ splits: ['heldout'], stepsPerEpoch: 4, evaluateAt: [4, 8] });
     const run = await readRun(connection.db, 'file');
     expect(run).toMatchObject({ corpusSamples: 25, rejectedRows: 1, overlongPrompts: 1 });
@@ -196,6 +203,29 @@ describe('a run on a file', () => {
     expect(report?.message).toMatch(
       /2 of 32 rows of .*rows\.json were left out: 1 not usable, 1 with too long a prompt; e\.g\. row 31/,
     );
+  });
+
+  test('of another format has its tools, turns and allowed values in the database', async () => {
+    const policy = join(folder, 'long');
+    await writeTinyPolicy(policy, { ...TINY, contextLength: 8000 });
+    for (const [run, name] of [
+      ['turns', 'toolace.json'],
+      ['answers', 'bfcl/BFCL_sample.json'],
+    ] as const) {
+      const data = formatFixture(name);
+      await prepare(run, {
+        ...builtin,
+        policy,
+        data,
+        evalData: data,
+        trainBatchSize: 1,
+        maxPromptLength: 4000,
+        maxCompletionLength: 400,
+      });
+      const { corpus } = await readRun(connection.db, run);
+      const stored = await samplesInOrder(connection.db, corpus, 0, 100);
+      expect(stored).toEqual((await readAll(data)).samples);
+    }
   });
 
   test('evaluates on the file that is given, as far as evalSize', async () => {

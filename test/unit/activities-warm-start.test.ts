@@ -125,9 +125,9 @@ describe('tokenised', () => {
   it('keeps what fits, and leaves out what is too long in any way', () => {
     const limits = { maxPromptLength: 3, maxCompletionLength: 2 };
     const fit = { promptIds: [1, 2, 3], completionIds: [4, 5] };
-    expect(tokenised([], '', text, limits)).toEqual(fit);
-    expect(tokenised([], '', text, { ...limits, maxPromptLength: 2 })).toBeNull();
-    expect(tokenised([], '', text, { ...limits, maxCompletionLength: 1 })).toBeNull();
-    expect(tokenised([], '', { ...text, contextLength: 4 }, limits)).toBeNull();
+    expect(tokenised({ messages: [] }, '', text, limits)).toEqual(fit);
+    expect(tokenised({ messages: [] }, '', text, { ...limits, maxPromptLength: 2 })).toBeNull();
+    expect(tokenised({ messages: [] }, '', text, { ...limits, maxCompletionLength: 1 })).toBeNull();
+    expect(tokenised({ messages: [] }, '', { ...text, contextLength: 4 }, limits)).toBeNull();
   });
 });

@@ -67,6 +67,8 @@ describe('toolsample', () => {
     ['an absent argument', ['status'], /missing required argument 'run'/],
     ['too many arguments', ['runs', 'x'], /too many arguments/],
     ['an absent option', ['rollouts', 'x'], /required option '--step <n>'/],
+    ['data of no format', ['data', 'convert', 'bad.yaml', 'out'], /bad\.yaml: is not JSON/],
+    ['a share that is none', ['data', 'split', 'a', 'b', 'c', '--share', '1'], /between 0 and 1/],
     ['a step that is none', ['rollouts', 'x', '--step', '0'], /Steps count from 1/],
     [
       'a setting without a value',

@@ -194,7 +194,7 @@ describe('readSamples', () => {
     ['an empty file', '', /the file is empty/u],
     ['an empty list', '[]', /no rows/u],
     ['JSON that breaks off', '[{"instruction": "a', /middle of a value/u],
-    ['another JSON value', '{"a": 1}', /one JSON object, not a list/u],
+    ['an object that is no row', '{"a": 1}', /fields a: of no known format/u],
     ['other fields', '[{"question": "x", "answer": "y"}]', /fields question, answer/u],
     ['text', 'hello', /not JSON/u],
     ['a NUL byte', '[{"a": "\0"}]', /NUL byte at offset 8/u],

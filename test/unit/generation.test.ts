@@ -319,7 +319,7 @@ describe('generation', () => {
       const question = { role: 'user', content: 'What is the capital of France?' } as const;
       const [answer] = await real.generate(
         await loadBaseWeights(files, architecture),
-        [{ ids: text.encodePrompt([question]), seeds: [1] }],
+        [{ ids: text.encodePrompt({ messages: [question] }), seeds: [1] }],
         { temperature: 0, topP: 1, maxNewTokens: 30 },
       );
       expect(text.decode(answer!.ids)).toBe('The capital of France is Paris.');

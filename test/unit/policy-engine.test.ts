@@ -104,7 +104,9 @@ describe('policy engine', { timeout: 120_000 }, () => {
     expect(await importPolicyFolder(join(root, 'policy'), store)).toEqual(base);
     expect(base).toMatchObject({ weights: null, optimizer: null });
     const text = await loadPolicyText(base.base, store);
-    expect(text.decode(text.encodePrompt([{ role: 'user', content: 'hi' }]))).toContain('hi');
+    expect(
+      text.decode(text.encodePrompt({ messages: [{ role: 'user', content: 'hi' }] })),
+    ).toContain('hi');
   });
 
   it.each([

@@ -33,7 +33,7 @@ const load = async (): Promise<PolicyText> => readPolicyText(await folderFiles(f
 describe('policy text', () => {
   it('renders the chat template, with the generation prompt', async () => {
     const text = await load();
-    const ids = text.encodePrompt([{ role: 'user', content: 'hi' }]);
+    const ids = text.encodePrompt({ messages: [{ role: 'user', content: 'hi' }] });
     expect(ids).toEqual([BOS, 258, 104, 105, 62]);
     expect(text.eosIds).toEqual([EOS]);
     expect(text.contextLength).toBe(96);
@@ -53,10 +53,12 @@ describe('policy text', () => {
   it('falls back to a plain template when there is none', async () => {
     await edit('tokenizer_config.json', (json) => delete json['chat_template']);
     const text = await load();
-    const ids = text.encodePrompt([
-      { role: 'system', content: 'S' },
-      { role: 'tool', content: 'U' },
-    ]);
+    const ids = text.encodePrompt({
+      messages: [
+        { role: 'system', content: 'S' },
+        { role: 'tool', content: 'U' },
+      ],
+    });
     expect(ids[0]).toBe(BOS);
     expect(text.decode(ids)).toBe('<|system|>\nS\n\n<|tool|>\nU\n\n<|assistant|>\n');
   });
@@ -69,9 +71,9 @@ describe('policy text', () => {
       ];
     });
     const messages = [{ role: 'user', content: 'x' }] as const;
-    expect((await load()).encodePrompt(messages)).toEqual([121, 101, 115]);
+    expect((await load()).encodePrompt({ messages })).toEqual([121, 101, 115]);
     await writeFile(join(folder, 'chat_template.jinja'), 'J');
-    expect((await load()).encodePrompt(messages)).toEqual([74]);
+    expect((await load()).encodePrompt({ messages })).toEqual([74]);
   });
 
   it("collects EOS ids from all files, the tokenizer's first", async () => {
@@ -139,7 +141,9 @@ describe('policy text', () => {
 
   it.skipIf(SMOLLM2 === undefined)('tokenises SmolLM2 as transformers does', async () => {
     const text = await readPolicyText(await folderFiles(SMOLLM2!));
-    const ids = text.encodePrompt([{ role: 'user', content: 'What is the capital of France?' }]);
+    const ids = text.encodePrompt({
+      messages: [{ role: 'user', content: 'What is the capital of France?' }],
+    });
     // Markup as special ids, words as merged tokens.
     expect(ids.slice(0, 8)).toEqual([1, 9690, 198, 2683, 359, 253, 5356, 5646]);
     expect(ids.slice(-14)).toEqual([

@@ -1,5 +1,6 @@
-import type { ChatMessage, RejectedRow, Sample } from '../contracts/sample.ts';
-import { excerpt, isRecord, readGroundTruth, textFault } from './ground-truth.ts';
+import type { ChatMessage, RejectedRow, Sample } from '../../contracts/sample.ts';
+import { excerpt, isRecord, readGroundTruth } from '../ground-truth.ts';
+import { isFault, readMessage, readText, type Read } from './fields.ts';
 
 /**
  * ToolRL's rlla rows in both of their forms: verl's schema (`prompt` as chat messages, `reward_model.ground_truth`) and
@@ -9,27 +10,10 @@ const RLLA_FORMATS = ['rlla-verl', 'rlla-raw'] as const;
 type RllaFormat = (typeof RLLA_FORMATS)[number];
 
 /** The fields that make a form; others are ignored. */
-export const RLLA_FIELDS: { readonly [format in RllaFormat]: readonly string[] } = {
+const RLLA_FIELDS: { readonly [format in RllaFormat]: readonly string[] } = {
   'rlla-verl': ['prompt', 'reward_model'],
   'rlla-raw': ['instruction', 'input', 'output'],
 };
-
-/** The form whose fields are all there; undefined: none. */
-export function rllaFormat(fields: readonly string[]): RllaFormat | undefined {
-  return RLLA_FORMATS.find((format) => RLLA_FIELDS[format].every((name) => fields.includes(name)));
-}
-
-/** Longer texts are no task for a policy; in UTF-16 units. */
-const MAX_TEXT = 1 << 20;
-
-/** A field that cannot be used, and why; caught by {@link rllaSample}. */
-interface Fault {
-  readonly field?: string;
-  readonly reason: string;
-}
-type Read<T> = { readonly value: T } | Fault;
-
-const isFault = (read: object): read is Fault => 'reason' in read;
 
 /**
  * One row as a sample, or why it cannot be one. Never throws: the row is untrusted.
@@ -105,23 +89,4 @@ function readRawRow(row: { readonly [key: string]: unknown }): Read<RowContent> 
   if (messages.length === 0) return { field: 'input', reason: 'is empty, as is "instruction"' };
   const groundTruth = { field: 'output', value: output.value };
   return { value: { format: 'rlla-raw', messages, groundTruth } };
-}
-
-const ROLES = ['system', 'user', 'assistant', 'tool'] as const;
-
-function readMessage(item: unknown, field: string): Read<ChatMessage> {
-  if (!isRecord(item)) return { field, reason: 'is not a chat message' };
-  const role = ROLES.find((known) => known === item['role']);
-  if (role === undefined)
-    return { field: `${field}.role`, reason: `is none of ${ROLES.join(', ')}` };
-  const content = readText(item['content'], `${field}.content`);
-  return isFault(content) ? content : { value: { role, content: content.value } };
-}
-
-function readText(value: unknown, field: string): Read<string> {
-  if (value === undefined || value === null) return { field, reason: 'is missing' };
-  if (typeof value !== 'string') return { field, reason: `is ${typeof value}, not text` };
-  if (value.length > MAX_TEXT) return { field, reason: `is longer than ${MAX_TEXT} characters` };
-  const fault = textFault(value);
-  return fault === undefined ? { value } : { field, reason: `has ${fault}` };
 }

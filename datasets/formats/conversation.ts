@@ -1,0 +1,140 @@
+import type {
+  ChatMessage,
+  CompletionShape,
+  DataFormat,
+  Provenance,
+  Sample,
+  ToolDefinition,
+} from '../../contracts/sample.ts';
+import { callBlock } from '../../contracts/tool-call-text.ts';
+import { readGroundTruth } from '../ground-truth.ts';
+import { isFault, type Read } from './fields.ts';
+import type { WrittenCall } from './exact-values.ts';
+
+/** What the assistant did in one turn. */
+export interface AssistantTurn {
+  readonly role: 'assistant';
+  /** What it thought, where the source tells; a prompt does not repeat it. */
+  readonly thought: string;
+  /** What it called; empty: nothing. */
+  readonly calls: readonly WrittenCall[];
+  /** What it answered in words; null: nothing. */
+  readonly answer: string | null;
+  /** What a later prompt shows as its words. */
+  readonly shown: string;
+  /** Whether it is to be learned; else it is context alone. */
+  readonly learned: boolean;
+}
+
+/** A turn that answers in words. */
+export function answered(words: string): AssistantTurn {
+  return { role: 'assistant', thought: '', calls: [], answer: words, shown: words, learned: true };
+}
+
+/** A turn of calls, and nothing else. */
+export function called(calls: readonly WrittenCall[]): AssistantTurn {
+  return { role: 'assistant', thought: '', calls, answer: null, shown: '', learned: true };
+}
+
+/** One turn of a conversation as a reader understood it. */
+export type Turn = ChatMessage | AssistantTurn;
+
+/** A conversation, normalised; what a row of any format but rlla becomes. */
+export interface Conversation {
+  /** Undefined: told in the messages themselves. */
+  readonly tools: readonly ToolDefinition[] | undefined;
+  readonly turns: readonly Turn[];
+  /** What a converted row remembers of its only turn that is to be learned. */
+  readonly remembered?: Partial<Pick<Sample, 'allowedValues' | 'level'>>;
+}
+
+/** What is asked for where the right answer is to call nothing, and the source has no words for it. */
+export const NO_TOOL_FITS = 'None of the tools can be used for this.';
+
+/**
+ * A sample for each turn of the assistant that is to be learned, with the turns before it as its prompt. A turn without
+ * anything before it has no prompt: it is context alone.
+ *
+ * @param id of the only sample; in a conversation `-<turn>` is added
+ */
+export function conversationSamples(
+  { tools, turns, remembered }: Conversation,
+  id: string,
+  provenance: Provenance,
+  isConversation: boolean,
+): Read<readonly Sample[]> {
+  const samples: Sample[] = [];
+  const messages: ChatMessage[] = [];
+  let turn = 0;
+  for (const each of turns) {
+    if (!isAssistant(each)) {
+      messages.push(each);
+      continue;
+    }
+    turn++;
+    if (each.learned && messages.length > 0) {
+      const truth = groundTruthOf(each);
+      if (isFault(truth)) return isConversation ? inTurn(truth.reason, turn) : truth;
+      samples.push({
+        id: isConversation ? `${id}-${String(turn).padStart(2, '0')}` : id,
+        messages: [...messages],
+        ...(tools === undefined ? {} : { tools }),
+        ...truth.value,
+        level: null,
+        ...remembered,
+        provenance: isConversation ? { ...provenance, turn } : provenance,
+      });
+    }
+    messages.push(asMessage(each));
+  }
+  if (samples.length > 0) return { value: samples };
+  return {
+    reason:
+      turn === 0 ? 'has no turn of the assistant' : 'has no turn of the assistant to learn from',
+  };
+}
+
+export function sampleId(format: DataFormat, row: number): string {
+  return `${format}-${String(row).padStart(6, '0')}`;
+}
+
+const inTurn = (reason: string, turn: number) => ({
+  reason: `${reason} (turn ${turn} of the assistant)`,
+});
+
+function isAssistant(turn: Turn): turn is AssistantTurn {
+  return 'learned' in turn;
+}
+
+const plainCalls = (calls: readonly WrittenCall[]) =>
+  calls.map(({ name, parameters }) => ({ name, parameters }));
+
+function asMessage({ shown, calls }: AssistantTurn): ChatMessage {
+  return calls.length === 0
+    ? { role: 'assistant', content: shown }
+    : { role: 'assistant', content: shown, calls: plainCalls(calls) };
+}
+
+/** A turn as the completion that is wanted, in ToolRL's form. */
+function groundTruthOf({
+  thought,
+  calls,
+  answer,
+}: AssistantTurn): Read<Pick<Sample, 'groundTruth' | 'shape' | 'calls'>> {
+  const parts = [`<think>${thought}</think>`];
+  if (calls.length > 0) parts.push(callBlock(calls.map(({ line }) => line)));
+  if (answer !== null) parts.push(`<response>${answer}</response>`);
+  const groundTruth = parts.join('\n');
+  const shape = shapeOf(calls.length > 0, answer !== null);
+  // What the turn says may hold the tags of the form: then the text would be read as something else.
+  const reading = readGroundTruth(groundTruth);
+  if ('problem' in reading || reading.shape !== shape || reading.calls.length !== calls.length) {
+    return { reason: "holds tags of ToolRL's form, such as </think> or <response>, in its text" };
+  }
+  return { value: { groundTruth, shape, calls: plainCalls(calls) } };
+}
+
+function shapeOf(hasCalls: boolean, hasAnswer: boolean): CompletionShape {
+  if (hasCalls) return hasAnswer ? 'both' : 'call';
+  return hasAnswer ? 'response' : 'think';
+}

@@ -1,0 +1,156 @@
+import type { ChatMessage, ToolDefinition } from '../../contracts/sample.ts';
+import { isRecord, shownValue } from '../ground-truth.ts';
+import type { AssistantTurn, Conversation, Turn } from './conversation.ts';
+import { isFault, readRecords, readText, type Read } from './fields.ts';
+import { readCall, type WrittenCall } from './exact-values.ts';
+import { conversationReader, type Row } from './row-reader.ts';
+import { readAllowedValues } from './allowed-values.ts';
+import { readTools } from './tool-definitions.ts';
+
+/**
+ * OpenAI's chat format: `messages` and `tools` (formerly `functions`). Turns of the assistant with `weight` 0 are context
+ * alone. A row without tools tells of them in its messages, if at all, and is shown as it is.
+ */
+export const readOpenaiRow = conversationReader('openai', readRow);
+
+function readRow(row: Row): Read<Conversation> {
+  let tools: readonly ToolDefinition[] | undefined;
+  const field = row['tools'] === undefined || row['tools'] === null ? 'functions' : 'tools';
+  if (row[field] !== undefined && row[field] !== null) {
+    const read = readTools(row[field], field);
+    if (isFault(read)) return read;
+    tools = read.value;
+  }
+  const entries = readRecords(row['messages'], 'messages');
+  if (isFault(entries)) return entries;
+  const turns: Turn[] = [];
+  // Ids of the calls of the last turn that made some, in order: results may come in another one.
+  let ids: readonly unknown[] = [];
+  let results: { readonly order: number; readonly message: ChatMessage }[] = [];
+  const flush = (): void => {
+    turns.push(...results.sort((a, b) => a.order - b.order).map(({ message }) => message));
+    results = [];
+  };
+  for (const [i, entry] of entries.value.entries()) {
+    const read = readTurn(entry, `messages[${i}]`);
+    if (isFault(read)) return read;
+    const turn = read.value;
+    if (turn.role === 'tool') {
+      const order = ids.indexOf(entry['tool_call_id']);
+      results.push({ order: order < 0 ? ids.length : order, message: turn });
+      continue;
+    }
+    flush();
+    if (turn.role === 'assistant') ids = callIds(entry);
+    turns.push(turn);
+  }
+  flush();
+  const remembered = readRemembered(row['toolsample'], turns);
+  return isFault(remembered)
+    ? remembered
+    : { value: { tools, turns, remembered: remembered.value } };
+}
+
+/** What `toolsample data convert` notes for itself. */
+function readRemembered(
+  value: unknown,
+  turns: readonly Turn[],
+): Read<NonNullable<Conversation['remembered']>> {
+  const learned = turns.filter((turn) => 'learned' in turn && turn.learned);
+  const [turn] = learned;
+  if (!isRecord(value) || turn === undefined || learned.length > 1) return { value: {} };
+  const { level, allowed_values: allowed } = value;
+  const known = Number.isSafeInteger(level) ? { level: level as number } : {};
+  if (allowed === undefined || allowed === null) return { value: known };
+  const read = readAllowedValues(allowed, 'toolsample.allowed_values');
+  if (isFault(read)) return read;
+  if (read.value.length !== turn.calls?.length) {
+    return { field: 'toolsample.allowed_values', reason: 'has not one entry for each call' };
+  }
+  return { value: { ...known, allowedValues: read.value } };
+}
+
+function callIds(entry: Row): readonly unknown[] {
+  const calls: unknown = entry['tool_calls'];
+  return Array.isArray(calls) ? calls.map((call) => (isRecord(call) ? call['id'] : undefined)) : [];
+}
+
+const ROLES: { readonly [role: string]: ChatMessage['role'] } = {
+  system: 'system',
+  developer: 'system',
+  user: 'user',
+  tool: 'tool',
+  function: 'tool',
+};
+
+function readTurn(entry: Row, field: string): Read<Turn> {
+  const given = entry['role'];
+  if (given === 'assistant') return readAssistant(entry, field);
+  const role = typeof given === 'string' && Object.hasOwn(ROLES, given) ? ROLES[given] : undefined;
+  if (role === undefined) {
+    return {
+      field: `${field}.role`,
+      reason: `is ${shownValue(given)}: none of system, user, assistant, tool`,
+    };
+  }
+  const content = readContent(entry['content'], `${field}.content`);
+  return isFault(content) ? content : { value: { role, content: content.value ?? '' } };
+}
+
+function readAssistant(entry: Row, field: string): Read<AssistantTurn> {
+  const content = readContent(entry['content'], `${field}.content`);
+  if (isFault(content)) return content;
+  const thought = readContent(entry['reasoning_content'], `${field}.reasoning_content`);
+  if (isFault(thought)) return thought;
+  const calls = readCalls(entry, field);
+  if (isFault(calls)) return calls;
+  const hasCalls = calls.value.length > 0;
+  // Words beside calls say why they are made, unless the thought is told apart: then they are an answer.
+  const isThought = hasCalls && thought.value === null;
+  const words = content.value ?? '';
+  return {
+    value: {
+      role: 'assistant',
+      thought: (isThought ? words : thought.value) ?? '',
+      calls: calls.value,
+      answer: isThought || (hasCalls && words === '') ? null : content.value,
+      shown: words,
+      learned: entry['weight'] !== 0,
+    },
+  };
+}
+
+function readCalls(entry: Row, field: string): Read<readonly WrittenCall[]> {
+  const { tool_calls: list, function_call: single } = entry;
+  const calls: WrittenCall[] = [];
+  const items: readonly unknown[] = Array.isArray(list) ? list : [];
+  if (list !== undefined && list !== null && !Array.isArray(list)) {
+    return { field: `${field}.tool_calls`, reason: 'is not a list' };
+  }
+  for (const [i, item] of items.entries()) {
+    const place = `${field}.tool_calls[${i}]`;
+    // Some leave out the wrapping.
+    const call = readCall(isRecord(item) ? (item['function'] ?? item) : item, place);
+    if (isFault(call)) return call;
+    calls.push(call.value);
+  }
+  if (calls.length > 0 || single === undefined || single === null) return { value: calls };
+  const call = readCall(single, `${field}.function_call`);
+  return isFault(call) ? call : { value: [call.value] };
+}
+
+/** A text, a list of parts that are texts, or null. */
+function readContent(value: unknown, field: string): Read<string | null> {
+  if (value === undefined || value === null) return { value: null };
+  if (!Array.isArray(value)) return readText(value, field);
+  const texts: string[] = [];
+  for (const [i, part] of (value as readonly unknown[]).entries()) {
+    if (!isRecord(part) || part['type'] !== 'text') {
+      return { field: `${field}[${i}]`, reason: 'is not a text: only texts can be used' };
+    }
+    const text = readText(part['text'], `${field}[${i}].text`);
+    if (isFault(text)) return text;
+    texts.push(text.value);
+  }
+  return readText(texts.join(''), field);
+}

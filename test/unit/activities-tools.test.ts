@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ActivityDependencies } from '../../activities/dependencies.ts';
+import { evaluatePolicy } from '../../activities/evaluate-policy.ts';
+import { policyEngines, type PolicyEngines } from '../../activities/policy-engines.ts';
+import { prepareRun } from '../../activities/prepare-run.ts';
+import { rollout } from '../../activities/rollout.ts';
+import { decodeRollouts } from '../../activities/rollout-artifact.ts';
+import { selectBatch } from '../../activities/select-batch.ts';
+import { warmStart } from '../../activities/warm-start.ts';
+import { policyAfter } from '../../db/checkpoints.ts';
+import type { Connection } from '../../db/connection.ts';
+import { eventsOf } from '../../db/events.ts';
+import { groupsOfShard } from '../../db/groups.ts';
+import { findShard } from '../../db/rollouts.ts';
+import { loadPolicyText } from '../../policy/text/policy-text.ts';
+import { openArtifactStore } from '../../services/artifact-store.ts';
+import { formatFixture } from './support/read-data.ts';
+import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
+
+let server: ScratchServer;
+let connection: Connection;
+let folder: string;
+let engines: PolicyEngines;
+let deps: ActivityDependencies;
+
+beforeAll(async () => {
+  server = await startScratchServer();
+  connection = await server.migrated();
+  folder = await mkdtemp(join(tmpdir(), 'toolsample-tools-'));
+  const artifacts = await openArtifactStore({
+    artifacts: join(folder, 'artifacts'),
+    temporary: join(folder, 'temporary'),
+  });
+  await writeTinyPolicy(join(folder, 'policy'), { ...TINY, contextLength: 4500 });
+  engines = policyEngines(artifacts);
+  deps = {
+    db: connection.db,
+    artifacts,
+    engine: (machine) => engines.on(machine),
+    policyText: async (base) => loadPolicyText(base, artifacts),
+    dataFolder: folder,
+  };
+});
+
+afterAll(async () => {
+  await engines.close();
+  await connection.close();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs an activity that beats. */
+const run = async <T>(activity: () => Promise<T>): Promise<T> =>
+  new MockActivityEnvironment().run(activity);
+
+test('a policy is shown, sampled and evaluated with the tools of its prompts', async () => {
+  const data = formatFixture('toolace.json');
+  const config = {
+    policy: join(folder, 'policy'),
+    data,
+    evalData: formatFixture('xlam.json'),
+    warmStart: [{ data: formatFixture('openai.jsonl'), steps: 1 }],
+    trainBatchSize: 2,
+    numGenerations: 2,
+    oversample: 1,
+    maxPromptLength: 4000,
+    maxCompletionLength: 400,
+    maxSteps: 1,
+    threads: 1,
+  };
+  await prepareRun(deps, { run: 'tools', config });
+  await run(async () => warmStart(deps, { run: 'tools', slice: 1 }));
+  const shown = (await eventsOf(connection.db, 'tools')).find(
+    ({ kind }) => kind === 'demonstrations',
+  );
+  expect(shown?.message).toMatch(/^warm start: 4 of 4 rows of openai\.jsonl/u);
+
+  const key = { run: 'tools', epoch: 1, step: 1 };
+  await selectBatch(deps, key);
+  const shard = { ...key, round: 0, shard: 0 };
+  await run(async () => rollout(deps, shard));
+  const groups = await groupsOfShard(connection.db, shard);
+  const stored = await findShard(connection.db, shard);
+  if (stored === null) throw new Error('the shard was not committed');
+  const { base } = await policyAfter(connection.db, 'tools', 0);
+  const text = await deps.policyText(base);
+  const rollouts = decodeRollouts(
+    await deps.artifacts.get(stored.artifact),
+    stored.artifact.sha256,
+  );
+  expect(rollouts.map(({ promptIds }) => text.decode(promptIds))).toEqual(
+    groups.flatMap(({ sample }) => {
+      const prompt = text.decode(text.encodePrompt(sample));
+      expect(prompt).toContain('1. Name: Tide Table');
+      return [prompt, prompt];
+    }),
+  );
+
+  const evaluated = await run(async () =>
+    evaluatePolicy(deps, { ...key, step: 0, split: 'heldout' }),
+  );
+  expect(evaluated.n).toBe(3);
+});

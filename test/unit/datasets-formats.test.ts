@@ -1,0 +1,483 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parquetWriteFile } from 'hyparquet-writer';
+import { describe, expect, test } from 'vitest';
+import type { Sample } from '../../contracts/sample.ts';
+import { readCallExpressions } from '../../datasets/formats/call-expressions.ts';
+import { readTools } from '../../datasets/formats/tool-definitions.ts';
+import { groundTruthCalls } from '../../dscl/ground-truth.ts';
+import { scoreCompletion } from '../../dscl/reward.ts';
+import { formatFixture, readAll } from './support/read-data.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'toolsample-formats-'));
+
+let written = 0;
+function file(content: string): string {
+  const path = join(folder, `rows-${++written}`);
+  writeFileSync(path, content);
+  return path;
+}
+
+async function fixture(name: string): Promise<Sample[]> {
+  const { samples, rejected } = await readAll(formatFixture(name));
+  expect(rejected).toEqual([]);
+  return samples;
+}
+
+const content = (all: readonly Sample[] = []) =>
+  all.map(({ provenance: _file, ...sample }) => sample);
+
+describe('every format', () => {
+  test.each([
+    ['rlla.json', 'rlla-raw', 2],
+    ['xlam.json', 'xlam', 3],
+    ['toolace.json', 'toolace', 4],
+    ['hermes.json', 'hermes', 2],
+    ['apigen-mt.json', 'apigen-mt', 4],
+    ['openai.jsonl', 'openai', 4],
+    ['bfcl/BFCL_sample.json', 'bfcl', 3],
+  ])('of %s is recognised as %s', async (name, format, count) => {
+    const samples = await fixture(name);
+    expect(samples).toHaveLength(count);
+    expect(new Set(samples.map(({ id }) => id)).size).toBe(count);
+    for (const sample of samples) {
+      expect(sample.provenance.format).toBe(format);
+      // The reference completion gets the whole reward, so training has something to reach.
+      const { reward, max } = scoreCompletion({
+        completion: sample.groundTruth,
+        groundTruth: sample,
+        valueMatch: 'toolrl',
+      });
+      expect(reward).toBe(max);
+    }
+  });
+
+  test('is recognised by its content, as a list, as lines and as parquet', async () => {
+    const { samples } = await readAll(formatFixture('xlam.json'));
+    const rows = [1, 2].map((id) => ({
+      id,
+      query: `high water in harbour ${id}?`,
+      answers: '[{"name": "tide_table", "arguments": {"harbour": "Kiel"}}]',
+      tools: JSON.stringify(samples[0]?.tools ?? []),
+    }));
+    const parquet = join(folder, 'rows.json');
+    parquetWriteFile({
+      filename: parquet,
+      rowGroupSize: 1,
+      columnData: [
+        { name: 'id', data: [1n, 2n], type: 'INT64' },
+        ...(['query', 'answers', 'tools'] as const).map((name) => ({
+          name,
+          data: rows.map((row) => row[name]),
+          type: 'STRING' as const,
+        })),
+      ],
+    });
+    const texts = [JSON.stringify(rows), rows.map((row) => JSON.stringify(row)).join('\r\n')];
+    const [list, lines, columns] = await Promise.all(
+      [...texts.map(file), parquet].map(async (path) => (await readAll(path)).samples),
+    );
+    expect(content(list)).toHaveLength(2);
+    expect(content(lines)).toEqual(content(list));
+    expect(content(columns)).toEqual(content(list));
+  });
+});
+
+describe('a conversation', () => {
+  test('is read from nested columns of parquet, fields without a value left out', async () => {
+    const rows = JSON.parse(readFileSync(formatFixture('toolace.json'), 'utf8')) as {
+      system: string;
+      conversations: unknown[];
+    }[];
+    const path = join(folder, 'nested.parquet');
+    const text = {
+      type: 'BYTE_ARRAY',
+      converted_type: 'UTF8',
+      repetition_type: 'OPTIONAL',
+    } as const;
+    parquetWriteFile({
+      filename: path,
+      schema: [
+        { name: 'schema', num_children: 2 },
+        { name: 'system', ...text },
+        {
+          name: 'conversations',
+          repetition_type: 'OPTIONAL',
+          converted_type: 'LIST',
+          num_children: 1,
+        },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', repetition_type: 'OPTIONAL', num_children: 3 },
+        { name: 'from', ...text },
+        { name: 'value', ...text },
+        { name: 'note', ...text },
+      ],
+      columnData: [
+        { name: 'system', data: rows.map((row) => row.system) },
+        { name: 'conversations', data: rows.map((row) => row.conversations) },
+      ],
+    });
+    expect(content((await readAll(path)).samples)).toEqual(content(await fixture('toolace.json')));
+  });
+});
+
+describe('xLAM', () => {
+  test('has calls as they are written, and schemas for its flat parameters', async () => {
+    const [both, exact, none] = await fixture('xlam.json');
+    expect(both).toMatchObject({
+      id: 'xlam-000001',
+      shape: 'call',
+      calls: [
+        { name: 'tide_table', parameters: { harbour: 'Wismar' } },
+        { name: 'berth_fee', parameters: { length: 9.5 } },
+      ],
+    });
+    expect(both?.groundTruth).toBe(
+      '<think></think>\n<tool_call>\n{"name": "tide_table", "parameters": {"harbour": "Wismar"}}\n' +
+        '{"name": "berth_fee", "parameters": {"length": 9.50}}\n</tool_call>',
+    );
+    expect(both?.tools?.[0]?.parameters).toEqual({
+      type: 'object',
+      properties: {
+        harbour: { type: 'string', description: 'Name of the harbour' },
+        days: { type: 'integer', description: 'How many days', default: 1 },
+        levels: { type: 'array', items: { type: 'number' }, description: 'Water levels to mark' },
+      },
+      required: ['harbour'],
+    });
+    // JavaScript's number would have lost the last digits.
+    const [call] = groundTruthCalls(exact as Sample);
+    expect(call?.parameters.get('station')).toBe(12345678901234567890n);
+    expect(none).toMatchObject({ shape: 'response', calls: [] });
+  });
+});
+
+describe('ToolACE', () => {
+  test('gives a sample for each turn, with the turns before it', async () => {
+    const samples = await fixture('toolace.json');
+    expect(samples.map(({ id, shape }) => [id, shape])).toEqual([
+      ['toolace-000001-01', 'call'],
+      ['toolace-000001-02', 'response'],
+      ['toolace-000001-03', 'call'],
+      ['toolace-000002-01', 'response'],
+    ]);
+    const [first, , third] = samples;
+    expect(first?.calls).toEqual([
+      { name: 'Tide Table', parameters: { harbour: 'Wismar "old"', days: 2, marks: [1.5, 2] } },
+      { name: 'fees.berth', parameters: { length: 9, power: true } },
+    ]);
+    expect(third?.messages.map(({ role }) => role)).toEqual([
+      'system',
+      'user',
+      'assistant',
+      'tool',
+      'assistant',
+      'user',
+    ]);
+    expect(third?.messages[2]).toEqual({ role: 'assistant', content: '', calls: first?.calls });
+    expect(third?.provenance).toMatchObject({ row: 1, turn: 3 });
+  });
+
+  test('has its tools apart, and its system text without the form of calls', async () => {
+    const [sample] = await fixture('toolace.json');
+    expect(sample?.tools?.map(({ name }) => name)).toEqual(['Tide Table', 'fees.berth']);
+    expect(sample?.tools?.[0]?.parameters).toEqual({
+      type: 'object',
+      properties: {
+        harbour: { type: 'string', description: 'Name' },
+        days: { type: 'integer', description: 'How many' },
+        marks: { type: 'array', items: { type: 'number' } },
+      },
+      required: ['harbour'],
+    });
+    const text = sample?.messages[0]?.content ?? '';
+    expect(text).toContain('If no function fits, say so.');
+    expect(text).toContain('Today is Monday.');
+    expect(text).not.toMatch(/func1|JSON|NO other text|Tide/u);
+  });
+
+  test.each([
+    ['[f()]', [{ name: 'f', parameters: {} }]],
+    [
+      '[a.b-c d(x=None, y={"k": (1, \'two\')}, )]',
+      [{ name: 'a.b-c d', parameters: { x: null, y: { k: [1, 'two'] } } }],
+    ],
+    [
+      '[f(x="a, b) ]"), g(y=-1.5e3)]',
+      [
+        { name: 'f', parameters: { x: 'a, b) ]' } },
+        { name: 'g', parameters: { y: -1500 } },
+      ],
+    ],
+    ['[f( city name = "x")]', [{ name: 'f', parameters: { 'city name': 'x' } }]],
+    ['[f(__proto__=1)]', [{ name: 'f', parameters: JSON.parse('{"__proto__": 1}') as object }]],
+  ])('reads %s', (text, calls) => {
+    const read = readCallExpressions(text, 'value');
+    expect(
+      read !== undefined && 'value' in read
+        ? read.value.map(({ name, parameters }) => ({ name, parameters }))
+        : read,
+    ).toEqual(calls);
+  });
+
+  test.each([
+    ['[f(1)]', /a parameter|"="/u],
+    ['[f(x=open("a"))]', /a value/u],
+    ['[f(x="a)]', /quotation mark/u],
+    ['[f(x=1) g(y=2)]', /"\]"/u],
+    [`[f(x=${'['.repeat(9000)})]`, /nests deeper/u],
+  ])('refuses %s', (text, reason) => {
+    const read = readCallExpressions(text, 'value');
+    expect(read !== undefined && 'reason' in read ? read.reason : 'none').toMatch(reason);
+  });
+
+  test.each(['', 'No tool fits.', '[see](https://example.org)', '[]', '[1, 2]'])(
+    'takes %j for words',
+    (text) => {
+      expect(readCallExpressions(text, 'value')).toBeUndefined();
+    },
+  );
+});
+
+describe('Hermes', () => {
+  test('has tools, thoughts, calls and results between tags', async () => {
+    const [first, second] = await fixture('hermes.json');
+    expect(first?.tools?.map(({ name }) => name)).toEqual(['tide_table']);
+    expect(first?.messages[0]?.content).toBe('You are a harbour master. Do not guess values.');
+    expect(first?.groundTruth).toBe(
+      '<think>Two harbours, two calls.</think>\n<tool_call>\n' +
+        '{"name": "tide_table", "parameters": {"harbour": "Wismar", "days": 1}}\n' +
+        '{"name": "tide_table", "parameters": {"harbour": "Kiel"}}\n</tool_call>',
+    );
+    expect(second?.messages.slice(3)).toEqual([
+      { role: 'tool', content: '{"high": "06:10"}' },
+      { role: 'tool', content: '{"high": "07:20"}' },
+    ]);
+    expect(second).toMatchObject({ shape: 'response', calls: [] });
+  });
+});
+
+describe('APIGen-MT', () => {
+  test('has calls and observations as turns of their own', async () => {
+    const samples = await fixture('apigen-mt.json');
+    expect(samples.map(({ shape }) => shape)).toEqual(['response', 'call', 'call', 'response']);
+    expect(samples[0]?.messages).toEqual([
+      { role: 'system', content: '# Rules of the harbour\nCancel only what is refundable.' },
+      { role: 'user', content: 'Please cancel my berth.' },
+    ]);
+    expect(samples[2]?.calls).toEqual([
+      { name: 'cancel_booking', parameters: { code: 'W-17', refund: true } },
+    ]);
+    expect(samples[3]?.messages).toHaveLength(8);
+    expect(samples[3]?.tools).toHaveLength(2);
+  });
+});
+
+describe('OpenAI', () => {
+  test('puts results in the order of their calls, and learns nothing of weight 0', async () => {
+    const samples = await fixture('openai.jsonl');
+    expect(samples[1]?.messages.slice(3)).toEqual([
+      { role: 'tool', content: '06:10' },
+      { role: 'tool', content: '07:20' },
+    ]);
+    expect(samples[2]).toMatchObject({
+      id: 'openai-000002-01',
+      messages: [{ role: 'user', content: 'And in Husum?' }],
+      groundTruth:
+        '<think>I look it up.</think>\n<tool_call>\n{"name": "tide_table", "parameters": {"harbour": "Husum"}}\n</tool_call>',
+    });
+    expect(samples[3]).toMatchObject({ id: 'openai-000003-02', shape: 'response' });
+    // Without tools the messages speak for themselves.
+    expect(samples[3]?.tools).toBeUndefined();
+  });
+});
+
+describe('BFCL', () => {
+  test('takes answers from the folder beside it, and the shortest allowed call', async () => {
+    const [simple, irrelevant, parallel] = await fixture('bfcl/BFCL_sample.json');
+    expect(simple).toMatchObject({
+      id: 'simple_0',
+      calls: [{ name: 'tides.table', parameters: { harbour: 'Wismar', range: { from: 1 } } }],
+      allowedValues: [{ harbour: ['Wismar', 'Hansestadt Wismar'], days: [1, ''] }],
+      provenance: { format: 'bfcl', row: 1 },
+    });
+    expect(simple?.tools?.[0]?.parameters).toMatchObject({
+      type: 'object',
+      properties: {
+        any: {},
+        range: { type: 'object', properties: { from: { type: 'number' } } },
+      },
+    });
+    expect(irrelevant).toMatchObject({ shape: 'response', calls: [] });
+    expect(irrelevant).not.toHaveProperty('allowedValues');
+    expect(parallel?.calls).toHaveLength(2);
+  });
+});
+
+describe('tools', () => {
+  test('are read bare and wrapped, from a text and from a list', () => {
+    const bare = { name: 'a', parameters: { type: 'object', properties: {} } };
+    const expected = { value: [{ ...bare, description: '' }] };
+    expect(readTools([bare], 'tools')).toEqual(expected);
+    expect(readTools([{ type: 'function', function: { ...bare, strict: true } }], 'tools')).toEqual(
+      expected,
+    );
+    expect(readTools(JSON.stringify([{ name: 'a' }]), 'tools')).toEqual(expected);
+    expect(readTools([{ name: 'a', parameters: '{}' }], 'tools')).toEqual(expected);
+    expect(readTools(null, 'tools')).toEqual({ value: [] });
+  });
+
+  test('of long types take no time', () => {
+    const type = ','.repeat(500_000);
+    expect(readTools([{ name: 'a', parameters: { b: { type } } }], 'tools')).toMatchObject({
+      value: [{ parameters: { properties: { b: {} } } }],
+    });
+  });
+});
+
+describe('bad rows', () => {
+  const good = { query: 'q', answers: '[]', tools: '[]' };
+  test.each([
+    ['xlam', { ...good, answers: 'x' }, 'answers', /not JSON/u],
+    ['xlam', { ...good, answers: '[{"arguments": {}}]' }, 'answers[0]', /"name"/u],
+    ['xlam', { ...good, answers: '[{"name": "a", "arguments": [1]}]' }, 'answers[0]', /no object/u],
+    ['xlam', { ...good, tools: '[{"description": "d"}]' }, 'tools[0]', /"name"/u],
+    ['xlam', { ...good, query: '\ud800' }, 'query', /surrogate/u],
+    [
+      'apigen-mt',
+      { conversations: [{ from: 'observation', value: 'x' }], system: '', tools: '[]' },
+      undefined,
+      /no turn of the assistant/u,
+    ],
+    [
+      'hermes',
+      {
+        conversations: [
+          { from: 'human', value: 'q' },
+          { from: 'gpt', value: '<tool_call>{}' },
+        ],
+      },
+      'conversations[1].value',
+      /without end/u,
+    ],
+    [
+      'hermes',
+      {
+        conversations: [
+          { from: 'human', value: 'q' },
+          { from: 'gpt', value: 'a</think>\n<tool_call>\n{}</tool_call>' },
+        ],
+      },
+      'conversations[1].value[0]',
+      /"name"/u,
+    ],
+    [
+      'toolace',
+      {
+        system: '',
+        conversations: [
+          { from: 'user', value: 'q' },
+          { from: 'robot', value: 'a' },
+        ],
+      },
+      'conversations[1].from',
+      /robot/u,
+    ],
+    [
+      'openai',
+      { messages: [{ role: 'user', content: [{ type: 'image_url' }] }] },
+      'messages[0].content[0]',
+      /only texts/u,
+    ],
+    [
+      'openai',
+      {
+        messages: [
+          { role: 'user', content: 'q' },
+          { role: 'assistant', reasoning_content: 'a</think>', content: 'b' },
+        ],
+      },
+      undefined,
+      /tags/u,
+    ],
+    ['openai', { messages: [] }, 'messages', /list of objects/u],
+    [
+      'bfcl',
+      { id: 'simple_1', question: [[{ role: 'user', content: 'q' }]], function: [] },
+      'ground_truth',
+      /missing/u,
+    ],
+    ['bfcl', { id: 'multi_turn_1', question: [[], []], function: [] }, 'question', /2 turns/u],
+    [
+      'bfcl',
+      {
+        id: 'x',
+        question: [[{ role: 'user', content: 'q' }]],
+        function: [],
+        ground_truth: ["cd(folder='x')"],
+      },
+      'ground_truth[0]',
+      /allowed values/u,
+    ],
+  ])('of %s are told with field and reason (%#)', async (_format, row, field, reason) => {
+    const { samples, rejected } = await readAll(file(JSON.stringify(row)));
+    expect(samples).toEqual([]);
+    expect(rejected).toHaveLength(1);
+    expect(rejected[0]?.field).toBe(field);
+    expect(rejected[0]?.reason).toMatch(reason);
+  });
+
+  test('cost themselves alone, also where they are no JSON', async () => {
+    const line = JSON.stringify(good);
+    const lines = await readAll(file(`${line}\n{"query": "q\n\n${line}\n[1]\n${line}`));
+    expect(lines.samples.map(({ provenance }) => provenance.row)).toEqual([1, 4, 6]);
+    expect(lines.rejected).toMatchObject([
+      { row: 2, reason: expect.stringMatching(/not JSON/u) as string },
+      { row: 5, reason: 'is not an object' },
+    ]);
+    const list = await readAll(file(`[${line}, {"query": nul}, ${line}]`));
+    expect(list.samples).toHaveLength(2);
+    expect(list.rejected).toMatchObject([{ row: 2 }]);
+  });
+
+  test('are those of another format than the rows before', async () => {
+    const other = { messages: [{ role: 'user', content: 'q' }] };
+    const { samples, rejected } = await readAll(
+      file(JSON.stringify([good, other, { query: 'q' }])),
+    );
+    expect(samples).toHaveLength(1);
+    expect(rejected).toMatchObject([
+      { row: 2, reason: 'is a row of openai, and those before are of xlam' },
+      { row: 3, field: 'answers', reason: 'is missing' },
+    ]);
+  });
+});
+
+const data = process.env['TOOLSAMPLE_DATA'];
+
+describe.skipIf(data === undefined)("BFCL's own files", () => {
+  test.each([
+    ['simple_python', 400, 400],
+    ['multiple', 200, 200],
+    ['parallel', 200, 200],
+    ['parallel_multiple', 200, 200],
+    ['simple_java', 100, 100],
+    ['simple_javascript', 50, 50],
+    ['irrelevance', 240, 0],
+  ])('%s are usable', async (name, count, withCalls) => {
+    const path = join(data ?? '', 'bfcl', `BFCL_v4_${name}.json`);
+    const { samples, rejected } = await readAll(path);
+    expect(rejected).toEqual([]);
+    expect(samples).toHaveLength(count);
+    expect(samples.filter(({ calls }) => calls.length > 0)).toHaveLength(withCalls);
+    for (const sample of samples) {
+      const { reward, max } = scoreCompletion({
+        completion: sample.groundTruth,
+        groundTruth: sample,
+        valueMatch: 'bfcl',
+      });
+      expect([sample.id, reward]).toEqual([sample.id, max]);
+    }
+  });
+});
