@@ -1,6 +1,5 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { RoundKey, StepKey } from '../../contracts/activities.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import { filterGroups } from '../../activities/filter-groups.ts';
@@ -12,7 +11,7 @@ import { policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { findLearningState } from '../../db/curriculum.ts';
 import { eventsOf } from '../../db/events.ts';
-import { commitGradientStep, type GradientCommit } from '../../db/gradient-commit.ts';
+import { commitGradientStep } from '../../db/gradient-commit.ts';
 import { groupsOfStep } from '../../db/groups.ts';
 import { learningCurve } from '../../db/learning-curve.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
@@ -23,6 +22,7 @@ import { hasSignal } from '../../dscl/filter.ts';
 import { mean } from '../../dscl/moments.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRollouts, scratchRun, scratchSamples } from './support/scratch-run.ts';
+import { scratchStep, type Caller } from './support/scratch-steps.ts';
 
 /** Seconds on an idle machine; the tests run beside others. */
 const LONG = 240_000;
@@ -50,9 +50,6 @@ afterAll(async () => {
   await server.stop();
 });
 
-/** How often and in what company each activity is called. */
-type Caller = <T>(activity: () => Promise<T>) => Promise<T>;
-
 const once: Caller = (activity) => activity();
 
 /** As if a worker had died after committing, and two attempts then ran at the same time. */
@@ -70,41 +67,9 @@ const racing: Caller = async (activity) => {
   return first;
 };
 
-async function step(deps: Connection, key: StepKey, call: Caller): Promise<void> {
-  const batch = await call(() => selectBatch(deps, key));
-  let shards = batch.shards;
-  for (let round = 0; shards > 0; round++) {
-    const roundKey: RoundKey = { ...key, round };
-    for (let shard = 0; shard < shards; shard++) {
-      await call(() => scratchRollouts(deps.db, { ...roundKey, shard }, G));
-    }
-    await call(() => scoreRewards(deps, roundKey));
-    shards = (await call(() => filterGroups(deps, roundKey))).backfillShards;
-  }
-  await call(() => updateCurriculum(deps, key));
-  const policy = await policyAfter(deps.db, key.run, key.step - 1);
-  const kept = await keptRollouts(deps.db, key);
-  const update: GradientCommit['update'] = {
-    loss: 0.5,
-    gradNorm: Number.NaN,
-    learningRate: 1e-3,
-    entropy: 1,
-    kl: null,
-    clipRatioLow: 0,
-    clipRatioHigh: 0,
-    trainedTokens: 100,
-    optimizerSteps: 1,
-    seconds: 0.1,
-    advantages: kept.map(({ rank, index }) => ({ rank, index, advantage: rank - index / 10 })),
-  };
-  await call(() =>
-    commitGradientStep(deps.db, key, { policy, update: kept.length > 0 ? update : null }),
-  );
-}
-
 async function steps(deps: Connection, run: string, count: number, call: Caller): Promise<void> {
   for (let each = 1; each <= count; each++) {
-    await step(deps, { run, epoch: Math.ceil(each / 6), step: each }, call);
+    await scratchStep(deps, { run, epoch: Math.ceil(each / 6), step: each }, G, call);
   }
 }
 
@@ -170,7 +135,7 @@ test(
         if (!/^begin|^rollback/.test(query) && --countdown === 0) throw new Error('killed');
       };
       const mortal = { ...database, db: drizzle(database.pool, { logger: { logQuery } }) };
-      await step(mortal, { run: 'run', epoch: 1, step: 1 }, async (activity) => {
+      await scratchStep(mortal, { run: 'run', epoch: 1, step: 1 }, G, async (activity) => {
         if (!dying) return activity();
         for (let statement = 1; ; statement++) {
           countdown = statement;
@@ -345,7 +310,7 @@ test('without filtering every group is kept and nothing is backfilled', async ()
     oversample: 1,
     maxBackfillRounds: 0,
   });
-  await step(connection, { run: 'plain', epoch: 1, step: 1 }, once);
+  await scratchStep(connection, { run: 'plain', epoch: 1, step: 1 }, G);
   const groups = await groupsOfStep(connection.db, { run: 'plain', epoch: 1, step: 1 });
   expect(groups.map(({ state }) => state)).toEqual(Array.from({ length: 8 }, () => 'kept'));
 });
