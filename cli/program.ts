@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { Option, type Command } from 'commander';
 import {
   EXPORT_DTYPES,
   EXPORT_FORMATS,
@@ -7,6 +7,7 @@ import {
   type ExportFormat,
 } from '../contracts/export.ts';
 import type { WorkerQueue } from '../worker.ts';
+import { hours, portNumber, QUEUES, queueList, stepNumber } from './argument-values.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -163,6 +164,18 @@ export async function defineCommands(
       const { showRollouts } = await import('./commands/rollouts.ts');
       await showRollouts(await context(options), run, options);
     });
+  reading('ui', 'show runs in the browser, live, until Ctrl-C')
+    .option('--port <n>', 'port on 127.0.0.1 (default: a free one)', portNumber)
+    .action(async (options: SharedOptions & { port?: number }) => {
+      const { ui } = await import('./commands/ui.ts');
+      await ui(await context(options), { port: options.port });
+    });
+  reading('report <run...>', 'write the same pages of some runs as one HTML file')
+    .requiredOption('-o, --output <file>', 'the file; what is there is replaced')
+    .action(async (runs: string[], options: SharedOptions & { output: string }) => {
+      const { report } = await import('./commands/report.ts');
+      await report(await context(options), runs, options);
+    });
   reading('sql [query]', 'print the connection string, or run a read-only query').action(
     async (query: string | undefined, options: SharedOptions) => {
       const { sql } = await import('./commands/sql.ts');
@@ -214,30 +227,6 @@ const REQUESTS = [
   ['cancel', 'end now; resume goes on after the last finished piece of work'],
   ['evaluate', 'evaluate the policy on the held-out samples before the next step'],
 ] as const;
-
-/** Written out: importing the worker's own list would load a tensor runtime. */
-const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
-
-function queueList(text: string): WorkerQueue[] {
-  const names = text.split(',').map((name) => name.trim());
-  return names.map((name) => {
-    const queue = QUEUES.find((known) => known === name);
-    if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
-    return queue;
-  });
-}
-
-function hours(text: string): number {
-  if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
-    throw new InvalidArgumentError('Give whole hours, at least 1.');
-  return Number(text);
-}
-
-function stepNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
-    throw new InvalidArgumentError('Steps count from 1.');
-  return Number(text);
-}
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

@@ -9,6 +9,7 @@ import { ownInvocation, suggestion } from './invocation.ts';
 import { logView, panelView } from './live-view.ts';
 import { printOutcome } from './print-outcome.ts';
 import type { CommandContext } from './program.ts';
+import { serveBeside } from './run-dashboard.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 export interface WatchOptions {
@@ -41,6 +42,8 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const from = options.before === null ? '' : `, going on after step ${options.before.step}`;
   terminal.note(`run ${run}${from}`);
   if (workflowUrl !== null) terminal.note(`Temporal UI  ${workflowUrl}`);
+  const dashboard = await serveBeside(client, run);
+  if (dashboard !== null) terminal.note(`Dashboard    ${dashboard.address}`);
 
   let notice: string | null = null;
   const say = (message: string): void => {
@@ -91,6 +94,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     return stopping ? 0 : 1;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);
+    await dashboard?.close();
     release();
   }
 }

@@ -5,6 +5,7 @@ import { categoryCounts } from '../../dashboard/model/category-counts.ts';
 import { configGroups } from '../../dashboard/model/config-groups.ts';
 import { csvText } from '../../dashboard/model/csv.ts';
 import { brief, fixed, percent, span, whole } from '../../dashboard/model/number-text.ts';
+import { hrefOf, routeOf, type Route } from '../../dashboard/model/route.ts';
 import { runMarks } from '../../dashboard/model/run-marks.ts';
 import { meanAt, seedBand } from '../../dashboard/model/seed-bands.ts';
 import { thinned } from '../../dashboard/model/thinned.ts';
@@ -287,4 +288,27 @@ it('writes numbers as people read them', () => {
     '2 d 4 h',
   ]);
   expect(percent(0.4567)).toBe('45.7%');
+});
+
+describe('addresses', () => {
+  it.each<Route>([
+    { page: 'runs' },
+    { page: 'run', run: 'a run/of mine#1' },
+    { page: 'samples', run: 'r' },
+    { page: 'sample', run: 'r', sample: 'a/b?c' },
+    { page: 'rollouts', run: 'r', step: null, rank: null },
+    { page: 'rollouts', run: 'r', step: 3, rank: null },
+    { page: 'rollouts', run: 'r', step: 3, rank: 0 },
+    { page: 'compare', runs: [] },
+    { page: 'compare', runs: ['a/b', 'c', 'd'] },
+  ])('lead back to their page: %j', (route) => {
+    expect(routeOf(hrefOf(route))).toEqual(route);
+  });
+
+  it.each(['', '#', '#/nothing/x', '#/%E0%A4%A', '#/runs'])(
+    'that name nothing show the runs: %s',
+    (hash) => {
+      expect(routeOf(hash)).toEqual({ page: 'runs' });
+    },
+  );
 });

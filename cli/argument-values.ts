@@ -1,0 +1,36 @@
+import { InvalidArgumentError } from 'commander';
+import type { WorkerQueue } from '../worker.ts';
+
+/** Written out: importing the worker's own list would load a tensor runtime. */
+export const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
+
+/** `light,gpu`. @throws InvalidArgumentError */
+export function queueList(text: string): WorkerQueue[] {
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => {
+    const queue = QUEUES.find((known) => known === name);
+    if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
+    return queue;
+  });
+}
+
+/** Whole hours, from 1. @throws InvalidArgumentError */
+export function hours(text: string): number {
+  if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
+    throw new InvalidArgumentError('Give whole hours, at least 1.');
+  return Number(text);
+}
+
+/** A port that can be listened on. @throws InvalidArgumentError */
+export function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
+    throw new InvalidArgumentError('Ports are 1 to 65535.');
+  return Number(text);
+}
+
+/** A step; they count from 1. @throws InvalidArgumentError */
+export function stepNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError('Steps count from 1.');
+  return Number(text);
+}
