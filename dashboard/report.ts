@@ -9,7 +9,9 @@ import type { ReportData } from './report-data.ts';
 const TASKS_SIZE = 2_000_000;
 const ROLLOUTS_SIZE = 4_000_000;
 /** Steps whose completions a report has at most, evenly spread, the first and the last among them. */
-const MOST_STEPS = 12;
+const MOST_STEPS = 8;
+/** Samples read side by side. */
+const AT_ONCE = 32;
 
 /** Collects what the pages of some runs need. The runs come in the order given. @throws ToolsampleError `not-found` */
 export async function reportData(
@@ -66,11 +68,15 @@ async function keepTasks(
   kept: { [path: string]: unknown },
 ): Promise<string[]> {
   let size = 0;
-  for (const [index, { sampleId }] of samples.entries()) {
-    const detail = await answers.sample(run, sampleId);
-    size += JSON.stringify(detail).length;
-    if (size > TASKS_SIZE) return [`${run}: the tasks of ${index} of its samples`];
-    kept[DASHBOARD_PATHS.sample(run, sampleId)] = detail;
+  for (let from = 0; from < samples.length; from += AT_ONCE) {
+    const part = samples.slice(from, from + AT_ONCE);
+    const details = await Promise.all(
+      part.map(async ({ sampleId }) => answers.sample(run, sampleId)),
+    );
+    size += JSON.stringify(details).length;
+    if (size > TASKS_SIZE) return [`${run}: the tasks of ${from} of its samples`];
+    for (const detail of details)
+      kept[DASHBOARD_PATHS.sample(run, detail.history.sampleId)] = detail;
   }
   return [];
 }
@@ -87,12 +93,13 @@ async function keepRollouts(
   for (const step of steps.toReversed()) {
     const groups = await answers.groups(run, step);
     const found: { [path: string]: unknown } = { [DASHBOARD_PATHS.groups(run, step)]: groups };
-    for (const { rank } of groups) {
-      const detail = await answers.group(run, step, rank);
-      size += JSON.stringify(detail).length;
-      if (size > ROLLOUTS_SIZE) return whole.toReversed();
-      found[DASHBOARD_PATHS.group(run, step, rank)] = detail;
-    }
+    const details = await Promise.all(
+      groups.map(async ({ rank }) => answers.group(run, step, rank)),
+    );
+    size += JSON.stringify(details).length;
+    if (size > ROLLOUTS_SIZE) return whole.toReversed();
+    for (const detail of details)
+      found[DASHBOARD_PATHS.group(run, step, detail.summary.rank)] = detail;
     Object.assign(kept, found);
     whole.push(step);
   }

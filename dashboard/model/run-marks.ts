@@ -1,4 +1,4 @@
-import type { RunEvent, StepPoint } from '../../contracts/dashboard.ts';
+import type { RunDetail, RunEvent, StepPoint } from '../../contracts/dashboard.ts';
 import { span } from './number-text.ts';
 
 /** Something that the pictures of a run mark. */
@@ -34,11 +34,11 @@ const STILL_FACTOR = 5;
  * without having ended, and from a step in which nothing was computed for long and for which no event gives a reason.
  */
 export function runMarks(
-  events: readonly RunEvent[],
+  { events, settings }: Pick<RunDetail, 'events' | 'settings'>,
   steps: readonly StepPoint[],
 ): readonly RunMark[] {
   const told = events.flatMap((event, index) => {
-    const kind = kindOf(event);
+    const kind = Object.hasOwn(KINDS, event.kind) ? KINDS[event.kind] : undefined;
     if (kind === undefined) return [];
     const lost = event.kind === 'resumed' && !endedBefore(events.slice(0, index));
     return [
@@ -46,7 +46,7 @@ export function runMarks(
         step: event.step ?? 0,
         at: event.at,
         kind: lost ? ('lost' as const) : kind,
-        text: lost ? `was lost (crash or reboot), ${event.message}` : event.message,
+        text: lost ? `was lost (crash or reboot), ${event.message}` : wording(event),
       },
     ];
   });
@@ -59,15 +59,23 @@ export function runMarks(
       kind: 'lost' as const,
       text: `stood still for ${span(seconds)} in step ${step} (a worker that was lost, or a machine that was busy)`,
     }));
-  return [...told, ...still]
-    .sort((a, b) => a.step - b.step || (a.at ?? '').localeCompare(b.at ?? ''))
-    .map((mark, index) => ({ number: index + 1, ...mark }));
+  const changed = settings.map(({ key, from, to, fromStep }) => ({
+    step: fromStep - 1,
+    at: null,
+    kind: 'changed' as const,
+    text: `${key} ${JSON.stringify(from)} → ${JSON.stringify(to)} from step ${fromStep} on`,
+  }));
+  return (
+    [...told, ...still, ...changed]
+      // Stable: what happened after the same step stays in its order, changes of settings behind it.
+      .sort((a, b) => a.step - b.step)
+      .map((mark, index) => ({ number: index + 1, ...mark }))
+  );
 }
 
-function kindOf({ kind, message }: RunEvent): MarkKind | undefined {
-  // A change of settings is a request like others; the others show when they come about.
-  if (kind === 'request') return message.startsWith('set ') ? 'changed' : undefined;
-  return Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
+/** The record of a pause that ended speaks of the state; people ask what happened. */
+function wording({ kind, step, message }: RunEvent): string {
+  return kind === 'running' ? `went on after step ${step ?? 0}` : message;
 }
 
 /** Whether the run had come to an end that was recorded, since it last went on. */

@@ -114,19 +114,21 @@ describe('marks', () => {
       event('request', 5, 'pause asked for by ada after step 5', 4),
       event('paused', 5, 'paused after step 5', 5),
       event('running', 5, 'running after step 5', 6),
-      event('request', 6, 'set asked for by ada after step 6', 7),
       event('resumed', 6, 'resumed after step 6', 8),
     ];
     expect(
-      runMarks(events, points(8)).map(({ number, step, kind }) => [number, step, kind]),
+      runMarks({ events, settings: [] }, points(8)).map(({ number, step, kind }) => [
+        number,
+        step,
+        kind,
+      ]),
     ).toEqual([
       [1, 2, 'lost'],
       [2, 4, 'stopped'],
       [3, 4, 'resumed'],
       [4, 5, 'paused'],
       [5, 5, 'resumed'],
-      [6, 6, 'changed'],
-      [7, 6, 'lost'],
+      [6, 6, 'lost'],
     ]);
   });
 
@@ -134,7 +136,10 @@ describe('marks', () => {
     const steps = points(8).map((each) =>
       each.step === 3 || each.step === 6 ? { ...each, wallSeconds: 20 } : each,
     );
-    const marks = runMarks([event('paused', 5, 'paused after step 5')], steps);
+    const marks = runMarks(
+      { events: [event('paused', 5, 'paused after step 5')], settings: [] },
+      steps,
+    );
     expect(marks.map(({ step, kind }) => [step, kind])).toEqual([
       [2, 'lost'],
       [5, 'paused'],
@@ -143,11 +148,24 @@ describe('marks', () => {
     // Steps that all take long are no news.
     expect(
       runMarks(
-        [],
+        { events: [], settings: [] },
         points(8).map((each) => ({ ...each, wallSeconds: 20 })),
       ),
     ).toEqual([]);
   });
+});
+
+it('marks changed settings with what they were and are', () => {
+  const settings = [{ key: 'learningRate', from: 4e-4, to: 1e-4, fromStep: 7 }];
+  expect(runMarks({ events: [], settings }, points(8))).toEqual([
+    {
+      number: 1,
+      step: 6,
+      at: null,
+      kind: 'changed',
+      text: 'learningRate 0.0004 → 0.0001 from step 7 on',
+    },
+  ]);
 });
 
 describe('a verdict', () => {

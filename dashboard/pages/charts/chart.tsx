@@ -115,13 +115,19 @@ function useDrawing(
   return scale;
 }
 
-/** A thin line where something happened, with the number under which the list of events has it. */
+/** A thin line where something happened, with the numbers under which the list of events has it. */
 function eventMarks(events: readonly RunMark[]): Markish[] {
+  const steps = [...new Set(events.map(({ step }) => step))];
+  const places = steps.map((step) => {
+    const numbers = events.filter((event) => event.step === step).map(({ number }) => number);
+    const [first, last] = [numbers[0] ?? 0, numbers.at(-1) ?? 0];
+    return { step, label: first === last ? String(first) : `${first}–${last}` };
+  });
   return [
-    ruleX(events, { x: 'step', stroke: 'var(--mark)', strokeDasharray: '2 3' }),
-    text(events, {
+    ruleX(places, { x: 'step', stroke: 'var(--mark)', strokeDasharray: '2 3' }),
+    text(places, {
       x: 'step',
-      text: (event: RunMark) => String(event.number),
+      text: 'label',
       frameAnchor: 'top',
       dy: -9,
       fill: 'var(--mark)',

@@ -69,7 +69,9 @@ export function GroupTable(props: {
                 <td>{group.label}</td>
                 <td class="number">{group.runs.length}</td>
                 <td class="number">{brief(tokens.y)}</td>
-                <td class="number">{withInterval(exactMatch, (y) => percent(y))}</td>
+                <td class="number">
+                  {withInterval(exactMatch, (y) => percent(Math.min(1, Math.max(0, y))))}
+                </td>
                 <td class="number">{withInterval(reward, (y) => fixed(y, 2))}</td>
                 <td>
                   {runs.map(({ detail: { overview } }, index) => (

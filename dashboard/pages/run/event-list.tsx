@@ -12,6 +12,13 @@ export function EventList(props: {
   const { run, events, marks } = props;
   return (
     <Section title="What happened?">
+      <div class="details-head">
+        <CsvButton
+          name={`${run}-events`}
+          of="What happened?"
+          rows={() => events.map((event) => ({ ...event }))}
+        />
+      </div>
       {marks.length > 0 && (
         <table class="events">
           <thead>
@@ -38,13 +45,6 @@ export function EventList(props: {
       )}
       <details>
         <summary>Everything that was recorded ({events.length})</summary>
-        <div class="details-head">
-          <CsvButton
-            name={`${run}-events`}
-            of="What happened?"
-            rows={() => events.map((event) => ({ ...event }))}
-          />
-        </div>
         <table class="events">
           <tbody>
             {events.map(({ at, kind, message }, index) => (

@@ -18,7 +18,7 @@ export function RunPage({ run }: { readonly run: string }) {
   const { value } = detail;
   const steps = read.value;
   const marks = useMemo(
-    () => (value === undefined || steps === undefined ? [] : runMarks(value.events, steps)),
+    () => (value === undefined || steps === undefined ? [] : runMarks(value, steps)),
     [value, steps],
   );
   if (value === undefined || steps === undefined)
