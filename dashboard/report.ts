@@ -3,7 +3,7 @@ import { REPORT_SAMPLES, type SampleHistories } from '../contracts/dashboard.ts'
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { Answers } from './data/answers.ts';
 import { bundlePages, standalonePage } from './pages-bundle.ts';
-import type { ReportData } from './report-data.ts';
+import type { ReportData } from './model/report-data.ts';
 
 /** Characters of JSON that the tasks of a run's samples, and the completions of its steps, may take. */
 const TASKS_SIZE = 2_000_000;

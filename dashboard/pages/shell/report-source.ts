@@ -1,4 +1,4 @@
-import type { ReportData } from '../../report-data.ts';
+import type { ReportData } from '../../model/report-data.ts';
 import type { Source } from './source.ts';
 
 /** The data that this file carries; null where the page comes from a server. */
