@@ -11,7 +11,7 @@ const SOURCES = fileURLToPath(new URL('./pages/', import.meta.url));
 
 /**
  * Bundles the pages from their sources, in memory: nothing that was built before can be out of date, as everything here runs from
- * source. Takes a third of a second; done when somebody first looks.
+ * source. Takes less than a second; done when somebody first looks.
  */
 export async function bundlePages(): Promise<Pages> {
   // Loaded only now: who does not look at pages shall not wait for it.

@@ -113,6 +113,22 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     await page.close();
   });
 
+  it('says when its own server is gone, and goes on when it is back', async () => {
+    const { databaseUrl } = await ensureDatabaseOnly({ home, env });
+    const options = { databaseUrl, folderId: 'another dashboard' };
+    const first = await serveDashboard(options);
+    const { page } = await open(`${first.address}#/runs/first`);
+    await page.getByText(`step ${STEPS} of`).waitFor();
+    await first.close();
+    await page.getByText('server does not answer').waitFor();
+    await nextStep(connection, 'first', STEPS + 1);
+    const again = await serveDashboard({ ...options, port: Number(new URL(first.address).port) });
+    await page.getByText(`step ${STEPS + 1} of`).waitFor({ timeout: 20_000 });
+    await page.getByText('server does not answer').waitFor({ state: 'detached' });
+    await page.close();
+    await again.close();
+  });
+
   it('can be read without a mouse', async () => {
     const { page } = await open(`${dashboard.address}#/runs/first`);
     await page.locator('.plot').first().waitFor();
@@ -142,7 +158,7 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     expect(download.suggestedFilename()).toBe('first-mastery.csv');
     const lines = (await readFile(await download.path(), 'utf8')).split('\r\n');
     expect(lines[0]).toBe('series,step,value,low,high');
-    expect(lines.filter((line) => line.startsWith('value,'))).toHaveLength(STEPS);
+    expect(lines.filter((line) => line.startsWith('value,'))).toHaveLength(STEPS + 1);
     await page.close();
   });
 

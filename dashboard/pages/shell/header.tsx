@@ -21,9 +21,8 @@ export function Header({ route }: { readonly route: Route }) {
     <>
       <header class="top">
         <nav aria-label="Pages">
-          <a class="brand" href={hrefOf({ page: 'runs' })}>
-            toolsample
-          </a>
+          <span class="brand">toolsample</span>
+          <Tab route={route} to={{ page: 'runs' }} text="Runs" />
           {run !== null && (
             <>
               <Tab route={route} to={{ page: 'run', run }} text="Overview" />
