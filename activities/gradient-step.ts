@@ -15,7 +15,8 @@ import { engineCall } from './heartbeat.ts';
 import { longestSequence, withMicroBatches } from './micro-batches.ts';
 import { pruneCheckpoints } from './prune-checkpoints.ts';
 import { recordDevice } from './record-device.ts';
-import { decodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
+import type { RolloutTokens } from './rollout-artifact.ts';
+import { shardTokens } from './shard-tokens.ts';
 import { trainingMemory } from './training-memory.ts';
 
 /** A kept rollout with what the loss needs of it. */
@@ -108,12 +109,12 @@ function groupAdvantages(
 
 /** The step's rollouts as token ids, by `rank/index`. */
 async function tokensOfStep(
-  { db, artifacts }: Pick<ActivityDependencies, 'db' | 'artifacts'>,
+  deps: ActivityDependencies,
   key: StepKey,
 ): Promise<ReadonlyMap<string, RolloutTokens>> {
   const found = new Map<string, RolloutTokens>();
-  for (const { artifact } of await shardsOfStep(db, key)) {
-    for (const each of decodeRollouts(await artifacts.get(artifact), artifact.sha256)) {
+  for (const { round, shard, artifact } of await shardsOfStep(deps.db, key)) {
+    for (const each of await shardTokens(deps, { ...key, round, shard }, artifact)) {
       found.set(`${each.rank}/${each.index}`, each);
     }
   }

@@ -1,84 +1,20 @@
 import type { RolloutSummary, ShardKey } from '../contracts/activities.ts';
-import { hashSeed } from '../contracts/hash.ts';
-import { policyAfter } from '../db/checkpoints.ts';
-import { groupsOfShard } from '../db/groups.ts';
 import { commitShard, findShard, type RolloutShard } from '../db/rollouts.ts';
-import { readRunAt } from '../db/setting-changes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { trainableOptions } from './engine-options.ts';
-import { engineCall } from './heartbeat.ts';
-import { recordDevice } from './record-device.ts';
-import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
+import { sampleShard } from './sample-shard.ts';
 
 /**
- * Samples G completions of each prompt of one shard from the policy after the step before. Token ids and log-probabilities
- * become one artifact, texts and counts rows; both are committed together.
- *
- * A completion's seed is hash(run seed, step, sample, index): the same for every attempt and every split into shards.
+ * Samples the completions of one shard. Token ids and log-probabilities become one artifact, texts and counts rows; both are
+ * committed together.
  */
 export async function rollout(deps: ActivityDependencies, key: ShardKey): Promise<RolloutSummary> {
   const { db, artifacts } = deps;
   const committed = await findShard(db, key);
   if (committed !== null) return summary(committed);
 
-  const { config } = await readRunAt(db, key.run, key.step);
-  const policy = await policyAfter(db, key.run, key.step - 1);
-  const text = await deps.policyText(policy.base);
-  const groups = await groupsOfShard(db, key);
-  const prompts = groups.map(({ sample }) => ({
-    ids: text.encodePrompt(sample.messages),
-    seeds: Array.from({ length: config.numGenerations }, (_, index) =>
-      hashSeed(config.seed, 'rollout', key.step, sample.id, index),
-    ),
-  }));
-  const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
-
-  const started = performance.now();
-  const engine = await deps.engine(config);
-  const generated = await engineCall((options) =>
-    engine.generate(
-      {
-        policy,
-        trainable: trainableOptions(config),
-        prompts,
-        sampling: {
-          temperature: config.temperature,
-          topP: config.topP,
-          maxNewTokens: Math.min(config.maxCompletionLength, text.contextLength - longest),
-        },
-      },
-      options,
-    ),
-  );
-  const seconds = (performance.now() - started) / 1000;
-  await recordDevice(db, key.run, 'rollouts', engine);
-
-  const inOrder = [...generated].sort((a, b) => a.prompt - b.prompt || a.index - b.index);
-  const tokens = inOrder.map((each): RolloutTokens => ({
-    rank: at(groups, each.prompt).rank,
-    index: each.index,
-    promptIds: at(prompts, each.prompt).ids,
-    completionIds: each.ids,
-    logprobs: each.logprobs,
-  }));
-  const rollouts = inOrder.map((each) => ({
-    rank: at(groups, each.prompt).rank,
-    index: each.index,
-    sampleId: at(groups, each.prompt).sample.id,
-    completion: text.decode(each.ids),
-    promptTokens: at(prompts, each.prompt).ids.length,
-    completionTokens: each.ids.length,
-    finishReason: each.finishReason,
-  }));
-  const artifact = await artifacts.put(encodeRollouts(tokens));
+  const { tokens, rollouts, seconds } = await sampleShard(deps, key);
+  const artifact = await artifacts.put(tokens);
   return summary(await commitShard(db, key, { artifact, rollouts, seconds }));
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index];
-  if (item === undefined)
-    throw new Error(`the engine answered for prompt ${index}, which was not asked`);
-  return item;
 }
 
 function summary({ completions, generatedTokens, seconds }: RolloutShard): RolloutSummary {

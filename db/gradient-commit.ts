@@ -61,7 +61,7 @@ export async function commitGradientStep(
       .update(steps)
       .set({
         state: update === null ? 'skipped' : 'committed',
-        committedAt: new Date(),
+        committedAt: sql`now()`,
         gradientSeconds: update?.seconds ?? 0,
         ...(update === null
           ? {}

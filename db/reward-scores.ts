@@ -50,7 +50,7 @@ export async function commitScores(
     const { reward, rewardStd, exactMatch } = scores;
     const [stored] = await tx
       .update(rounds)
-      .set({ reward, rewardStd, exactMatch, scoredAt: new Date() })
+      .set({ reward, rewardStd, exactMatch, scoredAt: sql`now()` })
       .where(atRound(key))
       .returning();
     if (stored === undefined) throw new Error('a locked round could not be updated');

@@ -91,7 +91,7 @@ export async function setRunState(
   const ended = state === 'failed' || state === 'stopped';
   await db
     .update(runs)
-    .set({ state, reason, requested: null, finishedAt: ended ? new Date() : null })
+    .set({ state, reason, requested: null, finishedAt: ended ? sql`now()` : null })
     .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])));
 }
 
@@ -134,7 +134,7 @@ export async function commitExport(
               state: 'completed',
               reason: null,
               requested: null,
-              finishedAt: new Date(),
+              finishedAt: sql`now()`,
             },
       )
       .where(

@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import type { RoundKey, StepKey } from '../contracts/activities.ts';
 import type { Database } from './connection.ts';
 import { epochs, rounds, steps } from './schema/steps.ts';
@@ -72,7 +72,7 @@ export async function setRoundFiltered(
 ): Promise<void> {
   await tx
     .update(rounds)
-    .set({ ...outcome, filteredAt: new Date() })
+    .set({ ...outcome, filteredAt: sql`now()` })
     .where(atRound(key));
 }
 
@@ -106,7 +106,7 @@ export async function setStepLearned(
 ): Promise<void> {
   await tx
     .update(steps)
-    .set({ ...metrics, state: 'learned', learnedAt: new Date() })
+    .set({ ...metrics, state: 'learned', learnedAt: sql`now()` })
     .where(atStep(key));
 }
 

@@ -57,3 +57,28 @@ export async function retriedActivities(
     await connection.close();
   }
 }
+
+/** Waits until an attempt of an activity has failed in this way, and another one is to come. */
+export async function untilAttemptFailed(
+  { services }: ToolsampleClient,
+  workflowId: string,
+  wanted: { readonly activity: string; readonly type: string },
+): Promise<void> {
+  const connection = await Connection.connect({ address: services.temporal.address });
+  try {
+    const handle = new Client({ connection }).workflow.getHandle(workflowId);
+    await vi.waitUntil(
+      async () => {
+        const { raw } = await handle.describe();
+        return (raw.pendingActivities ?? []).some(
+          ({ activityType, lastFailure }) =>
+            activityType?.name === wanted.activity &&
+            lastFailure?.applicationFailureInfo?.type === wanted.type,
+        );
+      },
+      { timeout: PATIENCE_MS, interval: 50 },
+    );
+  } finally {
+    await connection.close();
+  }
+}

@@ -3,8 +3,15 @@ import { Client } from 'pg';
 /** Wall clock, not results: when something happened, and how long it took. */
 const CLOCK = /(_at|_seconds)$/;
 
-/** All rows of all tables as text, by table, in a fixed order; without clocks, and with the data folder's path taken out. */
-export async function allRows(databaseUrl: string, home: string): Promise<Map<string, string[]>> {
+/**
+ * Rows of all tables as text, by table, in a fixed order; without clocks, and with the data folder's path and the run's name taken
+ * out. Of tables that belong to runs only this run's.
+ */
+export async function rowsOfRun(
+  databaseUrl: string,
+  home: string,
+  run: string,
+): Promise<Map<string, string[]>> {
   const client = new Client({ connectionString: databaseUrl });
   await client.connect();
   try {
@@ -17,13 +24,17 @@ export async function allRows(databaseUrl: string, home: string): Promise<Map<st
     );
     const tables = new Map<string, string[]>();
     for (const table of new Set(columns.map((each) => each.table))) {
-      const kept = columns
-        .filter((each) => each.table === table && !CLOCK.test(each.column))
-        .map(({ column }) => `"${column}"::text`);
+      const own = columns.filter((each) => each.table === table).map(({ column }) => column);
+      const kept = own.filter((column) => !CLOCK.test(column)).map((column) => `"${column}"::text`);
       const { rows } = await client.query<{ row: string }>(
-        `select jsonb_build_array(${kept.join(', ')})::text as row from "${table}"`,
+        `select jsonb_build_array(${kept.join(', ')})::text as row from "${table}"` +
+          (own.includes('run') ? ' where run = $1' : ''),
+        own.includes('run') ? [run] : [],
       );
-      tables.set(table, rows.map(({ row }) => row.replaceAll(home, '<home>')).sort());
+      const unnamed = rows.map(({ row }) =>
+        row.replaceAll(home, '<home>').replaceAll(run, '<run>'),
+      );
+      tables.set(table, unnamed.sort());
     }
     return tables;
   } finally {

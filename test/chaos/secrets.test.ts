@@ -17,7 +17,8 @@ import {
   type Services,
 } from '../../services/services.ts';
 import { env } from '../unit/support/scratch-services.ts';
-import { listeningAddresses, processArguments } from './support/proc.ts';
+import { listeningAddresses } from './listening.ts';
+import { runningProcesses } from './processes.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 const RUN = 'planted';
@@ -92,7 +93,7 @@ beforeAll(async () => {
   servers = await ensureServices({ home: join(root, 'servers'), env, localTemporalPort: null });
   password = new URL(servers.databaseUrl).password;
   const watch = setInterval(() => {
-    void processArguments().then((lines) => lines.forEach((line) => commandLines.add(line)));
+    void runningProcesses().then((all) => all.forEach(({ command }) => commandLines.add(command)));
   }, 200);
   trained = await toolsample(['train', '--new', '--name', RUN, ...SETTINGS], secretEnvironment());
   clearInterval(watch);

@@ -5,18 +5,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inspectServices, stopServices } from '../../services/services.ts';
+import { inspectServices, removeDataFolder } from '../../services/services.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 
 /** Without the machine's own services: the test's are of its data folder. */
-const ENVIRONMENT = Object.fromEntries(
+export const OWN_ENVIRONMENT = Object.fromEntries(
   Object.entries(process.env).filter(
     ([name]) => !/^(DATABASE_URL|TEMPORAL_|TOOLSAMPLE_)/.test(name),
   ),
 );
 
 export interface WorkerChild {
+  readonly pid: number;
+  /** SIGSTOP: alive for the kernel, dead for everyone else. */
+  freeze(): void;
+  /** SIGCONT. */
+  thaw(): void;
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>;
   /** SIGTERM; returns the exit code. */
@@ -25,8 +30,8 @@ export interface WorkerChild {
 
 export interface Home {
   readonly path: string;
-  /** `toolsample worker`, a process of its own. */
-  startWorker(): WorkerChild;
+  /** `toolsample worker`, a process of its own; its log is `worker.log`. @param environment beyond the test's own */
+  startWorker(environment?: Readonly<Record<string, string>>): WorkerChild;
   /** SIGKILL for servers. */
   killServices(...names: readonly ('postgres' | 'temporal')[]): Promise<void>;
   /** Ends everything and removes the folder. */
@@ -46,14 +51,17 @@ export async function createHome(name: string): Promise<Home> {
   const workers: ChildProcess[] = [];
   return {
     path,
-    startWorker() {
+    startWorker(environment = {}) {
       const child = spawn(process.execPath, [PROGRAM, 'worker', '--home', path], {
-        env: ENVIRONMENT,
+        env: { ...OWN_ENVIRONMENT, ...environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
       child.stderr.pipe(createWriteStream(join(path, 'worker.log'), { flags: 'a' }));
       workers.push(child);
       return {
+        pid: child.pid ?? 0,
+        freeze: () => void child.kill('SIGSTOP'),
+        thaw: () => void child.kill('SIGCONT'),
         kill: async () => killWorker(child),
         terminate: async () => {
           const ended = once(child, 'exit');
@@ -64,7 +72,7 @@ export async function createHome(name: string): Promise<Home> {
       };
     },
     async killServices(...names) {
-      const state = await inspectServices({ home: path, env: ENVIRONMENT });
+      const state = await inspectServices({ home: path, env: OWN_ENVIRONMENT });
       for (const name of names) {
         const { pid } = state[name];
         if (pid === null) throw new Error(`${name} should be killed, but does not run`);
@@ -73,7 +81,7 @@ export async function createHome(name: string): Promise<Home> {
     },
     async remove() {
       for (const child of workers) await killWorker(child);
-      await stopServices(path);
+      await removeDataFolder(path);
       await rm(path, { recursive: true, force: true });
     },
   };

@@ -1,14 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 
-/** Command lines of all processes that we may read, as `ps` shows them. */
-export async function processArguments(): Promise<string[]> {
-  const ids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const lines = await Promise.all(
-    ids.map(async (id) => readFile(`/proc/${id}/cmdline`, 'utf8').catch(() => '')),
-  );
-  return lines.map((line) => line.replaceAll('\0', ' '));
-}
-
 /**
  * Addresses on which somebody listens, by the kernel's own tables.
  * @param port null: any

@@ -1,0 +1,52 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inTheMiddleOf } from './activity-history.ts';
+import { createFaultHome, type FaultHome } from './fault-home.ts';
+import { differences, type Outcome } from './outcome.ts';
+
+const MINUTES = 60_000;
+
+/** Of the distribution's package libfaketime, by which a process has a clock of its own; undefined without it. */
+const FAKETIME = ['/usr/lib', '/usr/local/lib']
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) => ['.', ...readdirSync(folder)].map((name) => join(folder, name, 'faketime')))
+  .map((folder) => join(folder, 'libfaketime.so.1'))
+  .find((path) => existsSync(path));
+
+describe.skipIf(FAKETIME === undefined)(
+  'a clock that is set back by an hour (needs libfaketime)',
+  { timeout: 5 * MINUTES },
+  () => {
+    let home: FaultHome;
+    let calm: Outcome;
+    beforeAll(async () => {
+      home = await createFaultHome('clock');
+      calm = await home.undisturbed('calm-run');
+    }, 5 * MINUTES);
+    afterAll(async () => home.remove(), MINUTES);
+
+    it.each(['rollout', 'gradientStep'])('in %s changes nothing', async (activity) => {
+      const run = `clock-in-${activity}`;
+      const clock = join(home.path, 'clock');
+      await writeFile(clock, '+0');
+      const worker = home.startWorker({
+        LD_PRELOAD: FAKETIME ?? '',
+        FAKETIME_TIMESTAMP_FILE: clock,
+        FAKETIME_NO_CACHE: '1',
+        // As in reality: what measures durations goes on.
+        FAKETIME_DONT_FAKE_MONOTONIC: '1',
+      });
+      const epoch = await home.start(run);
+      await inTheMiddleOf(home.toolsample, epoch, activity);
+      await writeFile(clock, '-1h');
+      const ended = await home.end(run);
+      expect(ended.state).toBe('completed');
+      // By the database's clock, which was not set back.
+      expect(Date.parse(ended.finishedAt ?? '')).toBeGreaterThan(Date.parse(ended.startedAt));
+      expect(await worker.terminate()).toBe(0);
+      expect(differences(calm, await home.outcome(run))).toEqual([]);
+    });
+  },
+);

@@ -1,0 +1,54 @@
+import { Client, Connection } from '@temporalio/client';
+import type { AcceleratorActivities } from '../../contracts/activities.ts';
+
+/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
+const STARTED = 2;
+const PATIENCE_MS = 1_000;
+
+const COMPUTING = [
+  'warmStart',
+  'rollout',
+  'gradientStep',
+  'evaluatePolicy',
+  'exportPolicy',
+] as const satisfies readonly (keyof AcceleratorActivities)[];
+
+/** An attempt of an activity in which the policy engine computes. */
+export interface EngineAttempt {
+  readonly activity: (typeof COMPUTING)[number];
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+}
+
+/** Asks a Temporal server, which may be gone. */
+export interface EngineAttempts {
+  /** What is under way for the run or an epoch of it; null when nothing is, or nobody answers. */
+  underWay(): Promise<EngineAttempt | null>;
+  close(): Promise<void>;
+}
+
+export function engineAttempts(address: string, run: string): EngineAttempts {
+  const connection = Connection.lazy({ address });
+  const { workflow } = new Client({ connection });
+
+  const inWorkflow = async (workflowId: string): Promise<EngineAttempt | null> => {
+    const { raw } = await connection.withDeadline(Date.now() + PATIENCE_MS, async () =>
+      workflow.getHandle(workflowId).describe(),
+    );
+    for (const { activityType, state, lastStartedTime } of raw.pendingActivities ?? []) {
+      const activity = COMPUTING.find((name) => name === activityType?.name);
+      if (activity === undefined || Number(state) !== STARTED) continue;
+      const { seconds, nanos } = lastStartedTime ?? {};
+      return { activity, startedAt: Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6 };
+    }
+    for (const { workflowId: child } of raw.pendingChildren ?? []) {
+      const found = child == null ? null : await inWorkflow(child);
+      if (found !== null) return found;
+    }
+    return null;
+  };
+  return {
+    underWay: async () => inWorkflow(run).catch(() => null),
+    close: async () => connection.close(),
+  };
+}

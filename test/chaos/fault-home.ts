@@ -1,0 +1,68 @@
+import { vi } from 'vitest';
+import { connectToolsample, type ToolsampleClient } from '../../client.ts';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import { epochWorkflowId } from '../../contracts/temporal.ts';
+import type { EndedRun } from '../../wait-for-run.ts';
+import { outcomeOf, type Outcome } from './outcome.ts';
+import { SHORT_CONFIG } from './run-configs.ts';
+import { createHome, type Home } from './toolsample-home.ts';
+
+const MINUTE = 60_000;
+
+/** A data folder in which the same run is made again and again, each time with another fault. */
+export interface FaultHome extends Home {
+  readonly toolsample: ToolsampleClient;
+  readonly databaseUrl: string;
+  /** Starts the run under this name. @returns the workflow of its only epoch */
+  start(run: string): Promise<string>;
+  /** Waits until a step is committed. */
+  committed(run: string, step: number): Promise<void>;
+  /** Waits until it has ended, well or not. */
+  end(run: string): Promise<EndedRun>;
+  /** Starts it, with a worker whom nobody disturbs. */
+  undisturbed(run: string): Promise<Outcome>;
+  outcome(run: string): Promise<Outcome>;
+}
+
+export async function createFaultHome(
+  name: string,
+  config: RunConfigInput = SHORT_CONFIG,
+): Promise<FaultHome> {
+  const home = await createHome(name);
+  const toolsample = await connectToolsample({ home: home.path });
+  const { databaseUrl, folder } = toolsample.services;
+  const start = async (run: string): Promise<string> => {
+    await toolsample.startRun({ run, config });
+    return epochWorkflowId(run, 1);
+  };
+  const end = async (run: string): Promise<EndedRun> => toolsample.waitFor(run);
+  const outcome = async (run: string): Promise<Outcome> => outcomeOf(databaseUrl, folder.home, run);
+  return {
+    ...home,
+    toolsample,
+    databaseUrl,
+    start,
+    async committed(run, step) {
+      await vi.waitUntil(
+        async () => {
+          const all = await toolsample.runs();
+          return all.some((each) => each.run === run && each.step >= step);
+        },
+        { timeout: 4 * MINUTE, interval: 50 },
+      );
+    },
+    end,
+    outcome,
+    async undisturbed(run) {
+      const worker = home.startWorker();
+      await start(run);
+      await end(run);
+      await worker.terminate();
+      return outcome(run);
+    },
+    async remove() {
+      await toolsample.close();
+      await home.remove();
+    },
+  };
+}
