@@ -131,7 +131,7 @@ export interface SampleHistories {
   readonly samples: readonly SampleHistory[];
 }
 
-/** A sample and its visits, one value a visit in each list. */
+/** A sample and its last visits, one value a visit in each list. */
 export interface SampleHistory {
   readonly sampleId: string;
   /** Difficulty where the source knows one. */
@@ -141,6 +141,8 @@ export interface SampleHistory {
   readonly importance: number;
   readonly rewardMin: number;
   readonly rewardMax: number;
+  /** All of them, also those that are not listed. */
+  readonly visits: number;
   readonly steps: readonly number[];
   /** Its group in the step. */
   readonly ranks: readonly number[];

@@ -12,8 +12,8 @@ import type { Database } from './connection.ts';
 import { samplesById } from './corpora.ts';
 import { readRun } from './runs.ts';
 
-/** Visits of a sample that an answer holds at most, the last ones. */
-const MOST_VISITS = 400;
+/** Visits of a sample that an answer holds at most, the last ones: as many as a screen has room for. */
+const MOST_VISITS = 120;
 
 const ORDERS: { readonly [order in SampleOrder]: SQL } = {
   importance: sql`t.importance desc`,
@@ -75,6 +75,7 @@ type HistoryRow = {
   importance: number;
   reward_min: number;
   reward_max: number;
+  visits: number;
   steps: number[];
   ranks: number[];
   rewards: (number | null)[];
@@ -102,14 +103,14 @@ async function histories(
     select c.*, v.*
     from chosen c
     cross join lateral (
-      select array_agg(step order by step) as steps, array_agg(rank order by step) as ranks,
+      select max(visits)::integer as visits, array_agg(step order by step) as steps, array_agg(rank order by step) as ranks,
         array_agg(reward order by step) as rewards,
         array_agg(reward_std order by step) as reward_stds,
         array_agg(exact_match order by step) as exact_matches, array_agg(state order by step) as states,
         array_agg(drawn_category order by step) as categories,
         array_agg(drawn_importance order by step) as importances
       from (
-        select * from groups g
+        select *, count(*) over () as visits from groups g
         where g.run = ${run} and g.sample_id = c.sample_id and g.round is not null
         order by g.step desc limit ${MOST_VISITS}
       ) last_visits
@@ -122,6 +123,7 @@ async function histories(
     importance: row.importance,
     rewardMin: row.reward_min,
     rewardMax: row.reward_max,
+    visits: row.visits,
     steps: row.steps,
     ranks: row.ranks,
     rewards: row.rewards,

@@ -7,7 +7,7 @@ const VALUES: {
   importance: ({ importance }) => -importance,
   reward: ({ rewards, rewardMin, rewardMax }) =>
     ((rewards.at(-1) ?? rewardMax) - rewardMin) / (rewardMax - rewardMin),
-  visits: ({ steps }) => -steps.length,
+  visits: ({ visits }) => -visits,
   recent: ({ steps }) => -(steps.at(-1) ?? 0),
 };
 
@@ -24,7 +24,7 @@ export function visitRows(sample: SampleHistory): CsvRow[] {
   return sample.steps.map((step, index) => ({
     sample: sample.sampleId,
     level: sample.level,
-    visit: index + 1,
+    visit: firstVisit(sample) + index,
     step,
     category: sample.categories[index],
     importance: sample.importances[index],
@@ -33,4 +33,9 @@ export function visitRows(sample: SampleHistory): CsvRow[] {
     exact_match: sample.exactMatches[index],
     kept: sample.kept[index],
   }));
+}
+
+/** The number of the first visit that is listed. */
+export function firstVisit({ visits, steps }: SampleHistory): number {
+  return visits - steps.length + 1;
 }

@@ -166,8 +166,8 @@ describe('samples', () => {
     );
     expect(byImportance.corpusSamples).toBe(SAMPLES.length);
     expect(byImportance.visited).toBe(rows.length);
-    const visits = new Map(byImportance.samples.map((each) => [each.sampleId, each.steps.length]));
-    expect(visits).toEqual(new Map(rows.map((row) => [row.sample_id, row.visits])));
+    const counted = new Map(byImportance.samples.map((each) => [each.sampleId, each.visits]));
+    expect(counted).toEqual(new Map(rows.map((row) => [row.sample_id, row.visits])));
     const importances = byImportance.samples.map(({ importance }) => importance);
     expect(importances).toEqual(importances.toSorted((a, b) => b - a));
     const byId = (await answers.samples('trained', 'id', 3)).samples.map((each) => each.sampleId);
@@ -177,9 +177,10 @@ describe('samples', () => {
         .sort()
         .slice(0, 3),
     );
-    for (const { kept, rewards, steps } of byImportance.samples) {
+    for (const { kept, rewards, steps, visits } of byImportance.samples) {
       expect(kept.every((each) => each !== null)).toBe(true);
       expect(rewards).toHaveLength(steps.length);
+      expect(visits).toBe(steps.length);
       expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     }
   });

@@ -27,6 +27,8 @@ export interface ChartProps {
 }
 
 const HEIGHT = 180;
+/** Numbers of events that can be told apart on a line. */
+const MOST_NUMBERS = 16;
 /** One list, always the same: another one would be drawn anew. */
 const NO_EVENTS: readonly RunMark[] = [];
 /** Room for the numbers of events above the picture. */
@@ -124,8 +126,13 @@ function eventMarks(events: readonly RunMark[]): Markish[] {
     return { step, label: first === last ? String(first) : `${first}–${last}` };
   });
   return [
-    ruleX(places, { x: 'step', stroke: 'var(--mark)', strokeDasharray: '2 3' }),
-    text(places, {
+    ruleX(places, {
+      x: 'step',
+      stroke: 'var(--mark)',
+      strokeDasharray: '2 3',
+      strokeOpacity: places.length > MOST_NUMBERS ? 0.3 : 1,
+    }),
+    text(places.length > MOST_NUMBERS ? [] : places, {
       x: 'step',
       text: 'label',
       frameAnchor: 'top',

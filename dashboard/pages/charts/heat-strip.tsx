@@ -1,5 +1,6 @@
 import type { SampleHistory } from '../../../contracts/dashboard.ts';
 import { fixed } from '../../model/number-text.ts';
+import { firstVisit } from '../../model/sample-order.ts';
 import { heatColour, HEAT_SCALE } from './palette.ts';
 
 const HEIGHT = 14;
@@ -35,7 +36,7 @@ export function HeatStrip(props: { readonly sample: SampleHistory; readonly cell
             fill={reward === null ? 'var(--grid)' : heatColour(reward, rewardMin, rewardMax)}
           >
             <title>
-              {`visit ${visit + 1}, step ${step}: reward ${fixed(reward, 2)} ± ${fixed(rewardStds[visit], 2)}${small ? ', dropped' : ''}`}
+              {`visit ${firstVisit(sample) + visit}, step ${step}: reward ${fixed(reward, 2)} ± ${fixed(rewardStds[visit], 2)}${small ? ', dropped' : ''}`}
             </title>
           </rect>
         );

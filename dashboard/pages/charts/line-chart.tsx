@@ -45,6 +45,9 @@ export interface LineChartProps {
   readonly height?: number;
 }
 
+/** Dots that can be told apart on a line. */
+const MOST_DOTS = 80;
+
 /** Values over steps or tokens, with intervals where there are any. */
 export function LineChart(props: LineChartProps) {
   const {
@@ -134,7 +137,7 @@ function seriesMarks({ points, colour, dash, style = 'line' }: LineSeries): Mark
     return [
       ruleX(banded, { x: 'x', y1: 'low', y2: 'high', stroke: colour, strokeWidth: 1.25 }),
       line,
-      dot(drawn, { x: 'x', y: 'y', r: 2.75, fill: colour }),
+      ...(drawn.length > MOST_DOTS ? [] : [dot(drawn, { x: 'x', y: 'y', r: 2.75, fill: colour })]),
     ];
   }
   return [

@@ -2,7 +2,7 @@ import { useMemo } from 'preact/hooks';
 import { DASHBOARD_PATHS } from '../../../contracts/dashboard-paths.ts';
 import type { SampleDetail, SampleHistory } from '../../../contracts/dashboard.ts';
 import { fixed, percent } from '../../model/number-text.ts';
-import { visitRows } from '../../model/sample-order.ts';
+import { firstVisit, visitRows } from '../../model/sample-order.ts';
 import { CursorProvider } from '../charts/cursor-provider.tsx';
 import { LineChart } from '../charts/line-chart.tsx';
 import { CategoryChip, CsvButton, Problem, Section, Waiting } from '../parts.tsx';
@@ -113,7 +113,7 @@ function Visits({ run, history }: { readonly run: string; readonly history: Samp
           <tbody>
             {history.steps.map((step, index) => (
               <tr key={step}>
-                <td class="number">{index + 1}</td>
+                <td class="number">{firstVisit(history) + index}</td>
                 <td class="number">
                   <a
                     href={hrefOf({

@@ -41,6 +41,7 @@ export function SamplesPage({ run }: { readonly run: string }) {
   if (value === undefined) return <Waiting problem={problem} />;
   const samples = sorted(value.samples, order).slice(0, limit);
   const most = Math.max(1, ...samples.map(({ steps }) => steps.length));
+  const longest = Math.max(0, ...samples.map(({ visits }) => visits));
   const cell = Math.min(LARGEST_CELL, Math.max(SMALLEST_CELL, Math.floor(STRIP_WIDTH / most)));
   const known = report === null ? value.visited : value.samples.length;
   return (
@@ -76,7 +77,8 @@ export function SamplesPage({ run }: { readonly run: string }) {
       </div>
       <p class="note">
         {whole(value.visited)} of {whole(value.corpusSamples)} samples were visited,{' '}
-        {samples.length} are shown. Each cell is a visit, the first on the left. <HeatLegend />
+        {samples.length} are shown. Each cell is a visit, the latest on the right
+        {longest > most ? `, the last ${most}` : ''}. <HeatLegend />
       </p>
       <div class="scroll">
         <table class="samples">
@@ -133,7 +135,7 @@ function SampleRow(props: {
       <td class="number importance">
         <Bar share={sample.importance} label="importance" /> {fixed(sample.importance, 2)}
       </td>
-      <td class="number visits">{sample.steps.length}</td>
+      <td class="number visits">{sample.visits}</td>
       <td class="number">{fixed(sample.rewards.at(-1), 2)}</td>
       <td>
         <HeatStrip sample={sample} cell={cell} />
