@@ -42,8 +42,6 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const from = options.before === null ? '' : `, going on after step ${options.before.step}`;
   terminal.note(`run ${run}${from}`);
   if (workflowUrl !== null) terminal.note(`Temporal UI  ${workflowUrl}`);
-  const dashboard = await serveBeside(client, run);
-  if (dashboard !== null) terminal.note(`Dashboard    ${dashboard.address}`);
 
   let notice: string | null = null;
   const say = (message: string): void => {
@@ -66,6 +64,8 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
       process.exit(1);
     },
   });
+  const dashboard = await serveBeside(client, run);
+  if (dashboard !== null) terminal.note(`Dashboard    ${dashboard.address}`);
   try {
     const followed = await followRun({
       client,
