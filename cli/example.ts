@@ -1,5 +1,5 @@
 import type { ToolsampleClient } from '../client.ts';
-import type { ChatMessage } from '../contracts/sample.ts';
+import { lastRequest } from '../contracts/sample.ts';
 import type { Example } from './render/outcome.ts';
 
 type Answers = Awaited<ReturnType<ToolsampleClient['evaluationAnswers']>>;
@@ -31,9 +31,4 @@ export function chooseExample(split: string, before: Answers, after: Answers): E
     before: was,
     after: is,
   };
-}
-
-/** What a task's user asked for last; empty for a prompt without a user. */
-export function lastRequest(messages: readonly ChatMessage[]): string {
-  return messages.findLast(({ role }) => role === 'user')?.content ?? '';
 }

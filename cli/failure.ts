@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { isLostConnection } from '../services/lost-connection.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Exit codes: 0 done, 1 the machine or a server failed, 2 the user has to change something. */
@@ -41,19 +42,6 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     `Logs: ${homePath()}/logs (or those of --home). \`toolsample doctor\` checks the machine.`,
   );
   return 1;
-}
-
-/** Codes of the system and of Postgres (class 57: it is shutting down or starting) for a server that went away. */
-const LOST = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', '57P01', '57P02', '57P03']);
-
-/** Whether a server that answered before is gone; drivers wrap that into errors of their own. */
-function isLostConnection(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    const { code } = cause as { code?: unknown };
-    if (typeof code === 'string' && LOST.has(code)) return true;
-    if (/^Connection terminated|^Channel has been shut down/.test(cause.message)) return true;
-  }
-  return false;
 }
 
 function oneLine(text: string): string {

@@ -28,3 +28,16 @@ export function onInterrupt({ stop, kill }: InterruptHandlers): () => void {
     for (const signal of SIGNALS) process.off(signal, listen);
   };
 }
+
+/** Waits for the first such request. */
+export async function untilInterrupted(): Promise<void> {
+  return new Promise((resolve) => {
+    const release = onInterrupt({
+      stop: () => {
+        release();
+        resolve();
+      },
+      kill: () => undefined,
+    });
+  });
+}

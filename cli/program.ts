@@ -7,9 +7,9 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
+import { hours, portNumber, QUEUES, queueList, stepNumber } from './argument-values.ts';
 import { defineDataCommands } from './data-commands.ts';
 import type { ExitCode } from './failure.ts';
-import { hours, queueList, QUEUES, stepNumber } from './option-values.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command gets. */
@@ -185,6 +185,18 @@ export async function defineCommands(
     .action(async (run: string, options: SharedOptions & { step: number; sample?: string }) => {
       const { showRollouts } = await import('./commands/rollouts.ts');
       await showRollouts(await context(options), run, options);
+    });
+  reading('ui', 'show runs in the browser, live, until Ctrl-C')
+    .option('--port <n>', 'port on 127.0.0.1 (default: a free one)', portNumber)
+    .action(async (options: SharedOptions & { port?: number }) => {
+      const { ui } = await import('./commands/ui.ts');
+      await ui(await context(options), { port: options.port });
+    });
+  reading('report <run...>', 'write the same pages of some runs as one HTML file')
+    .requiredOption('-o, --output <file>', 'the file; what is there is replaced')
+    .action(async (runs: string[], options: SharedOptions & { output: string }) => {
+      const { report } = await import('./commands/report.ts');
+      await report(await context(options), runs, options);
     });
   reading('sql [query]', 'print the connection string, or run a read-only query').action(
     async (query: string | undefined, options: SharedOptions) => {

@@ -9,6 +9,7 @@ import { ownInvocation, suggestion } from './invocation.ts';
 import { logView, panelView } from './live-view.ts';
 import { printOutcome } from './print-outcome.ts';
 import type { CommandContext } from './program.ts';
+import { serveBeside } from './run-dashboard.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
 export interface WatchOptions {
@@ -63,6 +64,8 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
       process.exit(1);
     },
   });
+  const dashboard = await serveBeside(client, run);
+  if (dashboard !== null) terminal.note(`Dashboard    ${dashboard.address}`);
   try {
     const followed = await followRun({
       client,
@@ -91,6 +94,7 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     return stopping ? 0 : 1;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);
+    await dashboard?.close();
     release();
   }
 }

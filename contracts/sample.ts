@@ -23,6 +23,11 @@ export interface ChatMessage {
   readonly calls?: readonly ToolCall[];
 }
 
+/** What a task's user asked for last; empty for a prompt without a user. */
+export function lastRequest(messages: readonly ChatMessage[]): string {
+  return messages.findLast(({ role }) => role === 'user')?.content ?? '';
+}
+
 /** What the ground truth consists of besides its thought; decides the format that is asked for. */
 export const COMPLETION_SHAPES = ['think', 'call', 'response', 'both'] as const;
 export type CompletionShape = (typeof COMPLETION_SHAPES)[number];

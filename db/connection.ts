@@ -20,10 +20,14 @@ export interface ConnectionOptions {
   readonly presence?: string;
   /** How long to wait for a connection; default 30 s. */
   readonly timeoutMs?: number;
+  /** For those who only look: Postgres refuses every write, and ends a query that takes longer than half a minute. */
+  readonly readOnly?: boolean;
 }
 
 /** A server that does not answer for so long is away; the caller tries again. */
 const CONNECTION_TIMEOUT_MS = 30_000;
+
+const READ_ONLY = '-c default_transaction_read_only=on -c statement_timeout=30s';
 
 /**
  * Opens a pool of connections; nothing is sent before the first query.
@@ -45,6 +49,7 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
     min: options.presence === undefined ? 0 : 1,
     ...(options.presence === undefined ? {} : { application_name: options.presence }),
     connectionTimeoutMillis: options.timeoutMs ?? CONNECTION_TIMEOUT_MS,
+    ...(options.readOnly === true ? { options: READ_ONLY } : {}),
   });
   // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
   pool.on('error', () => undefined);

@@ -28,6 +28,8 @@ export interface CallFit {
   readonly keys: Tally;
   /** Values met among the keys met. */
   readonly values: Tally;
+  /** Which prediction each wanted call was matched with, by their places; those without a key or value in common are in none. */
+  readonly pairs: readonly { readonly wanted: number; readonly given: number }[];
 }
 
 /**
@@ -56,7 +58,8 @@ export function fitCalls(
   let value = 0;
   const keys = { successes: 0, trials: 0 };
   const values = { successes: 0, trials: 0 };
-  for (const { name, rule } of wanted) {
+  const pairs: { wanted: number; given: number }[] = [];
+  for (const [index, { name, rule }] of wanted.entries()) {
     const free = candidates.filter(({ call, used }) => !used && call.get('name') === name);
     let best: { fit: ParameterFit; candidate: (typeof free)[number] } | undefined;
     for (const candidate of free) {
@@ -67,6 +70,7 @@ export function fitCalls(
     }
     if (best !== undefined) {
       best.candidate.used = true;
+      pairs.push({ wanted: index, given: candidates.indexOf(best.candidate) });
       key += best.fit.key;
       value += best.fit.values;
       keys.successes += best.fit.shared;
@@ -88,6 +92,7 @@ export function fitCalls(
     names,
     keys,
     values,
+    pairs,
   };
 }
 

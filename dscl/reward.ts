@@ -48,18 +48,8 @@ export function scoreCompletion(input: ScoreInput): RewardBreakdown {
     };
   }
 
-  const wanted = calls.map((call, i): WantedCall => {
-    const rule =
-      valueMatch === 'bfcl'
-        ? bfclRule(call.parameters, groundTruth.allowedValues?.[i])
-        : toolrlRule(call.parameters);
-    return { name: call.name, rule };
-  });
-  const capacities = {
-    name: 1,
-    key: wanted.length,
-    value: wanted.reduce((sum, { rule }) => sum + rule.keys.size, 0),
-  };
+  const wanted = wantedCalls(groundTruth, calls, valueMatch);
+  const capacities = capacitiesOf(wanted);
   const predicted = readCallList(completion);
   const fit =
     predicted === undefined
@@ -86,6 +76,40 @@ export function scoreCompletion(input: ScoreInput): RewardBreakdown {
   };
 }
 
+/** The calls of a ground truth with what each asks of its parameters. */
+export function wantedCalls(
+  { allowedValues }: Pick<GroundTruth, 'allowedValues'>,
+  calls: readonly GroundTruthCall[],
+  valueMatch: ValueMatch,
+): WantedCall[] {
+  return calls.map(({ name, parameters }, i) => ({
+    name,
+    rule: valueMatch === 'bfcl' ? bfclRule(parameters, allowedValues?.[i]) : toolrlRule(parameters),
+  }));
+}
+
+/**
+ * The capacities of a ground truth; all 0 where no call is wanted.
+ *
+ * @throws ToolsampleError `dataset` when it is nested beyond reason.
+ */
+export function callCapacities(
+  groundTruth: GroundTruth,
+  valueMatch: ValueMatch,
+): RewardBreakdown['capacities'] {
+  return capacitiesOf(wantedCalls(groundTruth, groundTruthCalls(groundTruth), valueMatch));
+}
+
+function capacitiesOf(wanted: readonly WantedCall[]): RewardBreakdown['capacities'] {
+  return wanted.length === 0
+    ? { name: 0, key: 0, value: 0 }
+    : {
+        name: 1,
+        key: wanted.length,
+        value: wanted.reduce((sum, { rule }) => sum + rule.keys.size, 0),
+      };
+}
+
 /** ToolRL gives equal lists the maximum before it looks at anything else (it matters for NaN). */
 function isSameList(calls: readonly GroundTruthCall[], predicted: readonly PythonValue[]): boolean {
   return pythonEquals(
@@ -97,7 +121,8 @@ function isSameList(calls: readonly GroundTruthCall[], predicted: readonly Pytho
 function perfectFit(capacities: RewardBreakdown['capacities']): CallFit {
   const names = { successes: capacities.key, trials: capacities.key };
   const parameters = { successes: capacities.value, trials: capacities.value };
-  return { ...capacities, names, keys: parameters, values: parameters };
+  const pairs = Array.from({ length: capacities.key }, (_, i) => ({ wanted: i, given: i }));
+  return { ...capacities, names, keys: parameters, values: parameters, pairs };
 }
 
 /** Raw scores by what they can reach. Where there is no value to reach, values count as met as far as the keys are. */

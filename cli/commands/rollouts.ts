@@ -31,9 +31,11 @@ export async function showRollouts(
       terminal.print(JSON.stringify({ run, step, weights, groups }, null, 2));
       return;
     }
+    const { valueMatch } = await reader.config(run);
     for (const [index, group] of groups.entries()) {
       if (index > 0) terminal.print('');
-      for (const line of groupLines(group, weights, terminal.paint)) terminal.print(line);
+      for (const line of groupLines(group, { weights, valueMatch }, terminal.paint))
+        terminal.print(line);
     }
   } finally {
     await reader.close();

@@ -1,5 +1,6 @@
+import { timeLeft, tokenRate } from '../../contracts/pace.ts';
 import type { EvaluationStatus, StepStatus } from '../../contracts/run-status.ts';
-import { masteryText, timeLeft, tokenRate } from './panel.ts';
+import { masteryText } from './panel.ts';
 import { count, duration, percent } from './text.ts';
 
 /** One step as a line of a log; the last of `steps` is the one that is told. Empty without steps. */

@@ -125,6 +125,7 @@ export function timingLine(timings: readonly Timing[]): string {
 /** What to do next with a completed run: commands without the program's name. */
 export function nextCommands({ run, step }: RunStatus): string[] {
   return [
+    'ui',
     `rollouts ${run} --step ${step}`,
     `sql "select * from learning_curve where run = '${run}' order by step"`,
     'down',

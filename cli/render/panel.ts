@@ -1,3 +1,4 @@
+import { timeLeft, tokenRate } from '../../contracts/pace.ts';
 import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import type { WorkUnderWay } from '../../contracts/temporal.ts';
@@ -18,9 +19,6 @@ export interface PanelState {
   /** What the user should know now, e.g. that the run is stopping. */
   readonly notice: string | null;
 }
-
-/** How many of the last steps the pace is averaged over. */
-const PACE_STEPS = 8;
 
 /** The live panel, line by line, none wider than `width`. */
 export function renderPanel(state: PanelState, width: number, paint: Paint): string[] {
@@ -45,24 +43,6 @@ export function renderPanel(state: PanelState, width: number, paint: Paint): str
       : []),
   ];
   return lines.map((line) => fit(line, width));
-}
-
-/** Seconds until the last step at the present pace; null before the first step. */
-export function timeLeft(steps: readonly StepStatus[], totalSteps: number): number | null {
-  const recent = steps.slice(-PACE_STEPS);
-  const last = recent.at(-1);
-  if (last === undefined) return null;
-  // The median: a step in which the run lay still, stopped or crashed, says nothing about the pace.
-  const pace = recent.map(({ wallSeconds }) => wallSeconds).sort((a, b) => a - b);
-  return Math.max(0, totalSteps - last.step) * (pace[Math.floor((pace.length - 1) / 2)] ?? 0);
-}
-
-/** Generated tokens per second of rollout over the last steps; null before the first. */
-export function tokenRate(steps: readonly StepStatus[]): number | null {
-  const recent = steps.slice(-PACE_STEPS);
-  const seconds = recent.reduce((sum, { rolloutSeconds }) => sum + rolloutSeconds, 0);
-  if (seconds <= 0) return null;
-  return recent.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0) / seconds;
 }
 
 function stateText(state: RunStatus['state'], paint: Paint): string {

@@ -1,55 +1,22 @@
-import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
-import type { ToolCall } from '../../contracts/sample.ts';
+import { SUB_TASKS, type PerSubTask, type ValueMatch } from '../../contracts/reward.ts';
+import { lastRequest } from '../../contracts/sample.ts';
+import { rewardBase, rewardParts } from '../../dscl/reward-parts.ts';
+import { callCapacities } from '../../dscl/reward.ts';
 import type { RunReader } from '../../run-reader.ts';
-import { lastRequest } from '../example.ts';
 import { block } from './outcome.ts';
 import { table, type Paint } from './text.ts';
 
 export type GroupReport = Awaited<ReturnType<RunReader['rollouts']>>[number];
 type CompletionReport = GroupReport['completions'][number];
 
-/** What each sub-task adds to a completion's reward. The points of all, less 3 where a call was asked for, are the reward. */
-export interface RewardPart {
-  readonly score: number;
-  /** Points with all weights 1, of how many. */
-  readonly points: number;
-  readonly most: number;
-  /** Points under the step's weights. */
-  readonly weightedPoints: number;
-}
-
-/**
- * Takes a reward apart (spec §1 and §2): format is worth 1 point, names, keys and values share 6 by how many there are in
- * the ground truth; weights move points between them within the same 7. Without a call in the ground truth format is all.
- */
-export function rewardParts(
-  scores: PerSubTask,
-  calls: readonly ToolCall[],
-  weights: PerSubTask,
-): PerSubTask<RewardPart> {
-  const keys = calls.reduce((sum, { parameters }) => sum + Object.keys(parameters).length, 0);
-  const counted = calls.length === 0 ? 0 : 1 + calls.length + keys;
-  const shared = (count: number): number => (counted === 0 ? 0 : (6 * count) / counted);
-  const most: PerSubTask = {
-    format: 1,
-    name: shared(1),
-    key: shared(calls.length),
-    value: shared(keys),
-  };
-  const weighted = SUB_TASKS.reduce((sum, task) => sum + weights[task] * most[task], 0);
-  // Without a call weights change nothing: format is worth its one point.
-  const scale = counted === 0 ? 1 / weights.format : 7 / weighted;
-  const part = (task: keyof PerSubTask): RewardPart => ({
-    score: scores[task],
-    points: most[task] * scores[task],
-    most: most[task],
-    weightedPoints: scale * weights[task] * most[task] * scores[task],
-  });
-  return { format: part('format'), name: part('name'), key: part('key'), value: part('value') };
+/** How a step's completions were scored. */
+export interface Scoring {
+  readonly weights: PerSubTask;
+  readonly valueMatch: ValueMatch;
 }
 
 /** A group: what was asked and expected, then every completion with its reward taken apart. */
-export function groupLines(group: GroupReport, weights: PerSubTask, paint: Paint): string[] {
+export function groupLines(group: GroupReport, scoring: Scoring, paint: Paint): string[] {
   const fate =
     group.state === 'kept'
       ? 'trained on'
@@ -62,7 +29,7 @@ export function groupLines(group: GroupReport, weights: PerSubTask, paint: Paint
     ...block('expected', group.sample.groundTruth),
     ...group.completions.flatMap((completion) => [
       '',
-      ...completionLines(group, completion, weights, paint),
+      ...completionLines(group, completion, scoring, paint),
     ]),
   ];
 }
@@ -70,28 +37,29 @@ export function groupLines(group: GroupReport, weights: PerSubTask, paint: Paint
 function completionLines(
   group: GroupReport,
   completion: CompletionReport,
-  weights: PerSubTask,
+  scoring: Scoring,
   paint: Paint,
 ): string[] {
   const cut = completion.finishReason === 'length' ? ', cut off' : '';
   const title = `completion ${completion.index} (${completion.completionTokens} tokens${cut})`;
   return [
     ...block(paint.cyan(title), completion.completion),
-    ...rewardLines(group, completion, weights, paint).map((line) => `    ${line}`),
+    ...rewardLines(group, completion, scoring, paint).map((line) => `    ${line}`),
   ];
 }
 
 function rewardLines(
   group: GroupReport,
   completion: CompletionReport,
-  weights: PerSubTask,
+  { weights, valueMatch }: Scoring,
   paint: Paint,
 ): string[] {
   const { reward, weightedReward, advantage } = completion;
   const scores = knownScores(completion);
   if (scores === null || reward === null || weightedReward === null) return ['not scored yet'];
-  const parts = rewardParts(scores, group.sample.calls, weights);
-  const base = group.sample.calls.length === 0 ? 0 : -3;
+  const capacities = callCapacities(group.sample, valueMatch);
+  const parts = rewardParts(scores, capacities, weights);
+  const base = rewardBase(capacities);
   return [
     ...table(
       ['', 'score', 'points', 'of', 'weight', 'weighted'],

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { timeLeft, tokenRate } from '../../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
 import { exampleLines, beforeAndAfter, resultTable } from '../../cli/render/outcome.ts';
-import { renderPanel, timeLeft, tokenRate, type PanelState } from '../../cli/render/panel.ts';
+import { renderPanel, type PanelState } from '../../cli/render/panel.ts';
 import {
   bar,
   duration,

@@ -1,12 +1,9 @@
-import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { chooseExample } from '../../cli/example.ts';
-import { groupLines, rewardParts, type GroupReport } from '../../cli/render/rollouts.ts';
+import { groupLines, type GroupReport, type Scoring } from '../../cli/render/rollouts.ts';
 import { painter } from '../../cli/render/text.ts';
 import { UNIT_WEIGHTS } from '../../contracts/curriculum.ts';
-import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
 import type { Sample } from '../../contracts/sample.ts';
-import { scoreCompletion, weightedReward } from '../../dscl/reward.ts';
 
 const truth =
   '<think>ok</think>\n<tool_call>\n{"name": "set_alarm", "parameters": {"hour": 7, "label": "run"}}\n</tool_call>';
@@ -24,42 +21,7 @@ const sample: Sample = {
   provenance: { format: 'builtin', source: 'generator', row: 18 },
 };
 
-const total = (parts: ReturnType<typeof rewardParts>, field: 'points' | 'weightedPoints'): number =>
-  SUB_TASKS.reduce((sum, task) => sum + parts[task][field], 0);
-
-describe('rewardParts', () => {
-  const weight = fc.double({ min: 0.5, max: 2, noNaN: true });
-  const weights = fc.record({ format: weight, name: weight, key: weight, value: weight });
-  const completion = fc.constantFrom(
-    truth,
-    truth.replace('7', '8'),
-    truth.replace('"label"', '"name"'),
-    truth.replace('set_alarm', 'set_timer'),
-    truth.replace('</think>', ''),
-    'nothing',
-  );
-
-  it('adds up to the reward that the run learned from', () => {
-    fc.assert(
-      fc.property(completion, weights, (text, w) => {
-        const breakdown = scoreCompletion({
-          completion: text,
-          groundTruth: sample,
-          valueMatch: 'toolrl',
-        });
-        const parts = rewardParts(breakdown.scores, sample.calls, w);
-        expect(total(parts, 'points') - 3).toBeCloseTo(breakdown.reward, 9);
-        expect(total(parts, 'weightedPoints') - 3).toBeCloseTo(weightedReward(breakdown, w), 9);
-      }),
-    );
-  });
-
-  it('counts format alone where no call was asked for', () => {
-    const scores: PerSubTask = { format: 1, name: 0, key: 0, value: 0 };
-    const parts = rewardParts(scores, [], { ...UNIT_WEIGHTS, format: 0.5 });
-    expect([total(parts, 'points'), total(parts, 'weightedPoints')]).toEqual([1, 1]);
-  });
-});
+const SCORING: Scoring = { weights: UNIT_WEIGHTS, valueMatch: 'toolrl' };
 
 function group(part: Partial<GroupReport['completions'][number]> = {}): GroupReport {
   return {
@@ -89,7 +51,7 @@ function group(part: Partial<GroupReport['completions'][number]> = {}): GroupRep
 
 describe('groupLines', () => {
   it('shows request, truth, completion and how the reward adds up', () => {
-    const text = groupLines(group(), UNIT_WEIGHTS, painter(false)).join('\n');
+    const text = groupLines(group(), SCORING, painter(false)).join('\n');
     expect(text).toContain('builtin-000017  (active, importance 0.42, trained on)');
     expect(text).toContain('wake me at 7 to run');
     expect(text).not.toContain('tools');
@@ -103,9 +65,7 @@ describe('groupLines', () => {
   it('says so when a completion is not scored', () => {
     const unscored = { format: null, name: null, key: null, value: null };
     const part = { scores: unscored, reward: null, weightedReward: null, advantage: null };
-    expect(groupLines(group(part), UNIT_WEIGHTS, painter(false)).join('\n')).toContain(
-      'not scored yet',
-    );
+    expect(groupLines(group(part), SCORING, painter(false)).join('\n')).toContain('not scored yet');
   });
 });
 

@@ -4,7 +4,7 @@ import type { WorkerQueue } from '../worker.ts';
 /** Written out: importing the worker's own list would load a tensor runtime. */
 export const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
 
-/** Reads `--queues`. @throws InvalidArgumentError */
+/** `light,gpu`. @throws InvalidArgumentError */
 export function queueList(text: string): WorkerQueue[] {
   const names = text.split(',').map((name) => name.trim());
   return names.map((name) => {
@@ -14,14 +14,21 @@ export function queueList(text: string): WorkerQueue[] {
   });
 }
 
-/** Reads `--older-than`. @throws InvalidArgumentError */
+/** Whole hours, from 1. @throws InvalidArgumentError */
 export function hours(text: string): number {
   if (!/^\d{1,6}$/.test(text) || Number(text) < 1)
     throw new InvalidArgumentError('Give whole hours, at least 1.');
   return Number(text);
 }
 
-/** Reads `--step`. @throws InvalidArgumentError */
+/** A port that can be listened on. @throws InvalidArgumentError */
+export function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
+    throw new InvalidArgumentError('Ports are 1 to 65535.');
+  return Number(text);
+}
+
+/** A step; they count from 1. @throws InvalidArgumentError */
 export function stepNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
     throw new InvalidArgumentError('Steps count from 1.');

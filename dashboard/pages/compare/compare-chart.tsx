@@ -1,0 +1,53 @@
+import { useMemo } from 'preact/hooks';
+import type { CompareMetric, ComparedRun } from '../../model/compare-metrics.ts';
+import type { ConfigGroup } from '../../model/config-groups.ts';
+import { brief, fixed, percent } from '../../model/number-text.ts';
+import { seedBand } from '../../model/seed-bands.ts';
+import { CursorProvider } from '../charts/cursor-provider.tsx';
+import { LineChart, type LineSeries } from '../charts/line-chart.tsx';
+import { LINE_COLOURS, LINE_DASHES } from '../charts/palette.ts';
+
+/** One line for each configuration: the mean over its seeds, with the 95% interval of that mean. */
+export function CompareChart(props: {
+  readonly runs: readonly ComparedRun[];
+  readonly groups: readonly ConfigGroup[];
+  readonly metric: CompareMetric;
+}) {
+  const { runs, groups, metric } = props;
+  const series = useMemo(
+    () =>
+      groups.map((group, index): LineSeries => {
+        const curves = runs
+          .filter(({ detail }) => group.runs.includes(detail.overview.run))
+          .map((run) => metric.curve(run));
+        return {
+          label: `${group.label} (${group.runs.length === 1 ? '1 seed' : `${group.runs.length} seeds`})`,
+          colour: LINE_COLOURS[index % LINE_COLOURS.length] ?? LINE_COLOURS[0],
+          dash: LINE_DASHES[index % LINE_DASHES.length] ?? '',
+          points: seedBand(curves),
+        };
+      }),
+    [runs, metric],
+  );
+  const most = Math.max(1, ...series.flatMap(({ points }) => points.map(({ x }) => x)));
+  return (
+    <CursorProvider>
+      <div class="charts one">
+        <LineChart
+          title={`${metric.name.slice(0, 1).toUpperCase()}${metric.name.slice(1)}`}
+          height={320}
+          file={`compare-${metric.name}`}
+          series={series}
+          xDomain={[0, most]}
+          xName="tokens"
+          xText={brief}
+          {...(metric.share ? { yDomain: SHARE } : {})}
+          yText={(y) => (metric.share ? percent(y, 0) : fixed(y, 1))}
+          note="Over generated tokens. Bands: 95% interval of the mean over seeds; a line ends where the first of its seeds does."
+        />
+      </div>
+    </CursorProvider>
+  );
+}
+
+const SHARE = [0, 1] as const;
