@@ -4,7 +4,7 @@ import { ensureServices, inspectServices } from '../../services/services.ts';
 import { engineAttempts, type EngineAttempts } from './engine-attempts.ts';
 import { killPlan } from './kill-plan.ts';
 import { differences, outcomeOf, type Outcome } from './outcome.ts';
-import { startRecoveryClock, type Cost, type Hit } from './recovery-clock.ts';
+import { startRecoveryClock, type Cost, type Hit, type RecoveryClock } from './recovery-clock.ts';
 import { RUN, superviseRun, type SupervisedRun } from './supervised-run.ts';
 import { OWN_ENVIRONMENT } from './toolsample-home.ts';
 
@@ -48,7 +48,7 @@ export async function chaosRun(
   const clock = startRecoveryClock(async () => engine.underWay());
   let kept: string | null = supervised.home;
   try {
-    const hits = await strike(supervised, seed, kills);
+    const hits = await strike(supervised, clock, { seed, kills });
     const { starts } = await supervised.completed;
     await clock.stop();
     const lines = differences(expected, await outcomeIn(supervised.home));
@@ -70,12 +70,17 @@ export async function chaosRun(
 }
 
 /** Kills as the seed has it until enough are dead or the run is complete. */
-async function strike(supervised: SupervisedRun, seed: number, kills: number): Promise<Hit[]> {
+async function strike(
+  supervised: SupervisedRun,
+  clock: RecoveryClock,
+  { seed, kills }: { readonly seed: number; readonly kills: number },
+): Promise<Hit[]> {
   const hits: Hit[] = [];
   let left = kills;
   const ended = new AbortController();
   void supervised.completed.catch(() => undefined).then(() => ended.abort());
-  for (const { after, targets } of killPlan(seed)) {
+  for (const { moment, after, targets } of killPlan(seed)) {
+    if (moment === 'computing') await clock.computingSince(hits.at(-1)?.at ?? 0, ended.signal);
     await sleep(after, undefined, { signal: ended.signal }).catch(() => undefined);
     if (ended.signal.aborted || left === 0) return hits;
     const hit = await supervised.hit(targets.slice(0, left));

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inTheMiddleOf } from './activity-history.ts';
@@ -14,6 +14,13 @@ const FAKETIME = ['/usr/lib', '/usr/local/lib']
   .flatMap((folder) => ['.', ...readdirSync(folder)].map((name) => join(folder, name, 'faketime')))
   .map((folder) => join(folder, 'libfaketime.so.1'))
   .find((path) => existsSync(path));
+
+/** When the worker's log ends, in milliseconds since 1970. */
+async function lastWord(home: FaultHome): Promise<number> {
+  const log = await readFile(join(home.path, 'worker.log'), 'utf8');
+  const line: unknown = JSON.parse(log.trim().split('\n').at(-1) ?? '');
+  return (line as { readonly time: number }).time;
+}
 
 describe.skipIf(FAKETIME === undefined)(
   'a clock that is set back by an hour (needs libfaketime)',
@@ -46,6 +53,8 @@ describe.skipIf(FAKETIME === undefined)(
       // By the database's clock, which was not set back.
       expect(Date.parse(ended.finishedAt ?? '')).toBeGreaterThan(Date.parse(ended.startedAt));
       expect(await worker.terminate()).toBe(0);
+      // By the worker's own, it ended long ago.
+      expect(await lastWord(home)).toBeLessThan(Date.now() - 50 * MINUTES);
       expect(differences(calm, await home.outcome(run))).toEqual([]);
     });
   },

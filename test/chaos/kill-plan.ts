@@ -6,17 +6,16 @@ export type Target = (typeof TARGETS)[number];
 
 /** One blow: at once, or as near to it as signals go. */
 export interface Blow {
-  /** Milliseconds since the blow before, or since the run began. */
+  /** Whether it waits until the policy engine computes again, or falls while all still recovers from the blow before. */
+  readonly moment: 'computing' | 'recovering';
+  /** Milliseconds after that, or after the blow before. */
   readonly after: number;
   readonly targets: readonly Target[];
 }
 
-/** How long the blow before may lie back, in ms, and how often: recovery itself is hit, then work, and sometimes all comes to rest. */
-const GAPS = [
-  { share: 0.35, from: 0, to: 4_000 },
-  { share: 0.45, from: 0, to: 16_000 },
-  { share: 0.2, from: 16_000, to: 40_000 },
-] as const;
+/** How often each moment, and the longest time after it, in ms. */
+const RECOVERING = { share: 0.35, span: 6_000 };
+const COMPUTING_SPAN = 3_000;
 /** The worker has all the work, and nobody misses the command. */
 const WEIGHTS: Readonly<Record<Target, number>> = { worker: 4, postgres: 2, temporal: 2, cli: 2 };
 
@@ -24,12 +23,12 @@ const WEIGHTS: Readonly<Record<Target, number>> = { worker: 4, postgres: 2, temp
 export function* killPlan(seed: number): Generator<Blow> {
   const random = seededRandom(hashSeed('chaos', seed));
   for (;;) {
-    let mark = random();
-    const { from, to } = GAPS.find(({ share }) => (mark -= share) < 0) ?? GAPS[0];
-    const after = Math.round(from + random() * (to - from));
+    const moment = random() < RECOVERING.share ? 'recovering' : 'computing';
+    const span = moment === 'computing' ? COMPUTING_SPAN : RECOVERING.span;
+    const after = Math.round(random() * span);
     const kind = random();
     const count = kind < 0.6 ? 1 : kind < 0.9 ? 2 : TARGETS.length;
-    yield { after, targets: pick(count, random) };
+    yield { moment, after, targets: pick(count, random) };
   }
 }
 

@@ -21,6 +21,8 @@ export interface Cost {
 }
 
 export interface RecoveryClock {
+  /** Resolves once an attempt has begun since (milliseconds since 1970), or the signal comes. */
+  computingSince(since: number, signal: AbortSignal): Promise<void>;
   /** The costs of these hits, in their order. */
   costs(hits: readonly Hit[]): Cost[];
   stop(): Promise<void>;
@@ -38,13 +40,17 @@ export function startRecoveryClock(underWay: () => Promise<EngineAttempt | null>
     }
   };
   const watching = watch();
+  const begunAfter = (at: number): EngineAttempt | null =>
+    seen.find(({ attempt }) => attempt !== null && attempt.startedAt > at)?.attempt ?? null;
   return {
+    async computingSince(since, signal) {
+      while (!signal.aborted && begunAfter(since) === null) await sleep(LOOK_EVERY_MS);
+    },
     costs: (hits) =>
       hits.map(({ at, targets }, index) => {
         const before = seen.findLast((each) => each.at <= at)?.attempt ?? null;
-        const again = seen.find(({ attempt }) => attempt !== null && attempt.startedAt > at);
         const next = hits[index + 1]?.at ?? Infinity;
-        const begun = again?.attempt?.startedAt ?? Infinity;
+        const begun = begunAfter(at)?.startedAt ?? Infinity;
         return {
           targets,
           lost:
