@@ -5,7 +5,7 @@ import { CHAOS_CONFIG } from './run-configs.ts';
 const MINUTES = 60_000;
 const KILLS = 12;
 /** `npm run chaos -- --seed N` takes any other. */
-const SEED = 3;
+const SEED = 17;
 
 let report: ChaosReport;
 beforeAll(async () => {
