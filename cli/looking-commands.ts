@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { METRICS_FORMATS, type MetricsFormat } from '../contracts/metrics.ts';
 import { portNumber, stepNumber } from './argument-values.ts';
+import type { ExitCode } from './failure.ts';
 import type { CommandContext, SharedOptions } from './program.ts';
 
 /** Options of `metrics`. */
@@ -16,6 +17,7 @@ interface MetricsFlags {
 export function defineLookingCommands(
   reading: (usage: string, description: string) => Command,
   context: (options: SharedOptions) => Promise<CommandContext>,
+  finish: (code: ExitCode) => void,
 ): void {
   reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {
     const { listRuns } = await import('./commands/runs.ts');
@@ -25,6 +27,12 @@ export function defineLookingCommands(
     async (run: string, options: SharedOptions) => {
       const { showStatus } = await import('./commands/status.ts');
       await showStatus(await context(options), run);
+    },
+  );
+  reading('watch <run>', 'follow a run that another process trains, until it ends').action(
+    async (run: string, options: SharedOptions) => {
+      const { watch } = await import('./commands/watch.ts');
+      finish(await watch(await context(options), run));
     },
   );
   reading('rollouts <run>', 'show completions of a step, their reward taken apart')

@@ -170,7 +170,7 @@ export async function defineCommands(
       await set(await context(options), run, assignments);
     });
 
-  defineLookingCommands(reading, context);
+  defineLookingCommands(reading, context, finish);
 
   defineDataCommands(program, DATA_GROUP, terminal);
 
