@@ -7,7 +7,7 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
-import { hours, QUEUES, queueList, stepNumber } from './argument-values.ts';
+import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineLookingCommands } from './looking-commands.ts';
 import type { ExitCode } from './failure.ts';
@@ -204,10 +204,17 @@ export async function defineCommands(
     });
   command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself')
     .option('--queues <list>', 'queues to serve', queueList, [...QUEUES])
-    .action(async (options: SharedOptions & { queues: readonly WorkerQueue[] }) => {
-      const { serve } = await import('./commands/worker.ts');
-      await serve(await context(options), options.queues);
-    });
+    .option(
+      '--metrics <address>',
+      'serve metrics for Prometheus there, e.g. 127.0.0.1:9464',
+      socketAddress,
+    )
+    .action(
+      async (options: SharedOptions & { queues: readonly WorkerQueue[]; metrics?: string }) => {
+        const { serve } = await import('./commands/worker.ts');
+        await serve(await context(options), options.queues, options.metrics);
+      },
+    );
   return args;
 }
 
