@@ -18,17 +18,22 @@ function isPlain({ provenance: { format } }: Sample): boolean {
 }
 
 function wholeKey({ messages, groundTruth }: Sample): number {
-  return hashSeed(...messages.flatMap(({ role, content }) => [role, content]), groundTruth);
+  return hashTexts([...messages.flatMap(({ role, content }) => [role, content]), groundTruth]);
 }
 
 /** Of the messages up to the user's first one, and the tools. */
 function openingKey({ messages, tools }: Sample): number {
   const first = messages.findIndex(({ role }) => role === 'user');
   const opening = first < 0 ? messages : messages.slice(0, first + 1);
-  return hashSeed(
+  return hashTexts([
     ...opening.flatMap(({ role, content }) => [role, content]),
     ...(tools === undefined ? [] : [JSON.stringify(tools)]),
-  );
+  ]);
+}
+
+/** As `hashSeed(...texts)`: a call takes fewer arguments than a hostile row has messages. */
+function hashTexts(texts: readonly string[]): number {
+  return hashSeed(texts.join('\u001f'));
 }
 
 /** Tasks that are kept from training, in whatever format they may come again. */

@@ -52,6 +52,15 @@ export interface Conversation {
 export const NO_TOOL_FITS = 'None of the tools can be used for this.';
 
 /**
+ * Characters of all samples of a row together: each repeats what came before it, so a conversation grows with the square of
+ * its turns. Real ones stay below a hundredth of this.
+ */
+const MAX_CHARACTERS = 2 ** 28;
+
+/** What a message takes besides its text. */
+const MESSAGE_CHARACTERS = 100;
+
+/**
  * A sample for each turn of the assistant that is to be learned, with the turns before it as its prompt. A turn without
  * anything before it has no prompt: it is context alone.
  *
@@ -63,6 +72,12 @@ export function conversationSamples(
   provenance: Provenance,
   isConversation: boolean,
 ): Read<readonly Sample[]> {
+  const learned = turns.filter((each) => isAssistant(each) && each.learned).length;
+  if (learned * charactersOf(tools, turns) > MAX_CHARACTERS) {
+    return {
+      reason: `is too long a conversation: ${learned} turns to learn, ${turns.length} in all`,
+    };
+  }
   const samples: Sample[] = [];
   const messages: ChatMessage[] = [];
   let turn = 0;
@@ -92,6 +107,15 @@ export function conversationSamples(
     reason:
       turn === 0 ? 'has no turn of the assistant' : 'has no turn of the assistant to learn from',
   };
+}
+
+function charactersOf(tools: Conversation['tools'], turns: readonly Turn[]): number {
+  const texts = turns.map((turn) => {
+    if (!isAssistant(turn)) return turn.content.length;
+    return turn.calls.reduce((sum, { line }) => sum + line.length, turn.shown.length);
+  });
+  const toolText = tools === undefined ? 0 : JSON.stringify(tools).length;
+  return texts.reduce((sum, length) => sum + length + MESSAGE_CHARACTERS, toolText);
 }
 
 export function sampleId(format: DataFormat, row: number): string {

@@ -32,7 +32,7 @@ function readRow(row: Row): Read<Conversation> {
     }
     const read = readTurns(entry['from'], value.value, field);
     if (isFault(read)) return read;
-    turns.push(...read.value);
+    for (const turn of read.value) turns.push(turn);
   }
   if (tools === undefined && row['tools'] !== undefined && row['tools'] !== null) {
     const read = readTools(row['tools'], 'tools');
@@ -106,7 +106,7 @@ function readAssistant(content: string, field: string): Read<AssistantTurn> {
   for (const text of tagged.inside) {
     const read = readCalls(text, field);
     if (isFault(read)) return read;
-    calls.push(...read.value);
+    for (const call of read.value) calls.push(call);
   }
   const words = calls.length === 0 ? rest : tagged.outside;
   const pads = pad.inside.join('\n');

@@ -24,11 +24,12 @@ function readRow(row: Row): Read<Conversation> {
   const entries = readRecords(row['messages'], 'messages');
   if (isFault(entries)) return entries;
   const turns: Turn[] = [];
-  // Ids of the calls of the last turn that made some, in order: results may come in another one.
-  let ids: readonly unknown[] = [];
+  // Places of the calls of the last turn that made some, by their ids: results may come in another order.
+  let places: ReadonlyMap<unknown, number> = new Map();
   let results: { readonly order: number; readonly message: ChatMessage }[] = [];
   const flush = (): void => {
-    turns.push(...results.sort((a, b) => a.order - b.order).map(({ message }) => message));
+    // Not spread: there may be more of them than a call takes arguments.
+    for (const { message } of results.sort((a, b) => a.order - b.order)) turns.push(message);
     results = [];
   };
   for (const [i, entry] of entries.value.entries()) {
@@ -36,12 +37,12 @@ function readRow(row: Row): Read<Conversation> {
     if (isFault(read)) return read;
     const turn = read.value;
     if (turn.role === 'tool') {
-      const order = ids.indexOf(entry['tool_call_id']);
-      results.push({ order: order < 0 ? ids.length : order, message: turn });
+      const order = places.get(entry['tool_call_id']) ?? places.size;
+      results.push({ order, message: turn });
       continue;
     }
     flush();
-    if (turn.role === 'assistant') ids = callIds(entry);
+    if (turn.role === 'assistant') places = callPlaces(entry);
     turns.push(turn);
   }
   flush();
@@ -70,9 +71,12 @@ function readRemembered(
   return { value: { ...known, allowedValues: read.value } };
 }
 
-function callIds(entry: Row): readonly unknown[] {
+function callPlaces(entry: Row): ReadonlyMap<unknown, number> {
   const calls: unknown = entry['tool_calls'];
-  return Array.isArray(calls) ? calls.map((call) => (isRecord(call) ? call['id'] : undefined)) : [];
+  if (!Array.isArray(calls)) return new Map();
+  return new Map(
+    (calls as readonly unknown[]).map((call, i) => [isRecord(call) ? call['id'] : undefined, i]),
+  );
 }
 
 const ROLES: { readonly [role: string]: ChatMessage['role'] } = {

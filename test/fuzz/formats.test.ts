@@ -8,6 +8,7 @@ import { readCallExpressions } from '../../datasets/formats/call-expressions.ts'
 import { withoutForm } from '../../datasets/formats/form-text.ts';
 import { NotLiteral, parseLiteral } from '../../datasets/formats/literal.ts';
 import { openRowReader } from '../../datasets/formats/recognise.ts';
+import { contentKey } from '../../datasets/held-out.ts';
 import { openaiRow } from '../../datasets/openai-row.ts';
 import { groundTruthCalls } from '../../dscl/ground-truth.ts';
 import { formatFixture } from '../unit/support/read-data.ts';
@@ -116,6 +117,26 @@ describe('texts in rows', { timeout: FUZZ_TIMEOUT }, () => {
         withoutForm(each);
       }
     });
+  });
+
+  it('of a conversation without end make no samples without end', async () => {
+    const read = await openRowReader('openai', '');
+    const call = { id: 'a', function: { name: 'f', arguments: '' } };
+    const turns = Array.from({ length: 150_000 }, () => ({ role: 'assistant', content: '' }));
+    const calls = {
+      role: 'assistant',
+      tool_calls: Array.from({ length: 20_000 }, (_, id) => ({ ...call, id })),
+    };
+    const results = turns.map((_, i) => ({ role: 'tool', content: '', tool_call_id: -i }));
+    for (const messages of [turns, [calls, ...results]]) {
+      const question = { role: 'user', content: 'q' };
+      await inTime(() => check(read({ messages: [question, ...messages] }, 'file', 1)));
+    }
+    const asked = turns.map(() => ({ role: 'system', content: '' }));
+    const [sample] = check(
+      read({ messages: [...asked, { role: 'assistant', content: 'a' }] }, 'file', 1),
+    );
+    expect(sample === undefined ? NaN : contentKey(sample)).toBeGreaterThan(0);
   });
 
   const LONG = 1 << 20;
