@@ -1,6 +1,7 @@
 import type { RunConfig } from './contracts/config.ts';
 import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
 import type { GarbageOptions, GarbageReport } from './contracts/garbage.ts';
+import type { RunMetrics } from './contracts/metrics.ts';
 import type { RunStatus, StepStatus } from './contracts/run-status.ts';
 import { connect, type Connection } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
@@ -12,6 +13,7 @@ import {
 } from './db/rollout-report.ts';
 import { runsBeingServed } from './db/presence.ts';
 import { listRuns, runStatus } from './db/run-status.ts';
+import { stepMetrics } from './db/step-metrics.ts';
 import { stepStatus } from './db/step-status.ts';
 import { readRun } from './db/runs.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
@@ -26,6 +28,8 @@ export interface RunReader {
   status(run: string): Promise<RunStatus>;
   /** The committed steps in order, those after step `after` (default: all). */
   steps(run: string, after?: number): Promise<StepStatus[]>;
+  /** All numbers of a run's steps and evaluations. @throws ToolsampleError `not-found` */
+  metrics(run: string): Promise<RunMetrics>;
   /** The configuration of a run, with all defaults filled in. @throws ToolsampleError `not-found` */
   config(run: string): Promise<RunConfig>;
   /** The groups of a step with their completions; of one sample only when it is named. */
@@ -79,6 +83,10 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
     runs: async () => listRuns(db),
     status: async (run) => runStatus(db, run),
     steps: async (run, after = 0) => stepStatus(db, run, after),
+    metrics: async (run) => {
+      const { startedAt, evaluations } = await runStatus(db, run);
+      return { run, startedAt, steps: await stepMetrics(db, run), evaluations };
+    },
     config: async (run) => (await readRun(db, run)).config,
     rollouts: async (run, { step, sample }) => {
       await readRun(db, run);

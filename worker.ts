@@ -4,12 +4,14 @@ import { acceleratorActivities, lightActivities } from './activities/create-acti
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { policyEngines } from './activities/policy-engines.ts';
 import type { ArtifactStore } from './contracts/artifacts.ts';
+import { ToolsampleError } from './contracts/errors.ts';
 import type { PolicyText } from './contracts/policy.ts';
 import { acceleratorQueue } from './contracts/temporal.ts';
 import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { WORKER_PRESENCE } from './db/presence.ts';
 import { loadPolicyText } from './policy/text/policy-text.ts';
+import { startRunGauges } from './run-gauges.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices } from './services/services.ts';
@@ -30,6 +32,8 @@ export interface RunWorkerOptions {
   /** Queues to serve; default both, in this one process. */
   readonly queues?: readonly WorkerQueue[];
   readonly log?: WorkerLogOptions;
+  /** `IP:PORT` on which Prometheus finds metrics of the worker and, with the queue `light`, of the runs; default: nowhere. */
+  readonly metrics?: string | undefined;
   /** Ends the worker gracefully, as SIGINT and SIGTERM do. */
   readonly signal?: AbortSignal;
   /** Told once the worker polls. */
@@ -43,12 +47,12 @@ const GRACE = '90s';
  * Serves a data folder's task queues until it is asked to end: by SIGINT, SIGTERM, the end of the parent's IPC channel, or
  * `signal`. What is under way is finished first, within a limit. Starts Postgres and Temporal where they are not running.
  *
- * @throws ToolsampleError when a service cannot be had
+ * @throws ToolsampleError when a service cannot be had, `config` when the metrics cannot be served
  */
 export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   const queues = options.queues ?? WORKER_QUEUES;
   const log = openWorkerLog(options.log ?? {});
-  installRuntime(temporalLogger(log));
+  installRuntime(temporalLogger(log), options.metrics);
 
   const services = await ensureServices({
     home: homePath({ home: options.home }),
@@ -99,9 +103,19 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
         }),
       );
     }
+    const endGauges =
+      options.metrics !== undefined && queues.includes('light')
+        ? startRunGauges(database.db, Runtime.instance().metricMeter, (error) => {
+            log.warn({ err: error }, 'could not read the metrics of runs');
+          })
+        : undefined;
     log.info({ queues, taskQueue: temporal.taskQueue, temporal: temporal.address }, 'serving');
     options.onReady?.();
-    await runUntilAsked(workers, options.signal);
+    try {
+      await runUntilAsked(workers, options.signal);
+    } finally {
+      await endGauges?.();
+    }
     log.info('ended');
   } finally {
     await connection.close();
@@ -159,10 +173,37 @@ function policyTexts(artifacts: ArtifactStore): ActivityDependencies['policyText
 }
 
 /** The SDK's runtime is one a process; a program that has set up its own keeps it. */
-function installRuntime(logger: ReturnType<typeof temporalLogger>): void {
-  if (Runtime._instance !== undefined) return;
-  Runtime.install({
-    logger,
-    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'WARN' } } },
-  });
+function installRuntime(
+  logger: ReturnType<typeof temporalLogger>,
+  metrics: string | undefined,
+): void {
+  if (Runtime._instance !== undefined && metrics === undefined) return;
+  const logging = { forward: {}, filter: { core: 'WARN', other: 'WARN' } } as const;
+  if (metrics === undefined) {
+    Runtime.install({ logger, telemetryOptions: { logging } });
+    return;
+  }
+  try {
+    Runtime.install({
+      logger,
+      telemetryOptions: {
+        logging,
+        metrics: {
+          prometheus: {
+            bindAddress: metrics,
+            countersTotalSuffix: true,
+            unitSuffix: true,
+            useSecondsForDurations: true,
+          },
+        },
+      },
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ToolsampleError('config', `cannot serve metrics on ${metrics}: ${reason}`, {
+      at: { field: 'metrics' },
+      hint: 'choose another port, or free this one',
+      cause: error,
+    });
+  }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 import type { WorkerQueue } from '../worker.ts';
 
@@ -26,6 +27,15 @@ export function portNumber(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) < 1 || Number(text) > 65_535)
     throw new InvalidArgumentError('Ports are 1 to 65535.');
   return Number(text);
+}
+
+/** `127.0.0.1:9464` or `[::1]:9464`. @throws InvalidArgumentError */
+export function socketAddress(text: string): string {
+  const [, six, four, port = ''] = /^(?:\[(.+)\]|([\d.]+)):(\d+)$/.exec(text) ?? [];
+  if (isIP(six ?? four ?? '') !== (six === undefined ? 4 : 6))
+    throw new InvalidArgumentError('Give an IP address and a port: 127.0.0.1:9464.');
+  portNumber(port);
+  return text;
 }
 
 /** A step; they count from 1. @throws InvalidArgumentError */

@@ -12,6 +12,10 @@ export interface FollowOptions {
   readonly before: RunStatus | null;
   readonly view: LiveView;
   readonly workflowUrl: string | null;
+  /** What goes on until the workflow tells; null when unknown. */
+  readonly phase: string | null;
+  /** What Ctrl-C does. */
+  readonly hint: string;
   /** Asked at each drawing: what the user should know. */
   readonly notice: () => string | null;
   /** Gives up following; the run goes on. */
@@ -39,9 +43,8 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
   const begin = Date.now();
   const steps: StepStatus[] = [];
   const done = new AbortController();
-  let status: RunStatus =
-    options.before === null ? unprepared(run) : { ...options.before, state: 'running' };
-  let phase = 'starting a worker';
+  let status: RunStatus = options.before ?? unprepared(run);
+  let { phase } = options;
   let work: WorkUnderWay | null = null;
   let preparedAt: number | null = null;
 
@@ -55,6 +58,7 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
       work,
       elapsed: (Date.now() - begin) / 1000,
       workflowUrl: options.workflowUrl,
+      hint: options.hint,
       notice: options.notice(),
     });
   };

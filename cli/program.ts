@@ -7,8 +7,9 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
-import { hours, portNumber, QUEUES, queueList, stepNumber } from './argument-values.ts';
+import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
 import { defineDataCommands } from './data-commands.ts';
+import { defineLookingCommands } from './looking-commands.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,7 +23,7 @@ export interface CommandContext {
 }
 
 /** Options that all commands share, as commander hands them over. */
-interface SharedOptions {
+export interface SharedOptions {
   readonly home?: string;
   readonly json?: boolean;
 }
@@ -169,41 +170,7 @@ export async function defineCommands(
       await set(await context(options), run, assignments);
     });
 
-  reading('runs', 'list runs, newest first').action(async (options: SharedOptions) => {
-    const { listRuns } = await import('./commands/runs.ts');
-    await listRuns(await context(options));
-  });
-  reading('status <run>', 'show how far a run is and what it has reached').action(
-    async (run: string, options: SharedOptions) => {
-      const { showStatus } = await import('./commands/status.ts');
-      await showStatus(await context(options), run);
-    },
-  );
-  reading('rollouts <run>', 'show completions of a step, their reward taken apart')
-    .requiredOption('--step <n>', 'the step', stepNumber)
-    .option('--sample <id>', 'only this sample')
-    .action(async (run: string, options: SharedOptions & { step: number; sample?: string }) => {
-      const { showRollouts } = await import('./commands/rollouts.ts');
-      await showRollouts(await context(options), run, options);
-    });
-  reading('ui', 'show runs in the browser, live, until Ctrl-C')
-    .option('--port <n>', 'port on 127.0.0.1 (default: a free one)', portNumber)
-    .action(async (options: SharedOptions & { port?: number }) => {
-      const { ui } = await import('./commands/ui.ts');
-      await ui(await context(options), { port: options.port });
-    });
-  reading('report <run...>', 'write the same pages of some runs as one HTML file')
-    .requiredOption('-o, --output <file>', 'the file; what is there is replaced')
-    .action(async (runs: string[], options: SharedOptions & { output: string }) => {
-      const { report } = await import('./commands/report.ts');
-      await report(await context(options), runs, options);
-    });
-  reading('sql [query]', 'print the connection string, or run a read-only query').action(
-    async (query: string | undefined, options: SharedOptions) => {
-      const { sql } = await import('./commands/sql.ts');
-      await sql(await context(options), query);
-    },
-  );
+  defineLookingCommands(reading, context, finish);
 
   defineDataCommands(program, DATA_GROUP, terminal);
 
@@ -237,10 +204,17 @@ export async function defineCommands(
     });
   command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself')
     .option('--queues <list>', 'queues to serve', queueList, [...QUEUES])
-    .action(async (options: SharedOptions & { queues: readonly WorkerQueue[] }) => {
-      const { serve } = await import('./commands/worker.ts');
-      await serve(await context(options), options.queues);
-    });
+    .option(
+      '--metrics <address>',
+      'serve metrics for Prometheus there, e.g. 127.0.0.1:9464',
+      socketAddress,
+    )
+    .action(
+      async (options: SharedOptions & { queues: readonly WorkerQueue[]; metrics?: string }) => {
+        const { serve } = await import('./commands/worker.ts');
+        await serve(await context(options), options.queues, options.metrics);
+      },
+    );
   return args;
 }
 

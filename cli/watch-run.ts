@@ -70,9 +70,12 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     const followed = await followRun({
       client,
       run,
-      before: options.before,
+      // It goes on now, however it stood.
+      before: options.before === null ? null : { ...options.before, state: 'running' },
       view,
+      phase: 'starting a worker',
       workflowUrl,
+      hint: 'Ctrl-C stops cleanly',
       notice: () => notice,
       signal: givenUp.signal,
     });
@@ -121,7 +124,7 @@ async function quietly(milliseconds: number): Promise<void> {
 }
 
 /** Says how a run ended that did not complete. What the user has to change is exit code 2, whenever it was found. */
-function reportEnd(
+export function reportEnd(
   status: EndedRun,
   stopping: boolean,
   goOn: string,
@@ -135,7 +138,11 @@ function reportEnd(
   return status.failure?.exitCode ?? 1;
 }
 
-function workflowAddress({ services }: ToolsampleClient, run: string): string | null {
+/** Where Temporal's UI shows the run; null where no UI is known. */
+export function workflowAddress(
+  { services }: Pick<ToolsampleClient, 'services'>,
+  run: string,
+): string | null {
   const { uiUrl, namespace } = services.temporal;
   return uiUrl === null
     ? null

@@ -20,6 +20,16 @@ export async function findRun(db: Database, run: string): Promise<RunRow | null>
   return { ...row, config: { ...LATER_SETTINGS, ...row.config } };
 }
 
+/** The runs that are under way or paused, or lost their machine. */
+export async function unfinishedRuns(db: Database): Promise<string[]> {
+  const rows = await db
+    .select({ run: runs.run })
+    .from(runs)
+    .where(inArray(runs.state, ['running', 'paused']))
+    .orderBy(asc(runs.run));
+  return rows.map(({ run }) => run);
+}
+
 /** @throws ToolsampleError `not-found` */
 export async function readRun(db: Database, run: string): Promise<RunRow> {
   const row = await findRun(db, run);

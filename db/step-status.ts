@@ -4,9 +4,24 @@ import type { Database } from './connection.ts';
 import { curriculumVersions } from './schema/learning.ts';
 import { steps } from './schema/steps.ts';
 
+/** A step and the curriculum that it left behind. */
+interface CommittedStep {
+  readonly step: typeof steps.$inferSelect;
+  readonly curriculum: typeof curriculumVersions.$inferSelect;
+}
+
 /** The committed steps of a run in order, those after step `after`. */
 export async function stepStatus(db: Database, run: string, after = 0): Promise<StepStatus[]> {
-  const rows = await db
+  return (await committedSteps(db, run, after)).map(toStepStatus);
+}
+
+/** The rows of the committed steps of a run in order, those after step `after`. */
+export async function committedSteps(
+  db: Database,
+  run: string,
+  after: number,
+): Promise<CommittedStep[]> {
+  return db
     .select({ step: steps, curriculum: curriculumVersions })
     .from(steps)
     .innerJoin(
@@ -21,16 +36,10 @@ export async function stepStatus(db: Database, run: string, after = 0): Promise<
       ),
     )
     .orderBy(asc(steps.step));
-  return rows.map(toStepStatus);
 }
 
-function toStepStatus({
-  step,
-  curriculum,
-}: {
-  readonly step: typeof steps.$inferSelect;
-  readonly curriculum: typeof curriculumVersions.$inferSelect;
-}): StepStatus {
+/** What `status` tells of a step. */
+export function toStepStatus({ step, curriculum }: CommittedStep): StepStatus {
   const ended = step.committedAt ?? step.startedAt;
   return {
     step: step.step,

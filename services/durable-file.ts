@@ -54,7 +54,7 @@ export async function syncFolder(folder: string): Promise<void> {
  * Replaces a small file: either the old or the new content is there after a crash, never a part.
  * Synchronous, so that a read, a change and a write in one process cannot interleave with another's.
  */
-export function replaceFile(path: string, content: string, mode: number): void {
+export function replaceFile(path: string, content: string | Uint8Array, mode: number): void {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}`;
   try {
     const file = openSync(temporary, 'wx', mode);

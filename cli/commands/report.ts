@@ -1,8 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { ToolsampleError } from '../../contracts/errors.ts';
+import { resolve } from 'node:path';
 import { makeReport } from '../../dashboard/open-dashboard.ts';
 import { replaceFile } from '../../services/durable-file.ts';
+import { checkOutputFile } from '../output-place.ts';
 import type { CommandContext } from '../program.ts';
 import { fileSize } from '../render/text.ts';
 import { findRunId } from '../run-reference.ts';
@@ -14,7 +13,7 @@ export async function report(
   { output }: { readonly output: string },
 ): Promise<void> {
   const file = resolve(output);
-  await checkPlace(file);
+  await checkOutputFile(file);
   const { html, runs, leftOut } = await makeReport(
     { home, log: (message) => terminal.note(message) },
     (known) => [...new Set(references.map((reference) => findRunId(reference, known)))],
@@ -27,21 +26,4 @@ export async function report(
   }
   terminal.print(`${file} (${fileSize(bytes)}): ${runs.join(', ')}`);
   for (const each of leftOut) terminal.note(`to keep it small it has only: ${each}`);
-}
-
-/** Told before the work is done. */
-async function checkPlace(file: string): Promise<void> {
-  const folder = await stat(dirname(file)).catch(() => null);
-  if (folder?.isDirectory() !== true) {
-    throw new ToolsampleError('config', 'the folder does not exist', {
-      at: { file: dirname(file) },
-    });
-  }
-  const there = await stat(file).catch(() => null);
-  if (there !== null && !there.isFile()) {
-    throw new ToolsampleError('config', 'is there and is no file', {
-      at: { file },
-      hint: 'choose another name with -o',
-    });
-  }
 }

@@ -5,10 +5,12 @@ import type { CommandContext } from '../program.ts';
 export async function serve(
   { terminal, home }: CommandContext,
   queues: readonly WorkerQueue[],
+  metrics: string | undefined,
 ): Promise<void> {
   await runWorker({
     home,
     queues,
+    metrics,
     onReady: () => terminal.note(`serving ${queues.join(' and ')}; Ctrl-C ends it cleanly`),
   });
 }

@@ -2,6 +2,7 @@ import { timeLeft, tokenRate } from '../../contracts/pace.ts';
 import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import type { WorkUnderWay } from '../../contracts/temporal.ts';
+import { sparkLine } from './spark-line.ts';
 import { bar, count, duration, fit, padEnd, percent, type Paint } from './text.ts';
 
 /** All that the live panel shows. */
@@ -16,6 +17,8 @@ export interface PanelState {
   /** Seconds since this command began. */
   readonly elapsed: number;
   readonly workflowUrl: string | null;
+  /** What Ctrl-C does. */
+  readonly hint: string;
   /** What the user should know now, e.g. that the run is stopping. */
   readonly notice: string | null;
 }
@@ -35,11 +38,12 @@ export function renderPanel(state: PanelState, width: number, paint: Paint): str
       : [
           ...stepLines(state, status.lastStep, paint),
           ...masteryLines(status.lastStep, width, paint),
+          ...trendLines(state.steps, width, paint),
         ]),
     ...evaluationLine(status.evaluations, paint),
     ...(state.workflowUrl === null ? [] : [paint.dim(`Temporal  ${state.workflowUrl}`)]),
     ...(status.state === 'running' || status.state === 'paused'
-      ? [state.notice === null ? paint.dim('Ctrl-C stops cleanly') : paint.yellow(state.notice)]
+      ? [state.notice === null ? paint.dim(state.hint) : paint.yellow(state.notice)]
       : []),
   ];
   return lines.map((line) => fit(line, width));
@@ -110,6 +114,33 @@ function masteryLines(last: StepStatus, width: number, paint: Paint): string[] {
     `mastery ${cells.slice(0, 2).join('')}`.trimEnd(),
     `        ${cells.slice(2).join('')}`.trimEnd(),
   ];
+}
+
+const TREND_CELLS = 12;
+const TREND_WIDTH = TREND_CELLS + 10;
+
+/** Reward, from its lowest to its highest so far, and mastery, from 0 to 1, over the steps. */
+function trendLines(steps: readonly StepStatus[], width: number, paint: Paint): string[] {
+  if (steps.length < 2) return [];
+  const rewards = steps.map(({ reward }) => reward);
+  const cells = [
+    trend('reward', paint.cyan(sparkLine(rewards, TREND_CELLS))),
+    ...SUB_TASKS.map((task) => {
+      const masteries = steps.map(({ mastery }) => mastery[task]);
+      return trend(task, paint.green(sparkLine(masteries, TREND_CELLS, [0, 1])));
+    }),
+  ];
+  const perLine = Math.max(1, Math.floor((width - 8) / TREND_WIDTH));
+  const lines: string[] = [];
+  for (let at = 0; at < cells.length; at += perLine) {
+    const head = at === 0 ? 'trend   ' : '        ';
+    lines.push(`${head}${cells.slice(at, at + perLine).join('')}`.trimEnd());
+  }
+  return lines;
+}
+
+function trend(name: string, line: string): string {
+  return padEnd(`${name} ${line}`, TREND_WIDTH);
 }
 
 /** The first split's exact match over the steps. */

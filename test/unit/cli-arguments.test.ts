@@ -81,6 +81,8 @@ describe('toolsample', () => {
       /did you mean learning_rate/,
     ],
     ['an unknown queue', ['worker', '--queues', 'cpu'], /Queues are light and gpu/],
+    ['metrics nowhere', ['worker', '--metrics', 'localhost:9464'], /an IP address and a port/],
+    ['metrics on no port', ['worker', '--metrics', '[::1]:70000'], /Ports are 1 to 65535/],
   ])('refuses %s in one line, with exit code 2', async (_what, args, message) => {
     const { code, out, err } = await toolsample(args);
     expect(err).toMatch(message);

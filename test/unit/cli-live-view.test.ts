@@ -76,6 +76,7 @@ function panel(
     work: null,
     elapsed: 1,
     workflowUrl: null,
+    hint: '',
     notice: null,
   };
 }
@@ -206,6 +207,8 @@ describe('followRun', () => {
       before: status(1, [0]),
       view,
       workflowUrl: null,
+      phase: null,
+      hint: '',
       notice: () => null,
       signal: new AbortController().signal,
       intervalMs: 5,

@@ -4,6 +4,7 @@ import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/ru
 import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
 import { exampleLines, beforeAndAfter, resultTable } from '../../cli/render/outcome.ts';
 import { renderPanel, type PanelState } from '../../cli/render/panel.ts';
+import { sparkLine } from '../../cli/render/spark-line.ts';
 import {
   bar,
   duration,
@@ -82,6 +83,7 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
     work: { activity: 'gradientStep', done: 900, total: 4200, unit: 'tokens' },
     elapsed: 65,
     workflowUrl: 'http://127.0.0.1:8233/namespaces/default/workflows/dscl-1',
+    hint: 'Ctrl-C stops cleanly',
     notice: null,
     ...rest,
   };
@@ -103,6 +105,9 @@ describe('panel', () => {
       'format ████████ 1.00 ×0.50',
       'key ████░░░░ 0.50',
       'value ········  – ',
+      'trend   reward ▅▅',
+      'name ▆▆',
+      'value ··',
       'exact match (heldout)  0: 42.0%',
       'http://127.0.0.1:8233',
       'Ctrl-C',
@@ -127,6 +132,18 @@ describe('panel', () => {
     const text = renderPanel(empty, 100, plain).join('\n');
     expect(text).toContain('warm start: slice 1 of 4');
     expect(text).not.toMatch(/NaN|undefined|null/);
+  });
+
+  it('draws how reward and mastery went', () => {
+    expect(sparkLine([0, 1, 2, null, 4, 7], 8)).toBe('▁▂▃·▅█');
+    expect(sparkLine([0, 2, 4, 6, 6, 8], 3)).toBe('▁▆█');
+    expect(sparkLine([null, null, 0.5, 2], 2, [0, 1])).toBe('·█');
+    expect(sparkLine([], 8)).toBe('');
+    const steps = Array.from({ length: 100 }, (_, index) => step(index + 1, { reward: index }));
+    const lines = renderPanel(state({}, { steps }), 79, plain);
+    const trends = lines.slice(lines.findIndex((line) => line.startsWith('trend')));
+    expect(trends[0]).toMatch(/^trend {3}reward ▁▂▂▃▄▄▅▅▆▇▇█ +format █{12} +name ▆{12}$/);
+    expect(trends[1]).toMatch(/^ {8}key ▅{12} +value ·{12}$/);
   });
 
   it('takes the pace from the last steps', () => {

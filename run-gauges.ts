@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MetricGauge, MetricMeter } from '@temporalio/common';
+import { SUB_TASKS } from './contracts/reward.ts';
+import type { RunStatus } from './contracts/run-status.ts';
+import type { Database } from './db/connection.ts';
+import { runStatus } from './db/run-status.ts';
+import { unfinishedRuns } from './db/runs.ts';
+
+/** Well below the usual interval of a scraper. */
+const INTERVAL_MILLISECONDS = 5_000;
+
+/** Gauges of the SDK cannot be negative; rewards can, down to this. */
+const LEAST_REWARD = -3;
+
+/**
+ * Keeps gauges of the runs that have not ended, as Postgres has them; a run that ends is told once more, and keeps its last values.
+ *
+ * @param onError - Told when they could not be read; they are tried again.
+ * @returns what ends it
+ */
+export function startRunGauges(
+  db: Database,
+  meter: MetricMeter,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
+  const set = runGauges(meter);
+  const halt = new AbortController();
+  let told: readonly string[] = [];
+  const tell = async (): Promise<void> => {
+    const unfinished = await unfinishedRuns(db);
+    for (const run of new Set([...unfinished, ...told])) set(await runStatus(db, run));
+    told = unfinished;
+  };
+  const keepTelling = async (): Promise<void> => {
+    while (!halt.signal.aborted) {
+      // A database that is away comes back.
+      await tell().catch(onError);
+      await sleep(INTERVAL_MILLISECONDS, undefined, { signal: halt.signal }).catch(() => undefined);
+    }
+  };
+  const telling = keepTelling();
+  return async () => {
+    halt.abort();
+    await telling;
+  };
+}
+
+function runGauges(meter: MetricMeter): (status: RunStatus) => void {
+  const gauge = (name: string, description: string): MetricGauge =>
+    meter.createGauge(`toolsample_${name}`, 'float', undefined, description);
+  const step = gauge('step', 'Last step that is committed');
+  const totalSteps = gauge('total_steps', 'Steps planned');
+  const tokens = gauge('generated_tokens', 'Completion tokens sampled for training so far');
+  const reward = gauge('reward_plus_3', 'Mean unweighted reward of the last step, and 3');
+  const noVariance = gauge(
+    'frac_reward_zero_std',
+    'Share of groups without variance in the last step',
+  );
+  const mastery = gauge('mastery', 'Mastery of a sub-task');
+  const exactMatch = gauge('exact_match', 'Share of exact matches in the last evaluation');
+  return (status) => {
+    const { run, lastStep } = status;
+    step.set(status.step, { run });
+    totalSteps.set(status.totalSteps, { run });
+    tokens.set(status.generatedTokens, { run });
+    for (const { split, exactMatch: share } of status.evaluations)
+      exactMatch.set(share, { run, split });
+    if (lastStep === null) return;
+    reward.set(Math.max(0, lastStep.reward - LEAST_REWARD), { run });
+    noVariance.set(lastStep.fracRewardZeroStd, { run });
+    for (const task of SUB_TASKS) {
+      const value = lastStep.mastery[task];
+      if (value !== null) mastery.set(value, { run, subtask: task });
+    }
+  };
+}
