@@ -14,9 +14,8 @@ import {
 import { readRunAt } from '../db/setting-changes.ts';
 import { scoreCompletion } from '../dscl/reward.ts';
 import { wilsonInterval } from '../dscl/wilson-interval.ts';
+import { completePrompts } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { trainableOptions } from './engine-options.ts';
-import { engineCall } from './heartbeat.ts';
 
 /** Samples that are completed together and committed together: what a crash can lose. */
 const CHUNK = 64;
@@ -69,23 +68,9 @@ async function evaluateChunk(
   const policy = await policyAfter(db, key.run, key.step);
   const text = await deps.policyText(policy.base);
   const prompts = chunk.map((sample) => ({ ids: text.encodePrompt(sample), seeds: [0] }));
-  const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const engine = await deps.engine(config);
-  const generated = await engineCall((options) =>
-    engine.generate(
-      {
-        policy,
-        trainable: trainableOptions(config),
-        prompts,
-        sampling: {
-          temperature: 0,
-          topP: 1,
-          maxNewTokens: Math.min(config.maxCompletionLength, text.contextLength - longest),
-        },
-      },
-      options,
-    ),
-  );
+  const sampling = { temperature: 0, topP: 1 };
+  const generated = await completePrompts(engine, prompts, { policy, text, config, sampling });
   return generated.map(({ prompt, ids }) => {
     const sample = chunk[prompt];
     if (sample === undefined) throw new Error(`the engine answered for prompt ${prompt}`);

@@ -4,9 +4,8 @@ import { policyAfter } from '../db/checkpoints.ts';
 import { groupsOfShard } from '../db/groups.ts';
 import type { NewRollout } from '../db/rollouts.ts';
 import { readRunAt } from '../db/setting-changes.ts';
+import { completePrompts } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { trainableOptions } from './engine-options.ts';
-import { engineCall } from './heartbeat.ts';
 import { recordDevice } from './record-device.ts';
 import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
 
@@ -37,25 +36,12 @@ export async function sampleShard(
       hashSeed(config.seed, 'rollout', key.step, sample.id, index),
     ),
   }));
-  const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
 
   const started = performance.now();
   const engine = await deps.engine(config);
-  const generated = await engineCall((options) =>
-    engine.generate(
-      {
-        policy,
-        trainable: trainableOptions(config),
-        prompts,
-        sampling: {
-          temperature: config.temperature,
-          topP: config.topP,
-          maxNewTokens: Math.min(config.maxCompletionLength, text.contextLength - longest),
-        },
-      },
-      options,
-    ),
-  );
+  const { temperature, topP } = config;
+  const sampling = { temperature, topP };
+  const generated = await completePrompts(engine, prompts, { policy, text, config, sampling });
   const seconds = (performance.now() - started) / 1000;
   await recordDevice(db, key.run, 'rollouts', engine);
 

@@ -1,3 +1,5 @@
+import { mean } from '../../dscl/moments.ts';
+
 const LEVELS = Array.from('▁▂▃▄▅▆▇█');
 
 /**
@@ -24,11 +26,8 @@ function block(share: number): string {
 function binned(values: readonly (number | null)[], cells: number): (number | null)[] {
   if (values.length <= cells) return [...values];
   const border = (cell: number): number => Math.floor((cell * values.length) / cells);
-  return Array.from({ length: cells }, (_, cell) =>
-    mean(values.slice(border(cell), border(cell + 1)).filter((value) => value !== null)),
-  );
-}
-
-function mean(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Array.from({ length: cells }, (_, cell) => {
+    const known = values.slice(border(cell), border(cell + 1)).filter((value) => value !== null);
+    return known.length === 0 ? null : mean(known);
+  });
 }

@@ -1,16 +1,43 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { vi } from 'vitest';
 import type { ToolsampleClient } from '../../client.ts';
+import { isUnderWay, type PendingActivity } from './engine-attempts.ts';
 
-/** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
-const STARTED = 2;
 const PATIENCE_MS = 4 * 60_000;
 
 /** Waits until a worker is in the middle of an activity: it was started, and has not ended. */
 export async function inTheMiddleOf(
-  { services }: ToolsampleClient,
+  toolsample: ToolsampleClient,
   workflowId: string,
   activity: string,
+): Promise<void> {
+  await untilPending(
+    toolsample,
+    workflowId,
+    (pending) => pending.activityType?.name === activity && isUnderWay(pending),
+  );
+}
+
+/** Waits until an attempt of an activity has failed in this way, and another one is to come. */
+export async function untilAttemptFailed(
+  toolsample: ToolsampleClient,
+  workflowId: string,
+  wanted: { readonly activity: string; readonly type: string },
+): Promise<void> {
+  await untilPending(
+    toolsample,
+    workflowId,
+    ({ activityType, lastFailure }) =>
+      activityType?.name === wanted.activity &&
+      lastFailure?.applicationFailureInfo?.type === wanted.type,
+  );
+}
+
+/** Waits until a workflow, which need not have begun, has such an activity. */
+async function untilPending(
+  { services }: ToolsampleClient,
+  workflowId: string,
+  isWanted: (pending: PendingActivity) => boolean,
 ): Promise<void> {
   const connection = await Connection.connect({ address: services.temporal.address });
   try {
@@ -21,9 +48,7 @@ export async function inTheMiddleOf(
           if (error instanceof WorkflowNotFoundError) return { raw: null };
           throw error;
         });
-        return (raw?.pendingActivities ?? []).some(
-          ({ activityType, state }) => activityType?.name === activity && Number(state) === STARTED,
-        );
+        return (raw?.pendingActivities ?? []).some(isWanted);
       },
       { timeout: PATIENCE_MS, interval: 20 },
     );
@@ -52,31 +77,6 @@ export async function retriedActivities(
       (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
         (started?.attempt ?? 1) > 1 ? [names.get(String(started?.scheduledEventId)) ?? ''] : [],
       ),
-    );
-  } finally {
-    await connection.close();
-  }
-}
-
-/** Waits until an attempt of an activity has failed in this way, and another one is to come. */
-export async function untilAttemptFailed(
-  { services }: ToolsampleClient,
-  workflowId: string,
-  wanted: { readonly activity: string; readonly type: string },
-): Promise<void> {
-  const connection = await Connection.connect({ address: services.temporal.address });
-  try {
-    const handle = new Client({ connection }).workflow.getHandle(workflowId);
-    await vi.waitUntil(
-      async () => {
-        const { raw } = await handle.describe();
-        return (raw.pendingActivities ?? []).some(
-          ({ activityType, lastFailure }) =>
-            activityType?.name === wanted.activity &&
-            lastFailure?.applicationFailureInfo?.type === wanted.type,
-        );
-      },
-      { timeout: PATIENCE_MS, interval: 50 },
     );
   } finally {
     await connection.close();

@@ -1,3 +1,4 @@
+import { median } from '../../bench/measure.ts';
 import { TARGETS } from './kill-plan.ts';
 import type { ChaosReport } from './chaos-run.ts';
 import type { Cost } from './recovery-clock.ts';
@@ -27,11 +28,6 @@ export function costTable(reports: readonly ChaosReport[]): string[] {
 
 function sameTargets({ targets }: Cost, wanted: readonly string[]): boolean {
   return targets.length === wanted.length && targets.every((target) => wanted.includes(target));
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? -Infinity;
 }
 
 function seconds(value: number): string {

@@ -1,8 +1,8 @@
 import { chmod, copyFile, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { artifactPlace } from '../../services/artifact-places.ts';
+import { withClient } from '../../services/postgres/connection.ts';
 import { inTheMiddleOf } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';
 import { differences, type Outcome } from './outcome.ts';
@@ -18,14 +18,10 @@ beforeAll(async () => {
 afterAll(async () => home.remove(), MINUTES);
 
 async function query(text: string, run: string): Promise<string[]> {
-  const client = new Client({ connectionString: home.databaseUrl });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ value: string }>(text, [run]);
-    return rows.map(({ value }) => value);
-  } finally {
-    await client.end();
-  }
+  const { rows } = await withClient(home.databaseUrl, async (client) =>
+    client.query<{ value: string }>(text, [run]),
+  );
+  return rows.map(({ value }) => value);
 }
 
 function artifactPath(sha256: string | undefined): string {

@@ -1,9 +1,19 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowExecutionDescription } from '@temporalio/client';
 import type { AcceleratorActivities } from '../../contracts/activities.ts';
 
 /** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
 const STARTED = 2;
 const PATIENCE_MS = 1_000;
+
+/** An activity as the server tells of it while it is not done. */
+export type PendingActivity = NonNullable<
+  WorkflowExecutionDescription['raw']['pendingActivities']
+>[number];
+
+/** Whether a worker has it in hand, as far as the server knows. */
+export function isUnderWay({ state }: PendingActivity): boolean {
+  return Number(state) === STARTED;
+}
 
 const COMPUTING = [
   'warmStart',
@@ -35,10 +45,10 @@ export function engineAttempts(address: string, run: string): EngineAttempts {
     const { raw } = await connection.withDeadline(Date.now() + PATIENCE_MS, async () =>
       workflow.getHandle(workflowId).describe(),
     );
-    for (const { activityType, state, lastStartedTime } of raw.pendingActivities ?? []) {
-      const activity = COMPUTING.find((name) => name === activityType?.name);
-      if (activity === undefined || Number(state) !== STARTED) continue;
-      const { seconds, nanos } = lastStartedTime ?? {};
+    for (const pending of raw.pendingActivities ?? []) {
+      const activity = COMPUTING.find((name) => name === pending.activityType?.name);
+      if (activity === undefined || !isUnderWay(pending)) continue;
+      const { seconds, nanos } = pending.lastStartedTime ?? {};
       return { activity, startedAt: Number(seconds ?? 0) * 1000 + (nanos ?? 0) / 1e6 };
     }
     for (const { workflowId: child } of raw.pendingChildren ?? []) {

@@ -1,17 +1,15 @@
 import { vi } from 'vitest';
-import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
 import type { EndedRun } from '../../wait-for-run.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import { SHORT_CONFIG } from './run-configs.ts';
-import { createHome, type Home } from './toolsample-home.ts';
+import { createServedHome, type ServedHome } from './toolsample-home.ts';
 
 const MINUTE = 60_000;
 
 /** A data folder in which the same run is made again and again, each time with another fault. */
-export interface FaultHome extends Home {
-  readonly toolsample: ToolsampleClient;
+export interface FaultHome extends ServedHome {
   readonly databaseUrl: string;
   /** Starts the run under this name. @returns the workflow of its only epoch */
   start(run: string): Promise<string>;
@@ -28,8 +26,8 @@ export async function createFaultHome(
   name: string,
   config: RunConfigInput = SHORT_CONFIG,
 ): Promise<FaultHome> {
-  const home = await createHome(name);
-  const toolsample = await connectToolsample({ home: home.path });
+  const home = await createServedHome(name);
+  const { toolsample } = home;
   const { databaseUrl, folder } = toolsample.services;
   const start = async (run: string): Promise<string> => {
     await toolsample.startRun({ run, config });
@@ -39,7 +37,6 @@ export async function createFaultHome(
   const outcome = async (run: string): Promise<Outcome> => outcomeOf(databaseUrl, folder.home, run);
   return {
     ...home,
-    toolsample,
     databaseUrl,
     start,
     async committed(run, step) {
@@ -59,10 +56,6 @@ export async function createFaultHome(
       await end(run);
       await worker.terminate();
       return outcome(run);
-    },
-    async remove() {
-      await toolsample.close();
-      await home.remove();
     },
   };
 }

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { withClient } from '../../services/postgres/connection.ts';
 import { ensureServices, inspectServices, stopServices } from '../../services/services.ts';
 import { inTheMiddleOf, untilAttemptFailed } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';
@@ -99,18 +99,12 @@ function copyAll(from: string, to: string): void {
 async function needAnotherSegment(home: FaultHome): Promise<void> {
   await vi.waitUntil(
     async () => {
-      const client = new Client({ connectionString: home.databaseUrl });
-      client.on('error', () => undefined);
-      await client
-        .connect()
-        .then(async () =>
-          client.query('select pg_logical_emit_message(true, $1, repeat($2, 1000000))', [
-            'fill',
-            'x'.repeat(10),
-          ]),
-        )
-        .catch(() => undefined);
-      await client.end().catch(() => undefined);
+      await withClient(home.databaseUrl, async (client) =>
+        client.query('select pg_logical_emit_message(true, $1, repeat($2, 1000000))', [
+          'fill',
+          'x'.repeat(10),
+        ]),
+      ).catch(() => undefined);
       const { postgres } = await inspectServices({ home: home.path, env: OWN_ENVIRONMENT });
       return postgres.state !== 'running';
     },

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { withClient } from '../../services/postgres/connection.ts';
 import { inTheMiddleOf } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';
 import { SHORT_CONFIG } from './run-configs.ts';
@@ -54,13 +54,12 @@ async function untilShort(run: string): Promise<void> {
 }
 
 async function step(run: string): Promise<{ loss: number; norm: number }> {
-  const client = new Client({ connectionString: home.databaseUrl });
-  await client.connect();
-  const { rows } = await client.query<{ loss: number; norm: number }>(
-    'select loss, grad_norm as norm from steps where run = $1',
-    [run],
+  const { rows } = await withClient(home.databaseUrl, async (client) =>
+    client.query<{ loss: number; norm: number }>(
+      'select loss, grad_norm as norm from steps where run = $1',
+      [run],
+    ),
   );
-  await client.end();
   return rows[0] ?? { loss: NaN, norm: NaN };
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Client } from 'pg';
+import { withClient } from '../../services/postgres/connection.ts';
 import { rowsOfRun } from './run-rows.ts';
 
 /** All that a run leaves behind, but for clocks and its name. */
@@ -14,13 +14,12 @@ export interface Outcome {
 
 /** @throws Error when the exported policy is not the one that the run's row names */
 export async function outcomeOf(databaseUrl: string, home: string, run: string): Promise<Outcome> {
-  const client = new Client({ connectionString: databaseUrl });
-  await client.connect();
-  const { rows: found } = await client.query<{ folder: string; sha256: string }>(
-    'select policy_folder as folder, policy_sha256 as sha256 from runs where run = $1',
-    [run],
+  const { rows: found } = await withClient(databaseUrl, async (client) =>
+    client.query<{ folder: string; sha256: string }>(
+      'select policy_folder as folder, policy_sha256 as sha256 from runs where run = $1',
+      [run],
+    ),
   );
-  await client.end();
   const { folder = '', sha256 = '' } = found[0] ?? {};
   const bytes = await readFile(join(folder, 'model.safetensors'));
   const weights = createHash('sha256').update(bytes).digest('hex');

@@ -1,17 +1,22 @@
 import type { RunConfigInput } from '../../contracts/config.ts';
 
-/** The shipped policy, a few steps; but everything happens: a warm start in slices, dropped groups, backfill, real gradients, evaluations. */
-export const CHAOS_CONFIG: RunConfigInput = {
+/** Of the shipped policy, groups in several shards, some of which are dropped and backfilled. */
+const SMALL: RunConfigInput = {
   corpus_size: 32,
   level_mix: [1, 0, 0, 0],
-  eval_size: 16,
-  max_steps: 4,
-  train_batch_size: 4,
   num_generations: 8,
   rollout_shard_size: 3,
   max_backfill_rounds: 1,
-  save_total_limit: 1,
   threads: 1,
+};
+
+/** A few steps; but everything happens: a warm start in slices, dropped groups, backfill, real gradients, evaluations. */
+export const CHAOS_CONFIG: RunConfigInput = {
+  ...SMALL,
+  eval_size: 16,
+  max_steps: 4,
+  train_batch_size: 4,
+  save_total_limit: 1,
   warm_start: [
     { data: 'builtin', steps: 112, batch_tokens: 200, levels: [0], learning_rate: 1e-4 },
   ],
@@ -19,13 +24,8 @@ export const CHAOS_CONFIG: RunConfigInput = {
 
 /** Less than a minute on a busy machine: two steps, each with several shards and a gradient. */
 export const SHORT_CONFIG: RunConfigInput = {
-  corpus_size: 32,
-  level_mix: [1, 0, 0, 0],
+  ...SMALL,
   eval_size: 8,
   max_steps: 2,
   train_batch_size: 6,
-  num_generations: 8,
-  rollout_shard_size: 3,
-  max_backfill_rounds: 1,
-  threads: 1,
 };

@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { withClient } from '../../services/postgres/connection.ts';
 
 /** Wall clock, not results: when something happened, and how long it took. */
 export const CLOCK = /(_at|_seconds)$/;
@@ -12,9 +12,7 @@ export async function rowsOfRun(
   home: string,
   run: string,
 ): Promise<Map<string, string[]>> {
-  const client = new Client({ connectionString: databaseUrl });
-  await client.connect();
-  try {
+  return withClient(databaseUrl, async (client) => {
     const { rows: columns } = await client.query<{ table: string; column: string }>(
       `select c.table_name as table, c.column_name as column
        from information_schema.columns c
@@ -37,7 +35,5 @@ export async function rowsOfRun(
       tables.set(table, unnamed.sort());
     }
     return tables;
-  } finally {
-    await client.end();
-  }
+  });
 }

@@ -5,9 +5,9 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { RunState } from '../../contracts/run-status.ts';
+import { withClient } from '../../services/postgres/connection.ts';
 import { inspectServices, removeDataFolder } from '../../services/services.ts';
 import type { Target } from './kill-plan.ts';
 import { runningProcesses } from './processes.ts';
@@ -116,20 +116,13 @@ export async function superviseRun(name: string, config: RunConfigInput): Promis
 
 /** Null before the run is prepared, and when the database cannot tell now. */
 async function stateOfRun(databaseUrl: string): Promise<RunState | null> {
-  const client = new Client({ connectionString: databaseUrl });
-  // A server that is killed meanwhile.
-  client.on('error', () => undefined);
   try {
-    await client.connect();
-    const { rows } = await client.query<{ state: RunState }>(
-      'select state from runs where run = $1',
-      [RUN],
+    const { rows } = await withClient(databaseUrl, async (client) =>
+      client.query<{ state: RunState }>('select state from runs where run = $1', [RUN]),
     );
     return rows[0]?.state ?? null;
   } catch {
     return null;
-  } finally {
-    await client.end().catch(() => undefined);
   }
 }
 

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import { inspectServices, removeDataFolder } from '../../services/services.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
@@ -83,6 +84,25 @@ export async function createHome(name: string): Promise<Home> {
       for (const child of workers) await killWorker(child);
       await removeDataFolder(path);
       await rm(path, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A data folder with its servers running, and a client of it. */
+export interface ServedHome extends Home {
+  readonly toolsample: ToolsampleClient;
+}
+
+/** `remove` closes the client, too. */
+export async function createServedHome(name: string): Promise<ServedHome> {
+  const home = await createHome(name);
+  const toolsample = await connectToolsample({ home: home.path });
+  return {
+    ...home,
+    toolsample,
+    async remove() {
+      await toolsample.close();
+      await home.remove();
     },
   };
 }

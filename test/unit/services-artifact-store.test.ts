@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   chmod,
@@ -18,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { fileError } from '../../services/durable-file.ts';
+import { mountSmallDisk } from '../chaos/small-disk.ts';
 
 let root: string;
 beforeAll(async () => {
@@ -156,16 +156,15 @@ describe('the artifact store', () => {
 /** A file system of 2 MB, where we may mount one. */
 async function withSmallDisk(work: (folder: string) => Promise<void>): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'toolsample-small-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
+  const disk = mountSmallDisk(folder, { megabytes: 2 });
+  if (disk === null) {
     await rm(folder, { recursive: true });
     return false;
   }
   try {
     await work(folder);
   } finally {
-    execFileSync('umount', [folder]);
+    disk.unmount();
     await rm(folder, { recursive: true });
   }
   return true;

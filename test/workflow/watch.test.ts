@@ -1,9 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
-import { createHome, OWN_ENVIRONMENT, PROGRAM, type Home } from '../chaos/toolsample-home.ts';
+import {
+  createServedHome,
+  OWN_ENVIRONMENT,
+  PROGRAM,
+  type ServedHome,
+} from '../chaos/toolsample-home.ts';
 
 const MINUTE = 60_000;
 const STEPS = 4;
@@ -15,17 +19,11 @@ const SMALL: RunConfigInput = {
   num_generations: 4,
 };
 
-let home: Home;
-let toolsample: ToolsampleClient;
-
+let home: ServedHome;
 beforeAll(async () => {
-  home = await createHome('watch');
-  toolsample = await connectToolsample({ home: home.path });
+  home = await createServedHome('watch');
 }, 2 * MINUTE);
-afterAll(async () => {
-  await toolsample.close();
-  await home.remove();
-}, MINUTE);
+afterAll(async () => home.remove(), MINUTE);
 
 interface Watcher {
   /** What it has printed so far. */
@@ -54,7 +52,7 @@ function startWatching(run: string, ...flags: readonly string[]): Watcher {
 it(
   'shows a run of another process until it ends; whoever leaves early changes nothing',
   async () => {
-    const { run } = await toolsample.startRun({ run: 'watched', config: SMALL });
+    const { run } = await home.toolsample.startRun({ run: 'watched', config: SMALL });
     const leaving = startWatching('latest');
     const staying = startWatching('watch');
     const quiet = startWatching('watched', '--json');
@@ -72,7 +70,7 @@ it(
     expect(told).toEqual([1, 2, 3, 4]);
     expect(staying.text()).toMatch(/^completed; .*status watched/m);
     expect(await quiet.ended).toBe(0);
-    const status = await toolsample.status(run);
+    const status = await home.toolsample.status(run);
     expect(status).toMatchObject({ state: 'completed', step: STEPS, requests: [] });
     expect(JSON.parse(quiet.text())).toEqual(status);
 

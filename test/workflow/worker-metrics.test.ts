@@ -1,24 +1,22 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { EvaluationStatus, StepStatus } from '../../contracts/run-status.ts';
 import { freePort } from '../../services/ports.ts';
-import { createHome, OWN_ENVIRONMENT, PROGRAM, type Home } from '../chaos/toolsample-home.ts';
+import {
+  createServedHome,
+  OWN_ENVIRONMENT,
+  PROGRAM,
+  type ServedHome,
+} from '../chaos/toolsample-home.ts';
 
 const MINUTE = 60_000;
 
-let home: Home;
-let toolsample: ToolsampleClient;
-
+let home: ServedHome;
 beforeAll(async () => {
-  home = await createHome('metrics');
-  toolsample = await connectToolsample({ home: home.path });
+  home = await createServedHome('metrics');
 }, 2 * MINUTE);
-afterAll(async () => {
-  await toolsample.close();
-  await home.remove();
-}, MINUTE);
+afterAll(async () => home.remove(), MINUTE);
 
 it(
   'a worker serves the metrics of the SDK and of its runs to Prometheus',
@@ -28,7 +26,7 @@ it(
     const worker = spawn(process.execPath, args, { env: OWN_ENVIRONMENT, stdio: 'ignore' });
     const ended = once(worker, 'exit');
     try {
-      const { run } = await toolsample.startRun({
+      const { run } = await home.toolsample.startRun({
         run: 'measured',
         config: {
           max_steps: 2,
@@ -38,7 +36,7 @@ it(
           num_generations: 4,
         },
       });
-      const { lastStep, evaluations } = await toolsample.waitFor(run);
+      const { lastStep, evaluations } = await home.toolsample.waitFor(run);
       const scrape = async (): Promise<string> => (await fetch(`http://${address}/metrics`)).text();
       // A run that has ended is told once more.
       await vi.waitFor(async () => expectLast(await scrape(), lastStep, evaluations), {
