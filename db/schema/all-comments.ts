@@ -1,6 +1,10 @@
 import type { Comments } from '../comments.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
-import { curriculumVersionsComments, sampleStatisticsComments } from './learning.ts';
+import {
+  curriculumVersionsComments,
+  importanceSumsComments,
+  sampleStatisticsComments,
+} from './learning.ts';
 import { checkpointsComments, evaluationsComments, evaluationSamplesComments } from './policies.ts';
 import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
 import { eventsComments, runsComments, runSplitsComments, settingChangesComments } from './runs.ts';
@@ -22,6 +26,7 @@ export const ALL_COMMENTS: readonly Comments[] = [
   rolloutShardsComments,
   rolloutsComments,
   sampleStatisticsComments,
+  importanceSumsComments,
   curriculumVersionsComments,
   checkpointsComments,
   evaluationsComments,
