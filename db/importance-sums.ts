@@ -1,6 +1,6 @@
 import { sql, type SQL } from 'drizzle-orm';
 import type { Database } from './connection.ts';
-import { keptShare, staleImportance } from './staleness.ts';
+import { currentImportance, keptShare } from './staleness.ts';
 
 /*
  * Sums of importance over parts of a large corpus, in two levels: from them a sample is found by its share of the whole in a few
@@ -10,7 +10,7 @@ import { keptShare, staleImportance } from './staleness.ts';
  */
 
 /** Samples of a part of level 1, and parts of a part of level 2. */
-export const PARTS = 64;
+export const PARTS = 32;
 /** Samples of a part, by level. */
 export const LEVELS = { 1: PARTS, 2: PARTS * PARTS } as const;
 type Level = keyof typeof LEVELS;
@@ -109,6 +109,9 @@ export function lastPart({ corpusSamples }: Omit<SumsOf, 'halfLife'>, level: Lev
   return sql`${Math.floor((corpusSamples - 1) / LEVELS[level])}::integer`;
 }
 
+/** Keeps Postgres from reading a range row by row, or the whole table, for a join that it thinks larger than it is. */
+const AS_ONE_RANGE = sql`offset 0`;
+
 /** Which parts, and when. */
 interface Parts {
   readonly step: number;
@@ -132,8 +135,10 @@ export function partMasses(of: SumsOf, { step, average, level, first, last }: Pa
           + ${average} * sums.visited + ${unvisited})`;
   return sql`select part.node, coalesce(${mass}, ${size}) as mass
     from generate_series(${first}, ${last}) part (node)
-    left join importance_sums sums
-      on sums.run = ${of.run} and sums.level = ${level} and sums.node = part.node`;
+    left join (
+      select * from importance_sums
+      where run = ${of.run} and level = ${level} and node between ${first} and ${last} ${AS_ONE_RANGE}
+    ) sums on sums.node = part.node`;
 }
 
 /** A query for the `mass` Ĩ at a step of each sample from `first` to `last`, as `node` its ordinal. */
@@ -141,11 +146,12 @@ export function sampleMasses(
   of: SumsOf,
   { step, average, first, last }: Omit<Parts, 'level'>,
 ): SQL {
-  const importance = sql`coalesce(known.importance, 1)`;
-  return sql`select part.node,
-      ${staleImportance({ importance, lastStep: sql`known.last_step`, average }, step, of.halfLife)} as mass
+  return sql`select part.node, ${currentImportance({ step, average }, of.halfLife)} as mass
     from generate_series(${first}, ${last}) part (node)
-    left join sample_statistics known on known.run = ${of.run} and known.ordinal = part.node`;
+    left join (
+      select ordinal, importance, last_step from sample_statistics
+      where run = ${of.run} and ordinal between ${first} and ${last} ${AS_ONE_RANGE}
+    ) known on known.ordinal = part.node`;
 }
 
 /** Gives statistics the places of their samples, where they have none yet. */

@@ -3,7 +3,7 @@ import type { Proposal } from '../contracts/large-corpus.ts';
 import type { Selection } from './batch-selection.ts';
 import type { Database } from './connection.ts';
 import { lastPart, PARTS, partMasses, sampleMasses, type SumsOf } from './importance-sums.ts';
-import { staleImportance } from './staleness.ts';
+import { currentImportance } from './staleness.ts';
 
 /** The sample that a proposal came to. */
 export interface ProposedSample {
@@ -15,7 +15,7 @@ export interface ProposedSample {
 
 /**
  * The samples of some proposals for a step, in their order. One by importance is a place in the cumulative sum of Ĩ over the corpus: found
- * in the sums of its parts, then in those of a part's parts, then among 64 samples. Rounding may
+ * in the sums of its parts, then in those of a part's parts, then among 32 samples. Rounding may
  * bring one to a sample without importance.
  */
 export async function proposedSamples(
@@ -65,8 +65,8 @@ export async function proposedSamples(
       union all
       select number, ordinal from proposals where ordinal is not null
     )
-    select ordinal, importance.mass as importance from found
-    cross join lateral (${sampleMasses(of, { step, average, first: sql`found.ordinal`, last: sql`found.ordinal` })}) importance
+    select found.ordinal, ${currentImportance({ step, average }, of.halfLife)} as importance from found
+    left join sample_statistics known on known.run = ${of.run} and known.ordinal = found.ordinal
     order by number`);
   return rows;
 }
@@ -104,18 +104,14 @@ export async function reservePicked(
   ordinals: readonly number[],
   staleness: Staleness | null,
 ): Promise<void> {
-  const importance = sql`coalesce(known.importance, 1)`;
-  const average = sql`${staleness?.average ?? 0}::float8`;
-  const lastStep = sql`known.last_step`;
-  const stale = staleImportance(
-    { importance, lastStep, average },
-    step,
+  const importance = currentImportance(
+    { step, average: sql`${staleness?.average ?? 0}::float8` },
     staleness?.halfLife ?? null,
   );
   await db.execute(sql`
     insert into groups (run, step, rank, corpus, sample_id, state, drawn_category, drawn_importance)
     select ${run}::text, ${step}::integer, picked.place - 1, ${corpus}::text, samples.sample_id, 'reserved',
-      coalesce(known.category, 'new'), ${stale}
+      coalesce(known.category, 'new'), ${importance}
     from unnest(${sql.param(ordinals)}::integer[]) with ordinality picked (ordinal, place)
     join samples on samples.corpus = ${corpus} and samples.ordinal = picked.ordinal
     left join sample_statistics known on known.run = ${run} and known.sample_id = samples.sample_id`);

@@ -27,3 +27,12 @@ export function staleImportance(
   return sql`case when ${of.lastStep} is null then ${of.importance}
     else ${kept} * ${of.importance} + (1 - ${kept}) * ${of.average} end`;
 }
+
+/** Ĩ at a step of the samples whose statistics are `known`, in a query that has no row of them for new ones. */
+export function currentImportance(
+  { step, average }: { readonly step: number; readonly average: SQL },
+  halfLife: number | null,
+): SQL {
+  const importance = sql`coalesce(known.importance, 1)`;
+  return staleImportance({ importance, lastStep: sql`known.last_step`, average }, step, halfLife);
+}

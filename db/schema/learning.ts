@@ -94,7 +94,7 @@ export const importanceSumsComments = commentsOnTable(
   'Sums over sample_statistics by parts of a large corpus, from which batches are picked without going through it; made from those rows, and made anew from them at any time. A part without a row is new.',
   {
     run: 'The run.',
-    level: '1: parts of 64 samples; 2: parts of 4,096.',
+    level: '1: parts of 32 samples; 2: parts of 1,024.',
     node: "Number of the part: ordinals divided by the part's samples, rounded down.",
     visited: 'Samples of the part that were visited.',
     importance: 'Sum of their importance at their last visits.',

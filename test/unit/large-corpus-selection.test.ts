@@ -24,7 +24,7 @@ import {
 } from './support/scratch-statistics.ts';
 import { takeStep } from './support/scratch-steps.ts';
 
-/** Two parts of the upper level, the second one small. */
+/** Five parts of the upper level, the last one small. */
 const N = 4_200;
 const STEP = 40;
 const SAMPLES = scratchSamples(N);
