@@ -141,7 +141,7 @@ async function counters({ pool }: Connection) {
     from pg_stat_database where datname = current_database()`);
   const scans = await pool.query<{ table: string; scans: string }>(`
     select relname as table, seq_scan as scans from pg_stat_user_tables
-    where pg_relation_size(relid) > 2 ^ 20`);
+    where pg_relation_size(relid) > 16 * 2 ^ 20`);
   const [found] = rows;
   return {
     rows: Number(found?.rows),

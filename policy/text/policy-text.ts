@@ -32,7 +32,8 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
   const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
-  const timed = inTime(createTimeLimit());
+  const limit = createTimeLimit();
+  const timed = inTime(limit);
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
   const bounded = <T>(length: number, work: () => T): T =>
     hasPatterns || length > LONG_TEXT ? timed(work) : work();
@@ -40,10 +41,18 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
     text === ''
       ? []
       : bounded(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids);
+  const plainLength = (text: string): number =>
+    text === '' ? 0 : tokenizer.encode(text, { add_special_tokens: false }).ids.length;
   const hidden = new Set(parts.eosIds);
   return {
     promptText,
     encodePrompt: (prompt) => encode(promptText(prompt)),
+    promptLengths: (prompts) => {
+      const texts = prompts.map(promptText);
+      // One limit for all of them costs as much as one for each; who takes too long is found out one by one.
+      const together = (): number[] => texts.map(plainLength);
+      return withinLimit(limit, together) ?? texts.map((text) => encode(text).length);
+    },
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
@@ -74,6 +83,16 @@ function inTime(limit: TimeLimit): <T>(work: () => T) => T {
       });
     }
   };
+}
+
+/** What `work` returns; null when it takes too long. */
+function withinLimit<T>(limit: TimeLimit, work: () => T): T | null {
+  try {
+    return limit(MAX_MILLISECONDS, work);
+  } catch (error) {
+    if (error instanceof TimeLimitError) return null;
+    throw error;
+  }
 }
 
 /** The regular expressions that a tokenizer brings. @throws ToolsampleError `tokenizer` for one that takes minutes to compile */
