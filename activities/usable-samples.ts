@@ -58,7 +58,7 @@ export interface UsabilityLimits {
  */
 export function usableSamples(
   items: AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>,
-  text: PolicyText,
+  text: Pick<PolicyText, 'promptLengths'>,
   { promptLimit, maxBadRows }: UsabilityLimits,
 ): UsableSamples {
   const allowBadRow = badRowLimit(maxBadRows);

@@ -57,8 +57,16 @@ async function picksOf({ pool }: Connection, row: RunRow, seed: number): Promise
     const { uniformShare, temperature } = config.sampling;
     const halfLifeSteps = importanceHalfLife(row);
     await reserveBySums(tx, {
-      ...{ run, epoch: 1, step: 1, corpus, corpusSamples, seed, groups: GROUPS },
-      ...{ uniformShare, temperature, halfLifeSteps },
+      run,
+      epoch: 1,
+      step: 1,
+      corpus,
+      corpusSamples,
+      seed,
+      groups: GROUPS,
+      uniformShare,
+      temperature,
+      halfLifeSteps,
     });
     const { rows } = await client.query<{ id: string }>(
       'select sample_id as id from groups where run = $1 and step = 1',

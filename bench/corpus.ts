@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { painter, table } from '../cli/render/text.ts';
 import { ensureDatabaseOnly, removeDataFolder } from '../services/services.ts';
 import { withClient } from '../services/postgres/connection.ts';
-import type { CorpusFigures } from './corpus-figures.ts';
+import type { CorpusFigures, Times } from './corpus-figures.ts';
 import { describeMachine } from './machine.ts';
 import { withScratchFolder } from './scratch-folder.ts';
 
@@ -76,10 +76,15 @@ async function measure(
   return JSON.parse(output) as CorpusFigures;
 }
 
+function three({ median, p95, processor }: Times): string {
+  return [median, p95, processor].map((each) => each.toFixed(0)).join(' / ');
+}
+
+function mebibytes(bytes: number): string {
+  return (bytes / 2 ** 20).toFixed(0);
+}
+
 function report(figures: readonly CorpusFigures[]): string[] {
-  const three = (times: CorpusFigures['shuffleMs']): string =>
-    [times.median, times.p95, times.processor].map((each) => each.toFixed(0)).join(' / ');
-  const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(0);
   const rows: readonly (readonly [string, (each: CorpusFigures) => string])[] = [
     ['samples', (each) => each.samples.toLocaleString('en-US')],
     ['file, MiB', (each) => mebibytes(each.fileBytes)],

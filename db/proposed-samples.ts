@@ -27,10 +27,6 @@ export async function proposedSamples(
   const { step } = at;
   const average = sql`${at.average}::float8`;
   const whole = partMasses(of, { step, average, level: 2, first: sql`0`, last: lastPart(of, 2) });
-  const below = (parent: SQL): { readonly first: SQL; readonly last: SQL } => ({
-    first: sql`${parent} * ${PARTS}::integer`,
-    last: sql`${parent} * ${PARTS}::integer + ${PARTS - 1}::integer`,
-  });
   const parts = below(sql`upper_part.node`);
   const middle = partMasses(of, {
     step,
@@ -69,6 +65,14 @@ export async function proposedSamples(
     left join sample_statistics known on known.run = ${of.run} and known.ordinal = found.ordinal
     order by number`);
   return rows;
+}
+
+/** What a part consists of: parts of the level below, or samples. */
+function below(parent: SQL): { readonly first: SQL; readonly last: SQL } {
+  return {
+    first: sql`${parent} * ${PARTS}::integer`,
+    last: sql`${parent} * ${PARTS}::integer + ${PARTS - 1}::integer`,
+  };
 }
 
 /** The masses of a query, each with those before it: `upto`. */

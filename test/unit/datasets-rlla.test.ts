@@ -252,17 +252,17 @@ describe('openDataset', () => {
   });
 });
 
+function heldOutOf(
+  of: readonly number[],
+  options: { seed: number; size: number; candidates?: number },
+) {
+  const draw = new HeldOutDraw({ candidates: of.length, ...options });
+  for (const key of of) draw.add(key);
+  return draw.held();
+}
+
 describe('HeldOutDraw', () => {
   const keys = Array.from({ length: 500 }, (_, i) => Math.floor(i / 2) * 7919);
-
-  function heldOutOf(
-    of: readonly number[],
-    options: { seed: number; size: number; candidates?: number },
-  ) {
-    const draw = new HeldOutDraw({ candidates: of.length, ...options });
-    for (const key of of) draw.add(key);
-    return draw.held();
-  }
 
   function heldOutKeys(of: readonly number[], options: { seed: number; size: number }) {
     return heldOutOf(of, options) ?? new Set<number>();

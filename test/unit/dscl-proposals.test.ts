@@ -4,6 +4,9 @@ import { drawProposals, envelope, evenDraw, type ProposalRule } from '../../dscl
 import { chances } from '../../dscl/selection.ts';
 import { chiSquare } from '../../bench/chi-square.ts';
 
+const start = (seed: number, epoch: number) =>
+  Array.from({ length: 20 }, (_, place) => permuted(seed, epoch, 1000, place)).join(' ');
+
 describe('permuted', () => {
   test.each([1, 2, 3, 37, 64, 500])('%i places: each once', (size) => {
     const places = Array.from({ length: size }, (_, place) => permuted(5, 2, size, place));
@@ -11,24 +14,25 @@ describe('permuted', () => {
   });
 
   test('epochs and seeds have orders of their own', () => {
-    const start = (seed: number, epoch: number) =>
-      Array.from({ length: 20 }, (_, place) => permuted(seed, epoch, 1000, place)).join(' ');
     expect(new Set([start(1, 1), start(1, 2), start(2, 1), start(2, 2)]).size).toBe(4);
   });
 
   test('over the epochs every sample comes to every place equally often, and any two of them', () => {
     const size = 11;
-    const first = new Array<number>(size).fill(0);
-    const pairs = new Array<number>(size * size).fill(0);
+    const first = Array.from({ length: size }, () => 0);
+    const pairs = Array.from({ length: size * size }, () => 0);
     const epochs = 2_200;
     for (let epoch = 0; epoch < epochs; epoch++) {
       const [a, b] = [permuted(7, epoch, size, 0), permuted(7, epoch, size, 1)];
       first[a]!++;
       pairs[a * size + b]!++;
     }
-    expect(chiSquare(first, new Array<number>(size).fill(1 / size)).probability).toBeGreaterThan(
-      0.001,
-    );
+    expect(
+      chiSquare(
+        first,
+        Array.from({ length: size }, () => 1 / size),
+      ).probability,
+    ).toBeGreaterThan(0.001);
     const different = pairs.filter((_, pair) => Math.floor(pair / size) !== pair % size);
     const share = 1 / (size * (size - 1));
     expect(
@@ -74,7 +78,7 @@ describe('proposals', () => {
       uniformShare: options.uniformShare,
       envelope: envelope(options.temperature, { corpusSamples, highest: 1, total }),
     };
-    const counts = new Array<number>(corpusSamples).fill(0);
+    const counts = Array.from({ length: corpusSamples }, () => 0);
     for (const ordinal of drawn(rule, 3_000)) counts[ordinal]!++;
     expect(
       chiSquare(counts, chances(importances, options).probabilities).probability,

@@ -1,12 +1,16 @@
+import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { importanceHalfLife } from '../../activities/importance-half-life.ts';
+import { prepareFork } from '../../activities/prepare-fork.ts';
 import { reserveBySums, reservePermuted } from '../../activities/reserve-from-large-corpus.ts';
 import { selectBatch } from '../../activities/select-batch.ts';
+import { usableSamples } from '../../activities/usable-samples.ts';
 import { chiSquare } from '../../bench/chi-square.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { SampleStatistics } from '../../contracts/sampling.ts';
 import type { DynamicSelection } from '../../db/batch-selection.ts';
 import type { Connection } from '../../db/connection.ts';
+import { ingestCorpus } from '../../db/corpus-ingestion.ts';
 import { groupsOfStep } from '../../db/groups.ts';
 import { makeSums, readTotals, updateSums, type SumsOf } from '../../db/importance-sums.ts';
 import { proposedSamples } from '../../db/proposed-samples.ts';
@@ -15,6 +19,7 @@ import { insertStep } from '../../db/steps.ts';
 import { importance, staleImportance } from '../../dscl/importance.ts';
 import { drawProposals, envelope, evenDraw } from '../../dscl/proposals.ts';
 import { chances } from '../../dscl/selection.ts';
+import { forkInput } from '../../services/configuration/fork-input.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
@@ -107,6 +112,12 @@ async function sums(run: string): Promise<unknown[]> {
   return rows.map((row) => row.sums);
 }
 
+/** Sums over a hundred mixed parts of the corpus: of single samples too few are drawn. */
+const inParts = (values: readonly number[]) =>
+  Array.from({ length: 100 }, (_, part) =>
+    values.reduce((sum, value, at) => (at % 100 === part ? sum + value : sum), 0),
+  );
+
 const SITUATIONS: readonly RunConfigInput[] = [
   PLAIN,
   { ...PLAIN, sampling: { temperature: 0.5, uniformShare: 0, halfLifeEpochs: 0.01 } },
@@ -149,16 +160,11 @@ describe.each(SITUATIONS.map((input, index) => ({ name: `large-${index}`, input 
         expect(stored).toBeCloseTo(stale[ordinal] ?? Number.NaN, 12);
         if (proposals[index]!.threshold < rule.envelope.taken(stored)) taken.push(ordinal);
       }
-      const counts = new Array<number>(N).fill(0);
+      const counts = SAMPLES.map(() => 0);
       for (let draw = 0; taken.length > 0; draw++) {
         counts[evenDraw(rule, draw) ?? taken.pop() ?? 0]!++;
       }
       const { probabilities } = chances(stale, options);
-      // By a hundred mixed parts of the corpus: of single samples too few are drawn.
-      const inParts = (values: readonly number[]) =>
-        Array.from({ length: 100 }, (_, part) =>
-          values.reduce((sum, value, at) => (at % 100 === part ? sum + value : sum), 0),
-        );
       expect(chiSquare(inParts(counts), inParts(probabilities)).probability).toBeGreaterThan(0.001);
     });
   },
@@ -177,7 +183,7 @@ test('the same seed picks the same; more groups go on behind', async () => {
 });
 
 test('pairs are drawn without replacement, one after the other', async () => {
-  const samples = SAMPLES.slice(0, 5);
+  const samples = SAMPLES.slice(0, 4);
   const { selection, stale, options } = await largeRun(
     'pairs',
     { ...PLAIN, sampling: { ablate: ['staleness'] } },
@@ -188,7 +194,7 @@ test('pairs are drawn without replacement, one after the other', async () => {
   const pairs = samples.flatMap((_, a) => samples.map((__, b) => ({ a, b })));
   const counts = pairs.map(() => 0);
   const place = new Map(samples.map(({ id }, index) => [id, index]));
-  for (let step = 1; step <= 250; step++) {
+  for (let step = 1; step <= 160; step++) {
     const rows = await reserved({ ...selection, step, groups: 2 });
     const [a = 0, b = 0] = rows.map(({ sampleId }) => place.get(sampleId));
     counts[a * samples.length + b]!++;
@@ -238,10 +244,15 @@ test('nothing left of any importance: evenly', async () => {
     new Map(SAMPLES.map(({ id }) => [id, SOLVED])),
   );
   const rows = await reserved({ ...selection, groups: 400 });
-  const counts = new Array<number>(10).fill(0);
+  const counts = Array.from({ length: 10 }, () => 0);
   const place = new Map(SAMPLES.map(({ id }, index) => [id, index]));
   for (const { sampleId } of rows) counts[(place.get(sampleId) ?? 0) % 10]!++;
-  expect(chiSquare(counts, new Array<number>(10).fill(0.1)).probability).toBeGreaterThan(0.001);
+  expect(
+    chiSquare(
+      counts,
+      counts.map(() => 0.1),
+    ).probability,
+  ).toBeGreaterThan(0.001);
 });
 
 test('sums that follow visit by visit are those of the whole, whatever the half-life was before', async () => {
@@ -277,7 +288,7 @@ test('an epoch of permuted batches has every sample once, then begins again', as
   expect(picked.slice(50)).toEqual(picked.slice(0, 10));
 });
 
-test('whole steps of a run that picks by sums: sums and picks agree with the statistics', async () => {
+test('whole steps of a run that picks by sums, and a fork of it: sums and picks follow from the statistics', async () => {
   const run = 'whole';
   await largeRun(
     run,
@@ -296,4 +307,46 @@ test('whole steps of a run that picks by sums: sums and picks agree with the sta
   await connection.db.transaction((tx) => makeSums(tx, of));
   expect(await sums(run)).toEqual(followed);
   expect(followed.length).toBeGreaterThan(1);
+
+  const fork = forkInput({ fork: { run, step: 5 } });
+  await prepareFork(connection.db, 'fork', fork!);
+  expect(await sums('fork')).toEqual(followed);
+  const picks = async (of: string) => {
+    await selectBatch(connection, { run: of, epoch: 1, step: 6 });
+    const rows = await groupsOfStep(connection.db, { run: of, epoch: 1, step: 6 });
+    return rows.map((row) => ({ ...row, run: '' }));
+  };
+  expect(await picks('fork')).toEqual(await picks(run));
+});
+
+test('an import holds no more than what it tokenises and stores at a time', async () => {
+  let read = 0;
+  let given = 0;
+  let most = 0;
+  function* counted() {
+    for (const sample of SAMPLES) {
+      read++;
+      most = Math.max(most, read - given);
+      yield sample;
+    }
+  }
+  const text = { promptLengths: (prompts: readonly unknown[]) => prompts.map(() => 1) };
+  const limits = { promptLimit: 100, maxBadRows: 0 };
+  const { samples } = usableSamples(counted(), text, limits);
+  await connection.db.transaction(async (tx) => {
+    const watched = async function* () {
+      for await (const sample of samples) {
+        given++;
+        if (given % 500 === 0) {
+          const { rows } = await tx.execute<{ n: number }>(
+            sql`select count(*)::integer as n from staged_samples`,
+          );
+          expect(given - (rows[0]?.n ?? 0)).toBeLessThanOrEqual(1_000);
+        }
+        yield sample;
+      }
+    };
+    expect(await ingestCorpus(tx, 'streamed', watched())).toMatchObject({ samples: N });
+  });
+  expect(most).toBeLessThanOrEqual(64);
 });
