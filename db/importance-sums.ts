@@ -12,7 +12,7 @@ import { currentImportance, keptShare } from './staleness.ts';
 /** Samples of a part of level 1, and parts of a part of level 2. */
 export const PARTS = 32;
 /** Samples of a part, by level. */
-export const LEVELS = { 1: PARTS, 2: PARTS * PARTS } as const;
+const LEVELS = { 1: PARTS, 2: PARTS * PARTS } as const;
 type Level = keyof typeof LEVELS;
 
 /** A run that picks by sums, and the half-life of an importance in steps (null: none) that holds now. */

@@ -261,12 +261,12 @@ function heldOutOf(
   return draw.held();
 }
 
+function heldOutKeys(of: readonly number[], options: { seed: number; size: number }) {
+  return heldOutOf(of, options) ?? new Set<number>();
+}
+
 describe('HeldOutDraw', () => {
   const keys = Array.from({ length: 500 }, (_, i) => Math.floor(i / 2) * 7919);
-
-  function heldOutKeys(of: readonly number[], options: { seed: number; size: number }) {
-    return heldOutOf(of, options) ?? new Set<number>();
-  }
 
   test('holds out as many as asked, a fifth at most, equal samples together', () => {
     for (const [size, expected] of [
