@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import type {
   AcceleratorActivities,
   LightActivities,
@@ -74,6 +75,8 @@ export function standInActivities(
     }),
     exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
     recordOutcome: async () => undefined,
+    prepareExperiment: async () => ({ base: {}, arms: [], runs: [], parallel: 1 }),
+    recordExperiment: async () => undefined,
     recordRequest: async () => ({ step: 0 }),
     changeSettings: async ({ settings }) => ({
       step: 0,
@@ -91,6 +94,34 @@ export function standInActivities(
     ]),
   );
   return { activities: activities as unknown as AnyActivities, calls };
+}
+
+/**
+ * An experiment of two arms and two seeds whose first run was made before; runs are small.
+ *
+ * @param failing - Place of the run that cannot be prepared.
+ */
+export function smallExperiment(
+  name: string,
+  { failing }: { readonly failing?: number },
+): Partial<AnyActivities> {
+  const arms = ['uniform', 'dscl'].map((arm) => ({ arm, settings: { sampler: arm } }));
+  const runs = [1, 2].flatMap((seed) =>
+    arms.map(({ arm }) => ({ run: `${name}.${arm}.${seed}`, arm, seed })),
+  );
+  return {
+    prepareExperiment: async () => ({
+      base: { corpusSize: 16 },
+      arms,
+      runs: runs.map((run, place) => ({ ...run, completed: place === 0 })),
+      parallel: 2,
+    }),
+    prepareRun: async ({ run }) => {
+      if (failing !== undefined && run === runs[failing]?.run)
+        throw ApplicationFailure.nonRetryable('no such file', 'dataset');
+      return { ...SMALL_PLAN, name: run, warmStartSlices: 0, epochs: 1, totalSteps: 2 };
+    },
+  };
 }
 
 /** Work of a stand-in that ends only when it is cancelled; it beats as the real one does. */
