@@ -1,13 +1,21 @@
 import { sql } from 'drizzle-orm';
 import type { LightActivities } from '../contracts/activities.ts';
-import type { PreparedExperiment } from '../contracts/experiment.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { ExperimentPlan, PreparedExperiment } from '../contracts/experiment.ts';
+import { jsonSha256 } from '../db/canonical-json.ts';
+import type { Database } from '../db/connection.ts';
 import {
   experimentStatus,
   findExperiment,
   insertExperiment,
   setExperimentState,
 } from '../db/experiments.ts';
-import { planExperiment, requireSameExperiment } from '../services/experiments/plan.ts';
+import { findRun } from '../db/runs.ts';
+import {
+  configOfRun,
+  planExperiment,
+  requireSameExperiment,
+} from '../services/experiments/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
@@ -30,6 +38,7 @@ export async function prepareExperiment(
     if (known.state !== 'completed') await setExperimentState(tx, experiment, 'running', null);
   });
   const { runs } = await experimentStatus(db, experiment);
+  for (const { run, state } of runs) if (state !== null) await requireOwn(db, plan, run);
   const completed = new Set(
     runs.filter(({ state }) => state === 'completed').map(({ run }) => run),
   );
@@ -39,4 +48,13 @@ export async function prepareExperiment(
     runs: plan.runs.map((run) => ({ ...run, completed: completed.has(run.run) })),
     parallel: plan.asked.parallel,
   };
+}
+
+/** A run that somebody else made under a planned id would be counted among the others. */
+async function requireOwn(db: Database, plan: ExperimentPlan, run: string): Promise<void> {
+  const known = await findRun(db, run);
+  if (known === null || jsonSha256(known.config) === jsonSha256(configOfRun(plan, run))) return;
+  throw new ToolsampleError('config', `run "${run}" exists with another configuration`, {
+    hint: 'choose another name for the experiment',
+  });
 }

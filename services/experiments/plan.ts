@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import type { RunConfigInput } from '../../contracts/config.ts';
+import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import {
   CORPUS_NAMES,
@@ -112,6 +112,15 @@ export function planExperiment(experiment: string, input: unknown): ExperimentPl
     })),
   );
   return { asked, base, arms, baseline: baselineOf(arms), runs, notes };
+}
+
+/** The whole configuration of a planned run. */
+export function configOfRun({ base, arms, runs }: ExperimentPlan, run: string): RunConfig {
+  const planned = runs.find((each) => each.run === run);
+  const settings = arms.find(({ arm }) => arm === planned?.arm)?.settings;
+  if (planned === undefined || settings === undefined)
+    throw new Error(`no run "${run}" is planned`);
+  return resolveConfig(runInput(base, settings, planned.seed));
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   SMALL_PLAN,
   heldFirstStep,
   smallExperiment,
+  spendingIn,
   untilCancelled,
   type RecordedCall,
 } from '../workflow/stand-in-activities.ts';
@@ -79,6 +80,13 @@ async function record(recording: string): Promise<void> {
       },
     });
     await save('run-failed', failed.handle.workflowId);
+    // Its budget of tokens ends it in the second of four steps.
+    const spent = await harness.runToEnd({
+      plan: { ...SMALL_PLAN, searchAttributes: true },
+      overrides: spendingIn(2),
+    });
+    await save('run-spent', spent.handle.workflowId);
+    await save('epoch-spent', `${spent.handle.workflowId}/epoch-1`);
     // One run fails, one was made before, two are made side by side.
     const experiment = await harness.runToEnd({
       workflowType: EXPERIMENT,

@@ -10,11 +10,15 @@ import { importance } from '../../dscl/importance.ts';
 import { picksDynamically } from '../../dscl/activation.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
 import { experimentArms } from '../../services/experiments/arms.ts';
-import { planExperiment, requireSameExperiment } from '../../services/experiments/plan.ts';
+import {
+  configOfRun,
+  planExperiment,
+  requireSameExperiment,
+} from '../../services/experiments/plan.ts';
 
 const plan = (asked: object) => planExperiment('night', { tokens: 100_000, ...asked });
-const configOf = ({ base, arms }: ReturnType<typeof plan>, arm: string, seed = 1) =>
-  resolveConfig({ ...base, ...arms.find((each) => each.arm === arm)?.settings, seed });
+const configOf = (found: ReturnType<typeof plan>, arm: string) =>
+  configOfRun(found, found.runs.find((each) => each.arm === arm)?.run ?? '');
 
 describe('the plan of an experiment', () => {
   it('has every sampler with every curriculum, seed by seed', () => {

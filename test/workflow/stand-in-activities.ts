@@ -3,8 +3,10 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type {
   AcceleratorActivities,
+  GradientSummary,
   LightActivities,
   RunPlan,
+  StepKey,
 } from '../../contracts/activities.ts';
 
 export type AnyActivities = LightActivities & AcceleratorActivities;
@@ -55,16 +57,7 @@ export function standInActivities(
       mastery: 'format .9',
       weights: 'format 1',
     }),
-    gradientStep: async ({ step }) => ({
-      skipped: false,
-      reward: 1 + step / 10,
-      loss: 0.01 * step,
-      gradNorm: 1,
-      keptGroups: 3,
-      groups: 4,
-      generatedTokens: 300,
-      seconds: 0.1,
-    }),
+    gradientStep: async (key) => gradientOf(key),
     warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
     evaluatePolicy: async ({ step }) => ({
       n: 10,
@@ -121,6 +114,29 @@ export function smallExperiment(
         throw ApplicationFailure.nonRetryable('no such file', 'dataset');
       return { ...SMALL_PLAN, name: run, warmStartSlices: 0, epochs: 1, totalSteps: 2 };
     },
+  };
+}
+
+function gradientOf({ step }: StepKey): GradientSummary {
+  return {
+    skipped: false,
+    reward: 1 + step / 10,
+    loss: 0.01 * step,
+    gradNorm: 1,
+    keptGroups: 3,
+    groups: 4,
+    generatedTokens: 300,
+    seconds: 0.1,
+  };
+}
+
+/** Activities of a run whose budget of tokens is spent in a step. */
+export function spendingIn(last: number): Partial<AnyActivities> {
+  return {
+    gradientStep: async (key) => ({
+      ...gradientOf(key),
+      ...(key.step === last ? { endsRun: true } : {}),
+    }),
   };
 }
 
