@@ -48,25 +48,43 @@ export function comparisonSvg(
     description: `${experiment}: ${results.length} runs, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}; means with 95% bands over seeds`,
     labelWidth: Math.ceil(20 + CHARACTER * Math.max(12, ...shown.map((arm) => arm.length))),
     panels: [
-      panel('Held-out reward', rewards, (value) => value.toFixed(1).replace('-', '−')),
-      panel('Held-out exact match', matches, percentText),
+      panel('Held-out reward', rewards, [-3, 4], (value) => value.toFixed(1).replace('-', '−')),
+      panel('Held-out exact match', matches, [0, 1], percentText),
     ],
   });
 }
 
-/** As high as what is drawn: all of the scale would press the differences flat. */
-function panel(title: string, lines: readonly Line[], yText: (value: number) => string): Panel {
+/**
+ * As high as the means and half of that beside them: all of the scale, or all of the bands of a few seeds, would press the differences
+ * flat. Bands end at the edge.
+ */
+function panel(
+  title: string,
+  lines: readonly Line[],
+  limits: readonly [number, number],
+  yText: (value: number) => string,
+): Panel {
   const points = lines.flatMap((line) => line.points);
-  const ends = points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]);
-  const [low, high] = [Math.min(...ends), Math.max(...ends)];
-  const margin = Math.max(0.01, (high - low) * 0.03);
+  const means = points.map(({ y }) => y);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const margin = Math.max(0.01, (high - low) / 2);
+  const yLow = Math.max(limits[0], low - margin);
+  const yHigh = Math.min(limits[1], high + margin);
+  const inside = (value: number): number => Math.min(yHigh, Math.max(yLow, value));
   return {
     title,
     xTitle: 'generated tokens',
     xHigh: Math.max(1, ...points.map(({ x }) => x)),
-    yLow: low - margin,
-    yHigh: high + margin,
+    yLow,
+    yHigh,
     yText,
-    lines,
+    lines: lines.map((line) => ({
+      ...line,
+      points: line.points.map((point) => ({
+        ...point,
+        low: inside(point.low ?? point.y),
+        high: inside(point.high ?? point.y),
+      })),
+    })),
   };
 }

@@ -11,6 +11,7 @@ import {
   comparisonTable,
 } from '../../experiments/comparison-table.ts';
 import { replaceFile } from '../../services/durable-file.ts';
+import { planExperiment } from '../../services/experiments/plan.ts';
 import type { ExitCode } from '../failure.ts';
 import { followExperiment } from '../follow-experiment.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
@@ -53,6 +54,8 @@ export async function compareRuns(
   }
   await readableConfig(config);
   const wanted = nothing ? null : ({ ...asked, config } as Partial<ExperimentAsked>);
+  // Told before anything is started.
+  if (wanted !== null) planExperiment(name ?? 'unnamed', wanted);
   return withClient(context, async (client) => {
     const { terminal, home } = context;
     const started = await client.startExperiment({ experiment: name, asked: wanted });

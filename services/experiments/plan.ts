@@ -62,7 +62,7 @@ const DECIDED = [
  * What is asked for, with all defaults filled in.
  * @throws ToolsampleError `config` with the field
  */
-export function experimentAsked(input: unknown): ExperimentAsked {
+function experimentAsked(input: unknown): ExperimentAsked {
   const { data, error } = askedSchema.safeParse(input);
   if (data === undefined) throw problemOf(error, input);
   const config = mergeInputs(data.config);
