@@ -17,6 +17,7 @@ import { commitGradientStep } from '../../db/gradient-commit.ts';
 import { groupsOfStep } from '../../db/groups.ts';
 import { learningCurve } from '../../db/learning-curve.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
+import { runOverviews } from '../../db/run-overview.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
 import { findStep } from '../../db/steps.ts';
@@ -358,7 +359,10 @@ test('the step that spends the budget of tokens is the last one, of the run and 
     return { step, totalSteps, generatedTokens };
   };
   await takeStep(connection, { run, epoch: 1, step: 1 }, G);
-  expect(await stands()).toEqual({ step: 1, totalSteps: 18, generatedTokens: perStep });
+  // Planned are 18; what people see is how long the budget is likely to last.
+  expect(await runPlan(connection.db, run)).toMatchObject({ totalSteps: 18 });
+  expect(await stands()).toEqual({ step: 1, totalSteps: 2, generatedTokens: perStep });
+  expect(await runOverviews(connection.db, [run])).toMatchObject([{ step: 1, totalSteps: 2 }]);
   await takeStep(connection, { run, epoch: 1, step: 2 }, G);
   expect(await stands()).toEqual({ step: 2, totalSteps: 2, generatedTokens: 2 * perStep });
   expect(await runPlan(connection.db, run)).toMatchObject({
