@@ -19,7 +19,7 @@ import { NAMED_CORPORA } from './named-corpora.ts';
 
 /** More would make the workflow's history long; several experiments can share a data folder. */
 const MOST_RUNS = 300;
-/** Evaluations that a run has at least, if its completions are as long as they may be. */
+/** Evaluations that a run has about, if its completions are as long as they may be; shorter ones make more steps. */
 const EVALUATIONS = 6;
 
 /** A name becomes part of run ids, which become names of folders. */
@@ -162,7 +162,7 @@ function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInp
   if (given['evalSchedule'] !== undefined) return given;
   const { trainBatchSize, numGenerations, maxCompletionLength } = resolveConfig(given);
   const fewestSteps = tokens / (trainBatchSize * numGenerations * maxCompletionLength);
-  return { ...given, evalSchedule: Math.max(1, Math.floor(fewestSteps / EVALUATIONS)) };
+  return { ...given, evalSchedule: Math.ceil(fewestSteps / EVALUATIONS) };
 }
 
 function problemOf(error: z.ZodError | undefined, input: unknown): ToolsampleError {

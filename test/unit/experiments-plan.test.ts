@@ -71,8 +71,8 @@ describe('the plan of an experiment', () => {
 
   it('evaluates several times in a run, however long its completions are', () => {
     const { base } = plan({});
-    // 16 prompts, 8 completions of 64 tokens at most: 12 steps at least.
-    expect(base['evalSchedule']).toBe(2);
+    // 16 prompts, 8 completions of 64 tokens at most: more than 12 steps.
+    expect(base['evalSchedule']).toBe(3);
   });
 
   it.each([
