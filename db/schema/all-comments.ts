@@ -1,5 +1,6 @@
 import type { Comments } from '../comments.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
+import { experimentRunsComments, experimentsComments } from './experiments.ts';
 import {
   curriculumVersionsComments,
   importanceSumsComments,
@@ -31,6 +32,8 @@ export const ALL_COMMENTS: readonly Comments[] = [
   checkpointsComments,
   evaluationsComments,
   evaluationSamplesComments,
+  experimentsComments,
+  experimentRunsComments,
   learningCurveComments,
   sampleLifecycleComments,
   subtaskMasteryComments,
