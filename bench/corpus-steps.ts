@@ -133,7 +133,8 @@ async function reservedGroups({ pool }: Connection, run: string, step: number): 
   return rowCount ?? 0;
 }
 
-/** Of the database so far: rows written, transactions, bytes of the write-ahead log, and scans of whole tables that are large. */
+/** Of the database so far: rows written, transactions, bytes of the write-ahead log, and scans of whole tables that grow with the corpus, once they are
+ * large. */
 async function counters({ pool }: Connection) {
   const { rows } = await pool.query<{ rows: string; transactions: string; wal: string }>(`
     select tup_inserted + tup_updated + tup_deleted as rows, xact_commit as transactions,
@@ -141,7 +142,7 @@ async function counters({ pool }: Connection) {
     from pg_stat_database where datname = current_database()`);
   const scans = await pool.query<{ table: string; scans: string }>(`
     select relname as table, seq_scan as scans from pg_stat_user_tables
-    where pg_relation_size(relid) > 16 * 2 ^ 20`);
+    where relname in ('samples', 'sample_statistics', 'importance_sums') and pg_relation_size(relid) > 16 * 2 ^ 20`);
   const [found] = rows;
   return {
     rows: Number(found?.rows),

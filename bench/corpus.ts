@@ -110,7 +110,7 @@ function report(figures: readonly CorpusFigures[]): string[] {
     ['transactions a step', (each) => each.transactions.toFixed(0)],
     ['write-ahead log a step, KiB', (each) => (each.walBytes / 1024).toFixed(0)],
     ['database, MiB', (each) => mebibytes(each.databaseBytes)],
-    ['tables scanned in the steps', (each) => each.sequentialScans.join(', ') || 'none'],
+    ['large tables scanned in the steps', (each) => each.sequentialScans.join(', ') || 'none'],
     [
       'picks against the exact distribution',
       ({ chiSquare: { statistic, degreesOfFreedom, probability } }) =>

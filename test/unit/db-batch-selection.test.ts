@@ -13,7 +13,7 @@ import { readRun } from '../../db/runs.ts';
 import { writeStatistics } from '../../db/sample-statistics.ts';
 import { insertStep } from '../../db/steps.ts';
 import { categorize } from '../../dscl/category.ts';
-import { halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import { halfLifeSteps } from '../../dscl/importance.ts';
 import { chances, pickByImportance, pickShuffled } from '../../dscl/selection.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
