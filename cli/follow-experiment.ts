@@ -96,9 +96,9 @@ async function tellRuns(
     }
     if (Date.now() - lastTold > PATIENCE) tell(progressText(status));
   };
-  // What was completed before is no news.
+  // What ended before is no news.
   for (const { run, state } of (await statusIfAny(client, experiment))?.runs ?? [])
-    if (state === 'completed') told.set(run, state);
+    if (state !== null && state !== 'running') told.set(run, state);
   const over = new AbortController();
   const end = client.experimentEnded(experiment).finally(() => over.abort());
   const watching = (async () => {
