@@ -10,6 +10,7 @@ import type { WorkerQueue } from '../worker.ts';
 import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineLookingCommands } from './looking-commands.ts';
+import { defineServingCommands } from './serving-commands.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -44,6 +45,7 @@ interface ForkOptions {
 const READING_GROUP = 'Looking:';
 const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
+const SERVING_GROUP = 'Using a policy:';
 const DATA_GROUP = 'Data:';
 const MACHINE_GROUP = 'Services:';
 
@@ -171,6 +173,12 @@ export async function defineCommands(
     });
 
   defineLookingCommands(reading, context, finish);
+
+  defineServingCommands(
+    (usage, description) =>
+      command(SERVING_GROUP, usage, description).option('--json', 'print JSON (see docs/serve.md)'),
+    context,
+  );
 
   defineDataCommands(program, DATA_GROUP, terminal);
 

@@ -44,6 +44,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
   return {
     promptText,
     encodePrompt: (prompt) => encode(promptText(prompt)),
+    encode,
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
@@ -56,6 +57,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
       );
     },
     contextLength: parts.contextLength,
+    vocabularySize: parts.vocabularySize,
     eosIds: parts.eosIds,
   };
 }
