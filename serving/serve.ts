@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { DeviceChoice } from '../contracts/config.ts';
 import { createDecoder } from '../policy/engine/create-decoder.ts';
@@ -46,6 +47,9 @@ export interface PolicyServer {
 }
 
 const USUAL_PORT = 8000;
+/** For clients to read the end of their answers. */
+const LAST_BYTES_MS = 5_000;
+const IDLE_CHECK_MS = 20;
 
 /**
  * Serves a policy over OpenAI's interface; it is loaded when this returns.
@@ -72,22 +76,34 @@ export async function servePolicy(
     const usual = host.includes(':') || (await isPortFree(USUAL_PORT)) ? USUAL_PORT : 0;
     const server = await listen(app.fetch, { host, port: options.port ?? usual });
     const { port } = server.address() as AddressInfo;
-    const close = async (): Promise<void> => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
-      await decoder.close();
-    };
     return {
       address: `http://${host.includes(':') ? `[${host}]` : host}:${port}/v1`,
       stop: async () => {
         await gate.close();
-        await close();
+        await endServer(server, LAST_BYTES_MS);
+        await decoder.close();
       },
-      close,
+      close: async () => {
+        await endServer(server, 0);
+        await decoder.close();
+      },
     };
   } catch (error) {
     await decoder.close();
     throw error;
   }
+}
+
+/** Takes no connections any more, and closes those that are there: idle ones at once, the others after a while. */
+async function endServer(server: Server, patienceMs: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve));
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+  }, IDLE_CHECK_MS);
+  const patience = setTimeout(() => {
+    server.closeAllConnections();
+  }, patienceMs);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(patience);
 }

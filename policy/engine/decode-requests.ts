@@ -20,27 +20,31 @@ export async function decodeRequests(
       weightsKey: weightsKey(policy, trainable),
       checkAbort: watch.check,
     });
-    const state = { ended: false, wake: (): void => undefined };
+    const mail: ToDecoding[] = [];
+    let wake: (() => void) | null = null;
     port.on('message', (message: ToDecoding) => {
-      if (message.kind === 'add') batch.add(message.key, message.request);
-      else if (message.kind === 'stop') batch.stop(message.key, message.index);
-      else state.ended = true;
-      state.wake();
+      mail.push(message);
+      wake?.();
     });
     postDecoding(port, { kind: 'ready' });
-    while (!state.ended) {
+    for (;;) {
+      // Not when it comes: that may be in the middle of a step.
+      for (const message of mail.splice(0)) {
+        if (message.kind === 'end') return null;
+        if (message.kind === 'add') batch.add(message.key, message.request);
+        else batch.stop(message.key, message.index);
+      }
       if (batch.idle()) {
         await new Promise<void>((resolve) => {
-          state.wake = resolve;
+          wake = resolve;
         });
         continue;
       }
       const tokens = await batch.step();
       if (tokens.length > 0) postDecoding(port, { kind: 'tokens', tokens });
-      // A step blocks the thread: only now messages come in.
+      // A step blocks the thread: now mail comes in.
       await setImmediate();
     }
-    return null;
   } finally {
     port.close();
   }
