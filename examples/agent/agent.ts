@@ -6,7 +6,7 @@ import { TOOLS } from './tools.ts';
  * A small agent: it hands a served policy some tools, really runs what is called, and hands back the results, until the policy
  * answers in words. `npx toolsample serve` has to run; OPENAI_BASE_URL says where, if not at its usual place.
  *
- *   node --import tsx examples/agent/agent.ts "convert 26 miles to kilometers"
+ *   node --import tsx examples/agent/agent.ts "show the watch in tokyo and start the timer for half an hour"
  */
 
 const MOST_TURNS = 4;

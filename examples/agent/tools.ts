@@ -6,71 +6,75 @@ interface AgentTool {
   /** JSON Schema of its arguments. */
   readonly parameters: {
     readonly type: 'object';
-    readonly properties: {
-      readonly [name: string]: { readonly type: string; readonly description: string };
-    };
+    readonly properties: { readonly [name: string]: object };
     readonly required: readonly string[];
   };
   readonly run: (given: { readonly [name: string]: unknown }) => string;
 }
 
-const FACTORS: { readonly [unit: string]: { readonly of: string; readonly factor: number } } = {
-  meters: { of: 'length', factor: 1 },
-  kilometers: { of: 'length', factor: 1000 },
-  miles: { of: 'length', factor: 1609.344 },
-  feet: { of: 'length', factor: 0.3048 },
-  inches: { of: 'length', factor: 0.0254 },
-  grams: { of: 'mass', factor: 1 },
-  kilograms: { of: 'mass', factor: 1000 },
-  pounds: { of: 'mass', factor: 453.592_37 },
-  ounces: { of: 'mass', factor: 28.349_523_125 },
+/** Cities whose time of day is known. */
+const ZONES: { readonly [city: string]: string } = {
+  berlin: 'Europe/Berlin',
+  london: 'Europe/London',
+  paris: 'Europe/Paris',
+  tokyo: 'Asia/Tokyo',
 };
 
-/** By name. None of them can do harm, whatever it is called with. */
+const timeIn = (zone: string, date: Date): string =>
+  date.toLocaleTimeString('en-GB', { timeZone: zone, timeStyle: 'short' });
+
+/**
+ * By name. None of them can do harm, whatever it is called with. The first three have names that the shipped policy knows how to
+ * use after `npm start`; it has no expressions in its English, larger ones do.
+ */
 export const TOOLS: { readonly [name: string]: AgentTool } = {
+  watch_show: {
+    description: 'Tells the time of day in a city.',
+    parameters: {
+      type: 'object',
+      properties: { city: { type: 'string', description: Object.keys(ZONES).join(', ') } },
+      required: ['city'],
+    },
+    run: ({ city }) => {
+      const zone = typeof city === 'string' ? ZONES[city.toLowerCase()] : undefined;
+      if (zone === undefined) throw new Error(`known cities are ${Object.keys(ZONES).join(', ')}`);
+      return timeIn(zone, new Date());
+    },
+  },
+  timer_start: {
+    description: 'Tells when a timer that is started now will end.',
+    parameters: {
+      type: 'object',
+      properties: { minutes: { type: 'integer' } },
+      required: ['minutes'],
+    },
+    run: ({ minutes }) =>
+      `ends at ${timeIn('UTC', new Date(Date.now() + 60_000 * number(minutes)))} UTC`,
+  },
+  heat_check: {
+    description: 'Converts degrees of Celsius to Fahrenheit.',
+    parameters: {
+      type: 'object',
+      properties: { degrees: { type: 'integer' } },
+      required: ['degrees'],
+    },
+    run: ({ degrees }) => `${(number(degrees) * 1.8 + 32).toFixed(1)} F`,
+  },
   calculator: {
     description: 'Computes an arithmetic expression.',
     parameters: {
       type: 'object',
-      properties: {
-        expression: { type: 'string', description: 'Numbers with + - * / and brackets.' },
-      },
+      properties: { expression: { type: 'string', description: '+ - * / and brackets' } },
       required: ['expression'],
     },
-    run: ({ expression }) => String(evaluate(text('expression', expression))),
-  },
-  current_time: {
-    description: 'Tells the time of day in a time zone.',
-    parameters: {
-      type: 'object',
-      properties: { zone: { type: 'string', description: 'IANA name, such as Europe/Berlin.' } },
-      required: ['zone'],
-    },
-    run: ({ zone }) =>
-      new Date().toLocaleTimeString('en-GB', { timeZone: text('zone', zone), timeStyle: 'short' }),
-  },
-  convert_unit: {
-    description: 'Converts lengths and masses.',
-    parameters: {
-      type: 'object',
-      properties: {
-        value: { type: 'number', description: 'How much.' },
-        from: { type: 'string', description: Object.keys(FACTORS).join(', ') },
-        to: { type: 'string', description: 'Another one of these.' },
-      },
-      required: ['value', 'from', 'to'],
-    },
-    run: ({ value, from, to }) => {
-      const [source, target] = [FACTORS[text('from', from)], FACTORS[text('to', to)]];
-      if (typeof value !== 'number') throw new Error('value is no number');
-      if (source === undefined || source.of !== target?.of)
-        throw new Error('these units do not fit');
-      return String(Number(((value * source.factor) / target.factor).toPrecision(6)));
+    run: ({ expression }) => {
+      if (typeof expression !== 'string') throw new Error('the expression is no text');
+      return String(evaluate(expression));
     },
   },
 };
 
-function text(name: string, value: unknown): string {
-  if (typeof value === 'string') return value;
-  throw new Error(`${name} is no text`);
+function number(value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  throw new Error(`${JSON.stringify(value)} is no number`);
 }
