@@ -57,3 +57,16 @@ export function atLeastOne(text: string): number {
     throw new InvalidArgumentError('Give a whole number, at least 1.');
   return Number(text);
 }
+
+/** `uniform,dscl`. */
+export function wordList(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+/** A number with or without separators, `120,000`, or the text itself, for whoever checks it to refuse with a reason. */
+export function numberText(text: string): number | string {
+  return /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : text;
+}
