@@ -11,6 +11,7 @@ import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-
 import { defineCompareCommand } from './compare-command.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineLookingCommands } from './looking-commands.ts';
+import { defineServingCommands } from './serving-commands.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -45,6 +46,7 @@ interface ForkOptions {
 const READING_GROUP = 'Looking:';
 const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
+const SERVING_GROUP = 'Using a policy:';
 const DATA_GROUP = 'Data:';
 const MACHINE_GROUP = 'Services:';
 
@@ -178,6 +180,12 @@ export async function defineCommands(
     });
 
   defineLookingCommands(reading, context, finish);
+
+  defineServingCommands(
+    (usage, description) =>
+      command(SERVING_GROUP, usage, description).option('--json', 'print JSON (see docs/serve.md)'),
+    context,
+  );
 
   defineDataCommands(program, DATA_GROUP, terminal);
 
