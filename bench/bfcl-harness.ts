@@ -54,15 +54,17 @@ await withScratchFolder(async (root) => {
     const scores: Record<string, Map<string, Score>> = {};
     for (const route of values.route) {
       const model = ROUTES[route as Route];
+      const chosen = ['--model', model];
       const local = ['--skip-server-setup', '--local-model-path', folder];
-      await bfcl(root, server.address, 'generate', [
-        ...['--model', model, '--run-ids', '--num-threads', '32'],
-        ...(route === 'B' ? local : []),
-      ]);
-      const categories = values.category.join(',');
-      await bfcl(root, server.address, 'evaluate', [
-        ...['--model', model, '--test-category', categories, '--partial-eval'],
-      ]);
+      const generate = [...chosen, '--run-ids', '--num-threads', '32'];
+      await bfcl(
+        root,
+        server.address,
+        'generate',
+        route === 'B' ? [...generate, ...local] : generate,
+      );
+      const test = ['--test-category', values.category.join(','), '--partial-eval'];
+      await bfcl(root, server.address, 'evaluate', [...chosen, ...test]);
       scores[route] = await readScores(join(root, 'score', model.replace('/', '_')));
     }
     const lines = table(
