@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { painter, table } from '../cli/render/text.ts';
+import { BFCL_CATEGORIES } from '../evaluation/bfcl/categories.ts';
 import { withScratchFolder } from './scratch-folder.ts';
 import { startServing } from './served-policy.ts';
 
@@ -15,15 +16,8 @@ import { startServing } from './served-policy.ts';
  *   npm run bfcl-harness -- --bfcl ~/bfcl/bin/bfcl --policy DIR --cases 8
  */
 
-const CATEGORIES = [
-  'simple_python',
-  'simple_java',
-  'simple_javascript',
-  'multiple',
-  'parallel',
-  'parallel_multiple',
-  'irrelevance',
-];
+/** Live ones have ids of their own kind. */
+const CATEGORIES = BFCL_CATEGORIES.filter((category) => !category.startsWith('live_'));
 
 /** Models that the harness knows, for the way in which it asks them. */
 const ROUTES = { A: 'openbmb/MiniCPM-SALA-FC', B: 'Qwen/Qwen3-0.6B-FC' } as const;
