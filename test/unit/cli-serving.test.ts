@@ -41,6 +41,8 @@ async function ended(child: ChildProcess) {
   return { out, err, code: code as number | null, signal: signal as string | null };
 }
 
+const nowhere = (): void => undefined;
+
 describe('call', () => {
   it('asks the shipped policy where no run has completed', async () => {
     const { out, err, code } = await ended(
@@ -57,7 +59,6 @@ describe('call', () => {
     ['a policy that is not there', 'tools.json', './no', /no such folder/],
     ['a question that is too long', 'tools.json', 'builtin', /context of 256/],
   ])('says what is wrong: %s', async (_, file, policy, problem) => {
-    const nowhere = (): void => undefined;
     const terminal = { print: nowhere, note: nowhere, paint: painter(false), live: false };
     const context = { terminal: { ...terminal, width: () => 80 }, home: folder, json: false };
     const flags = {
