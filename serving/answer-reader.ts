@@ -1,11 +1,9 @@
-import { ExactNumber, type ExactValue } from '../contracts/exact-number.ts';
 import { spacedJson } from '../contracts/tool-call-text.ts';
-import { readCallList } from '../dscl/completion.ts';
-import { isDict, isList, type PythonValue } from '../dscl/python-value.ts';
+import { answeredCalls, exactValue } from '../evaluation/answered-calls.ts';
 import { firstMark, heldBack } from './partial-match.ts';
 
-/** A call as the policy wrote it. */
-export interface AnsweredCall {
+/** A call as it is told. */
+export interface ToldCall {
   readonly name: string;
   /** JSON; numbers as they were written. */
   readonly arguments: string;
@@ -14,7 +12,7 @@ export interface AnsweredCall {
 /** A part of an answer. */
 export type AnswerPart =
   | { readonly kind: 'thought' | 'content'; readonly text: string }
-  | { readonly kind: 'call'; readonly call: AnsweredCall };
+  | { readonly kind: 'call'; readonly call: ToldCall };
 
 /** Takes a completion apart as it comes in. */
 export interface AnswerReader {
@@ -72,9 +70,12 @@ export function createAnswerReader(maxCalls: number): AnswerReader {
   const closeCalls = (block: string): AnswerPart[] => {
     callsRead = true;
     mode = 'words';
-    const calls = answeredCalls(readCallList(whole.slice(0, whole.length - rest.length)));
-    if (calls === undefined) return content(block);
-    return calls.slice(0, maxCalls).map((call) => ({ kind: 'call', call }));
+    const calls = answeredCalls(whole.slice(0, whole.length - rest.length));
+    if (calls === null) return content(block);
+    return calls.slice(0, maxCalls).map(({ name, parameters }) => ({
+      kind: 'call',
+      call: { name, arguments: spacedJson(exactValue(parameters)) },
+    }));
   };
 
   /** One part of the rest; null: more text has to come. */
@@ -127,38 +128,4 @@ export function createAnswerReader(maxCalls: number): AnswerReader {
       return mode === 'calls' ? closeCalls(last) : emit(last);
     },
   };
-}
-
-/** Calls whose arguments JSON can hold; undefined where one of them is none. */
-function answeredCalls(values: PythonValue[] | undefined): AnsweredCall[] | undefined {
-  if (values === undefined) return undefined;
-  const calls: AnsweredCall[] = [];
-  for (const value of values) {
-    const name = isDict(value) ? value.get('name') : undefined;
-    const parameters = isDict(value) ? value.get('parameters') : undefined;
-    if (typeof name !== 'string' || !isDict(parameters)) return undefined;
-    const exact = exactValue(parameters);
-    if (exact === undefined) return undefined;
-    calls.push({ name, arguments: spacedJson(exact) });
-  }
-  return calls;
-}
-
-/** Undefined for what JSON cannot hold: NaN and infinity. */
-function exactValue(value: PythonValue): ExactValue | undefined {
-  if (typeof value === 'bigint') return new ExactNumber(value.toString());
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) return undefined;
-    const text = String(value);
-    // A float without a fraction is a float still.
-    return new ExactNumber(/^-?\d+$/.test(text) ? `${text}.0` : text);
-  }
-  if (isList(value)) {
-    const items = value.map(exactValue);
-    return items.includes(undefined) ? undefined : (items as ExactValue[]);
-  }
-  if (!isDict(value)) return value;
-  const fields = [...value].map(([key, field]) => [key, exactValue(field)] as const);
-  if (fields.some(([, field]) => field === undefined)) return undefined;
-  return Object.fromEntries(fields as [string, ExactValue][]);
 }
