@@ -3,6 +3,7 @@ import type { LightActivities, RunPlan } from '../contracts/activities.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { LARGE_CORPUS } from '../contracts/large-corpus.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { jsonSha256 } from '../db/canonical-json.ts';
 import { commitCheckpoint } from '../db/checkpoints.ts';
@@ -28,9 +29,6 @@ import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
 import { trainingMemory } from './training-memory.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
-
-/** Samples from which on Postgres is told at once how a corpus looks, for its plans. */
-const LARGE_CORPUS = 10_000;
 
 /**
  * Makes a run ready: configuration, policy and data, checked and stored, all rows in one transaction; or, as a fork, what another run
@@ -84,7 +82,8 @@ async function prepareNew(
   });
   const created = await findRun(db, run);
   if (created === null) throw new Error('a run that was just created could not be read');
-  if (created.corpusSamples >= LARGE_CORPUS) await db.execute(sql`analyze samples`);
+  // Postgres is told at once how a large corpus looks, for its plans.
+  if (created.selection === 'sums') await db.execute(sql`analyze samples`);
 }
 
 function requireSame(run: RunRow, config: RunConfig): void {
@@ -123,6 +122,7 @@ async function createRun(
       configSha256: jsonSha256(config),
       corpus: train.corpus,
       corpusSamples: train.samples,
+      selection: train.samples >= LARGE_CORPUS ? 'sums' : 'scan',
       rejectedRows: train.leftOut.rejectedRows,
       overlongPrompts: train.leftOut.overlongPrompts,
       policyParameters: parameters,
