@@ -87,7 +87,7 @@ async function openPoint(
 }
 
 /** The newest policy up to an epoch's end, or the best. @throws ToolsampleError `not-found`, `config` as {@link exportRun} */
-async function pointOf(
+export async function pointOf(
   db: Database,
   { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
   epoch: ExportOptions['epoch'],

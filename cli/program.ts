@@ -9,6 +9,7 @@ import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
 import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
 import { defineDataCommands } from './data-commands.ts';
+import { defineEvaluationCommand } from './evaluation-command.ts';
 import { defineLookingCommands } from './looking-commands.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -44,6 +45,7 @@ interface ForkOptions {
 const READING_GROUP = 'Looking:';
 const STEERING_GROUP = 'Steering a run under way:';
 const RUNNING_GROUP = 'Training:';
+const EVALUATING_GROUP = 'Evaluating:';
 const DATA_GROUP = 'Data:';
 const MACHINE_GROUP = 'Services:';
 
@@ -171,6 +173,12 @@ export async function defineCommands(
     });
 
   defineLookingCommands(reading, context, finish);
+
+  defineEvaluationCommand(
+    (usage, description) => command(EVALUATING_GROUP, usage, description),
+    context,
+    finish,
+  );
 
   defineDataCommands(program, DATA_GROUP, terminal);
 

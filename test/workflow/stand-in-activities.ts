@@ -74,6 +74,10 @@ export function standInActivities(
     }),
     exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
     recordOutcome: async () => undefined,
+    prepareEvaluation: async () => ({ policy: 'small', parts: [] }),
+    evaluateShard: async () => ({ answered: 4, correct: 1, completionTokens: 40, seconds: 0.1 }),
+    finishEvaluation: async () => ({ folder: null }),
+    recordEvaluation: async () => undefined,
     recordRequest: async () => ({ step: 0 }),
     changeSettings: async ({ settings }) => ({
       step: 0,
