@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunRequest } from '../../contracts/requests.ts';
-import { RUN_SIGNALS } from '../../contracts/temporal.ts';
+import { POLICY_EVALUATION, RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
@@ -78,6 +78,19 @@ async function record(recording: string): Promise<void> {
       },
     });
     await save('run-failed', failed.handle.workflowId);
+    const workflowType = POLICY_EVALUATION;
+    const evaluation = await harness.runToEnd({ workflowType });
+    await save('evaluation-completed', evaluation.handle.workflowId);
+    const stoppedEvaluation = await harness.runToEnd({
+      workflowType,
+      overrides: { evaluateShard: untilCancelled },
+      during: async (handle, calls) => {
+        await until(calls, 'evaluateShard', 1);
+        await save('evaluation-unfinished', handle.workflowId);
+        await handle.cancel();
+      },
+    });
+    await save('evaluation-cancelled', stoppedEvaluation.handle.workflowId);
     // What an upgrade in the middle of a run finds.
     await harness.runToEnd({
       plan: { ...SMALL_PLAN, searchAttributes: true },

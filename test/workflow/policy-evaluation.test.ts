@@ -10,7 +10,7 @@ import { createServedHome, type ServedHome, type WorkerChild } from '../chaos/to
 const MINUTE = 60_000;
 const FIXTURES = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
 const POLICY = fileURLToPath(new URL('../../assets/policy', import.meta.url));
-const SAMPLES = 40;
+const SAMPLES = 60;
 
 let home: ServedHome;
 let worker: WorkerChild;
@@ -85,29 +85,28 @@ async function answers(evaluation: string): Promise<unknown[]> {
 
 describe('an evaluation on a suite', () => {
   it(
-    'gives the same answers however often it is killed; the same start goes on, and then only tells',
+    'gives the same answers stopped and killed as undisturbed; the same start goes on, and then only tells',
     async () => {
       const { toolsample } = home;
       const calm = await complete({ ...file, evaluation: 'calm' });
       const { evaluation, completed } = await toolsample.startEvaluation(file);
       expect(completed).toBe(false);
-      await vi.waitUntil(
-        async () => {
-          const report = await toolsample.evaluationReport(evaluation).catch(() => null);
-          return (report?.parts[0]?.answered ?? 0) > 0;
-        },
-        { timeout: MINUTE, interval: 20 },
-      );
-      await worker.kill();
-      const killed = await toolsample.evaluationReport(evaluation);
-      expect(killed.parts[0]?.answered).toBeLessThan(SAMPLES);
-      // Nobody works on it: told to stop, it stops once somebody does.
+      const answered = async (): Promise<number> =>
+        (await toolsample.evaluationReport(evaluation).catch(() => null))?.parts[0]?.answered ?? 0;
+      const isUnderWay = async (more: number): Promise<unknown> =>
+        vi.waitUntil(async () => (await answered()) > more, { timeout: MINUTE, interval: 20 });
+      await isUnderWay(0);
       await toolsample.stopEvaluation(evaluation);
-      worker = home.startWorker();
       await expect(toolsample.evaluationEnded(evaluation)).rejects.toThrow();
       expect(await toolsample.evaluationReport(evaluation)).toMatchObject({ state: 'stopped' });
+      const stopped = await answered();
+      expect(stopped).toBeLessThan(SAMPLES);
 
       expect(await toolsample.startEvaluation(file)).toEqual({ evaluation, completed: false });
+      await isUnderWay(stopped);
+      await worker.kill();
+      expect(await answered()).toBeLessThan(SAMPLES);
+      worker = home.startWorker();
       await toolsample.evaluationEnded(evaluation);
       expect(await toolsample.startEvaluation(file)).toEqual({ evaluation, completed: true });
       const report = await toolsample.evaluationReport(evaluation);
