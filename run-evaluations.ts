@@ -1,11 +1,5 @@
-import {
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  type Client,
-} from '@temporalio/client';
-import { rootCause } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError } from './contracts/errors.ts';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { ToolsampleError } from './contracts/errors.ts';
 import type { EvaluationAsked, EvaluationReport } from './contracts/suite-evaluation.ts';
 import { POLICY_EVALUATION } from './contracts/temporal.ts';
 import { jsonSha256 } from './db/canonical-json.ts';
@@ -14,6 +8,7 @@ import { readRun } from './db/runs.ts';
 import { findSuiteEvaluation } from './db/suite-evaluations.ts';
 import { evaluationReport } from './evaluation-report.ts';
 import { checkedEvaluation, type EvaluationInput } from './evaluation/checked-input.ts';
+import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 
 export interface StartEvaluationOptions extends EvaluationInput {
   /** Id of the evaluation. Default: made of what is asked, so that the same again goes on. */
@@ -75,27 +70,8 @@ export function policyEvaluations(
       return { evaluation, completed: false };
     },
     evaluationReport: async (evaluation) => evaluationReport(db, evaluation),
-    async evaluationEnded(evaluation) {
-      try {
-        await workflow.getHandle(evaluation).result();
-      } catch (error) {
-        // One whose server forgot it has ended, too.
-        if (error instanceof WorkflowNotFoundError) return;
-        if (!(error instanceof WorkflowFailedError)) throw error;
-        const { cause } = error;
-        const type = cause !== undefined && 'type' in cause ? cause.type : undefined;
-        const code = ERROR_CODES.find((each) => each === type) ?? 'service';
-        throw new ToolsampleError(code, rootCause(cause) ?? 'the evaluation did not complete');
-      }
-    },
-    async stopEvaluation(evaluation) {
-      try {
-        await workflow.getHandle(evaluation).cancel();
-      } catch (error) {
-        // It ended meanwhile.
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      }
-    },
+    evaluationEnded: async (evaluation) => workflowEnded(workflow.getHandle(evaluation)),
+    stopEvaluation: async (evaluation) => cancelWorkflow(workflow.getHandle(evaluation)),
   };
 }
 
@@ -108,7 +84,7 @@ async function chosenPolicy(
   if (typeof policy === 'string') return { policy, policyName: name };
   const { run, epoch } = policy;
   // Loaded only here: it knows checkpoints.
-  const { pointOf } = await import('./export-run.ts');
+  const { pointOf } = await import('./run-policy.ts');
   const { step } = await pointOf(db, await readRun(db, run), epoch);
   return { policy: { run, step }, policyName: `${run}@step-${step}` };
 }

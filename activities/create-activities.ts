@@ -10,8 +10,10 @@ import { finishEvaluation } from './finish-evaluation.ts';
 import { gradientStep } from './gradient-step.ts';
 import { whileBeating } from './heartbeat.ts';
 import { prepareEvaluation } from './prepare-evaluation.ts';
+import { prepareExperiment } from './prepare-experiment.ts';
 import { prepareRun } from './prepare-run.ts';
 import { recordEvaluation } from './record-evaluation.ts';
+import { recordExperiment } from './record-experiment.ts';
 import { recordRequest } from './record-request.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { rollout } from './rollout.ts';
@@ -46,6 +48,8 @@ export function lightActivities(
     prepareEvaluation: activity((input) => prepareEvaluation(deps, input)),
     finishEvaluation: activity((input) => finishEvaluation(deps, input)),
     recordEvaluation: activity((input) => recordEvaluation(deps, input)),
+    prepareExperiment: activity((input) => prepareExperiment(deps, input)),
+    recordExperiment: activity((input) => recordExperiment(deps, input)),
   };
 }
 

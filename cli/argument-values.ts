@@ -65,3 +65,8 @@ export function wordList(text: string): string[] {
     .map((word) => word.trim())
     .filter((word) => word !== '');
 }
+
+/** A number with or without separators, `120,000`, or the text itself, for whoever checks it to refuse with a reason. */
+export function numberText(text: string): number | string {
+  return /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : text;
+}

@@ -32,23 +32,30 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
   const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
+  // What cuts texts has no part in putting them together.
+  const decodesByPatterns = ownPatterns(parts.tokenizer['decoder']).length > 0;
   const timed = inTime(createTimeLimit());
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
-  const bounded = <T>(length: number, work: () => T): T =>
-    hasPatterns || length > LONG_TEXT ? timed(work) : work();
+  const bounded = <T>(patterns: boolean, length: number, work: () => T): T =>
+    patterns || length > LONG_TEXT ? timed(work) : work();
   const encode = (text: string): number[] =>
     text === ''
       ? []
-      : bounded(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids);
+      : bounded(
+          hasPatterns,
+          text.length,
+          () => tokenizer.encode(text, { add_special_tokens: false }).ids,
+        );
   const hidden = new Set(parts.eosIds);
   return {
     promptText,
     encodePrompt: (prompt) => encode(promptText(prompt)),
+    encode,
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
       if (visible.length === 0) return '';
-      return bounded(visible.length, () =>
+      return bounded(decodesByPatterns, visible.length, () =>
         tokenizer.decode(visible, {
           skip_special_tokens: true,
           clean_up_tokenization_spaces: false,
@@ -56,6 +63,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
       );
     },
     contextLength: parts.contextLength,
+    vocabularySize: parts.vocabularySize,
     eosIds: parts.eosIds,
   };
 }

@@ -15,6 +15,7 @@ export interface TokenizerFiles {
   readonly eosIds: readonly number[];
   /** From `config.json`. */
   readonly contextLength: number;
+  readonly vocabularySize: number;
 }
 
 /**
@@ -55,7 +56,7 @@ export async function readTokenizerFiles(files: CheckpointFiles): Promise<Tokeni
       hint: 'set eos_token there, or eos_token_id in generation_config.json',
     });
   }
-  return { tokenizer, config, named, eosIds, contextLength };
+  return { tokenizer, config, named, eosIds, contextLength, vocabularySize: traits.vocab };
 }
 
 /** All tokens with their ids: the model's vocabulary and the added tokens. */

@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parsePythonJson } from '../../dscl/python-json.ts';
 import type { PythonDict } from '../../dscl/python-value.ts';
-import type { BfclCategory } from '../../evaluation/bfcl/categories.ts';
+import {
+  BFCL_CATEGORIES,
+  questionFiles,
+  type BfclCategory,
+} from '../../evaluation/bfcl/categories.ts';
 import { checkBfcl, type BfclFunction } from '../../evaluation/bfcl/check.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
@@ -36,7 +40,9 @@ function dictOf(line: string): PythonDict {
 function disagreements(questions: string, casesFile: string): { cases: number; wrong: string[] } {
   const functions = new Map<string, readonly BfclFunction[]>();
   const answers = new Map<string, readonly PythonDict[]>();
-  for (const file of readdirSync(join(questions, 'possible_answer'))) {
+  const files = BFCL_CATEGORIES.flatMap((category) => questionFiles(category).slice(0, 1));
+  for (const file of files) {
+    if (!existsSync(join(questions, 'possible_answer', file))) continue;
     for (const line of lines(join(questions, file))) {
       const question = JSON.parse(line) as { id: string; function: readonly BfclFunction[] };
       functions.set(question.id, question.function);

@@ -1,0 +1,139 @@
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ExperimentAsked } from '../../contracts/experiment.ts';
+import { compareArms } from '../../experiments/compare-arms.ts';
+import { createServedHome, type ServedHome } from '../chaos/toolsample-home.ts';
+
+const MINUTE = 60_000;
+const EXPERIMENT = 'night';
+
+const TOKENS = 900;
+
+/** A few steps a run, with the shipped policy. */
+const ASKED: Partial<ExperimentAsked> = {
+  samplers: ['uniform', 'dscl'],
+  curricula: ['none'],
+  seeds: 1,
+  tokens: TOKENS,
+  config: {
+    corpus_size: 16,
+    eval_size: 8,
+    train_batch_size: 4,
+    num_generations: 4,
+    rollout_shard_size: 4,
+  },
+};
+
+let home: ServedHome;
+
+beforeAll(async () => {
+  home = await createServedHome('experiment');
+  home.startWorker();
+}, 2 * MINUTE);
+
+afterAll(async () => {
+  await home.remove();
+}, MINUTE);
+
+const status = async () => home.toolsample.experimentStatus(EXPERIMENT);
+
+/** Waits until a run has learnt from a step. */
+async function untilUnderWay(place: number): Promise<void> {
+  await vi.waitUntil(
+    async () => {
+      const run = (await status().catch(() => null))?.runs[place];
+      return run?.state === 'running' && run.generatedTokens > 0;
+    },
+    { timeout: MINUTE, interval: 50 },
+  );
+}
+
+/** As if Temporal had lost it, with the run under way: what it goes on with is in Postgres alone. */
+async function lose(experiment: string): Promise<void> {
+  const { address } = home.toolsample.services.temporal;
+  const connection = await Connection.connect({ address });
+  try {
+    await new Client({ connection }).workflow.getHandle(experiment).terminate();
+  } finally {
+    await connection.close();
+  }
+}
+
+describe('an experiment', () => {
+  it(
+    'makes each run once, stopped or lost, and goes on when it is started again',
+    async () => {
+      const { toolsample } = home;
+      await toolsample.startExperiment({ experiment: EXPERIMENT, asked: ASKED });
+      await untilUnderWay(0);
+      await toolsample.stopExperiment(EXPERIMENT);
+      await expect(toolsample.experimentEnded(EXPERIMENT)).rejects.toThrow();
+      expect(await status()).toMatchObject({ state: 'stopped', runs: [{ state: 'stopped' }, {}] });
+
+      const again = await toolsample.startExperiment({ experiment: EXPERIMENT, asked: null });
+      expect(again).toMatchObject({ completed: false, arms: ['uniform', 'dscl'] });
+      await untilUnderWay(1);
+      await lose(EXPERIMENT);
+      await toolsample.startExperiment({ experiment: EXPERIMENT, asked: null });
+      await toolsample.experimentEnded(EXPERIMENT);
+      expect(await status()).toMatchObject({
+        state: 'completed',
+        reason: null,
+        baseline: 'uniform',
+        runs: [
+          { run: 'night.uniform.1', state: 'completed' },
+          { run: 'night.dscl.1', state: 'completed' },
+        ],
+      });
+      const known = await toolsample.startExperiment({ experiment: EXPERIMENT, asked: ASKED });
+      expect(known.completed).toBe(true);
+      await expect(
+        toolsample.startExperiment({ experiment: EXPERIMENT, asked: { ...ASKED, tokens: 1000 } }),
+      ).rejects.toThrow('compares something else');
+    },
+    4 * MINUTE,
+  );
+
+  it('ends each run with the step that spends the budget, evaluated on all that is held out', async () => {
+    const results = await home.toolsample.experimentResults(EXPERIMENT);
+    expect(results).toHaveLength(2);
+    for (const { run, steps, generatedTokens, curve } of results) {
+      expect(generatedTokens).toBeGreaterThanOrEqual(TOKENS);
+      const { step, totalSteps, evaluations } = await home.toolsample.status(run);
+      expect({ step, totalSteps }).toEqual({ step: steps, totalSteps: steps });
+      const [last] = (await home.toolsample.steps(run)).slice(-1);
+      expect(generatedTokens - (last?.generatedTokens ?? 0)).toBeLessThan(TOKENS);
+      expect(curve[0]?.tokens).toBe(0);
+      expect(curve.at(-1)?.tokens).toBe(generatedTokens);
+      expect(evaluations.filter((each) => each.step === step).map(({ split }) => split)).toEqual([
+        'heldout',
+        'unseen',
+      ]);
+    }
+    expect(compareArms(['uniform', 'dscl'], 'uniform', results)).toMatchObject([
+      { arm: 'uniform', seeds: [1], paired: null },
+      { arm: 'dscl', seeds: [1], paired: { reward: { n: 1 } } },
+    ]);
+  });
+
+  it(
+    'has runs that came to the same weights as undisturbed ones do, and counts no such run as its own',
+    async () => {
+      const { toolsample } = home;
+      const config = { ...(await toolsample.config('night.dscl.1')) };
+      const run = 'other.dscl.1';
+      await toolsample.startRun({ run, config });
+      const { policySha256 } = await toolsample.waitFor(run);
+      expect(policySha256).toMatch(/^[0-9a-f]{64}$/);
+      expect((await toolsample.status('night.dscl.1')).policySha256).toBe(policySha256);
+
+      const asked = { ...ASKED, tokens: TOKENS + 1 };
+      await toolsample.startExperiment({ experiment: 'other', asked });
+      await expect(toolsample.experimentEnded('other')).rejects.toThrow(
+        'run "other.dscl.1" exists with another configuration',
+      );
+      expect(await toolsample.experimentStatus('other')).toMatchObject({ state: 'failed' });
+    },
+    MINUTE,
+  );
+});
