@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../contracts/json.ts';
-import { aggregateScores } from '../../evaluation/bfcl/aggregate.ts';
+import type { AggregateScore } from '../../contracts/suite-evaluation.ts';
+import { aggregateScores, type CategoryScore } from '../../evaluation/bfcl/aggregate.ts';
 import type { BfclCategory } from '../../evaluation/bfcl/categories.ts';
 import { resultLine, scoreLines, type JudgedAnswer } from '../../evaluation/bfcl/official-files.ts';
 import { readQuestions, type AnsweredQuestion } from '../../evaluation/bfcl/questions.ts';
@@ -35,6 +36,33 @@ async function questions(category: BfclCategory, file: string): Promise<Answered
   return read;
 }
 
+/** A completion that books a room for so many hours. */
+function booking(hours: string): string {
+  return `<think>a</think>\n<tool_call>\n{"name": "library_book_room", "parameters": {"room": "reading room", "hours": ${hours}}}\n</tool_call>`;
+}
+
+function score(category: BfclCategory, correct: number, total = 100): CategoryScore {
+  return { category, correct, total };
+}
+
+function of(scores: readonly CategoryScore[], which: string): AggregateScore | undefined {
+  return aggregateScores(scores).find(({ version, name }) => `${version} ${name}` === which);
+}
+
+function answer(id: string, completion: string, correct: boolean): JudgedAnswer {
+  return {
+    id,
+    completion,
+    promptTokens: 10,
+    completionTokens: 5,
+    correct,
+    errorType: correct ? null : 'ast_decoder:decoder_failed',
+    errors: correct ? [] : ['no'],
+    question: { id },
+    answer: '{"id": "a", "ground_truth": [{"f": {"x": [1]}}]}',
+  };
+}
+
 describe("BFCL's questions", () => {
   it('offer functions as the official harness does, to the order of the fields', () => {
     const official = rows<{ id: string; tools: unknown }>(join(FIXTURES, 'tools.jsonl'));
@@ -59,10 +87,8 @@ describe("BFCL's questions", () => {
     if (first === undefined) throw new Error('no question');
     const { judge, prompt } = bfclTask('simple_python', first);
     expect(prompt.tools?.[0]?.name).toBe('library_book_room');
-    const answer = (hours: string): string =>
-      `<think>a</think>\n<tool_call>\n{"name": "library_book_room", "parameters": {"room": "reading room", "hours": ${hours}}}\n</tool_call>`;
-    expect(judge(answer('3'))).toMatchObject({ correct: true, errorType: null });
-    expect(judge(answer('3.0'))).toMatchObject({
+    expect(judge(booking('3'))).toMatchObject({ correct: true, errorType: null });
+    expect(judge(booking('3.0'))).toMatchObject({
       correct: false,
       errorType: 'type_error:simple',
     });
@@ -90,11 +116,6 @@ describe("BFCL's questions", () => {
 });
 
 describe('the leaderboard’s means', () => {
-  const score = (category: BfclCategory, correct: number, total = 100) => ({
-    category,
-    correct,
-    total,
-  });
   const nonLive = [
     score('simple_python', 90),
     score('simple_java', 60),
@@ -103,8 +124,6 @@ describe('the leaderboard’s means', () => {
     score('parallel', 40),
     score('parallel_multiple', 20),
   ];
-  const of = (scores: Parameters<typeof aggregateScores>[0], which: string) =>
-    aggregateScores(scores).find(({ version, name }) => `${version} ${name}` === which);
 
   it('follow the rules of both versions', () => {
     const all = [
@@ -144,17 +163,6 @@ describe('the leaderboard’s means', () => {
 });
 
 it('result and score files have the lines of the official harness', () => {
-  const answer = (id: string, completion: string, correct: boolean): JudgedAnswer => ({
-    id,
-    completion,
-    promptTokens: 10,
-    completionTokens: 5,
-    correct,
-    errorType: correct ? null : 'ast_decoder:decoder_failed',
-    errors: correct ? [] : ['no'],
-    question: { id },
-    answer: '{"id": "a", "ground_truth": [{"f": {"x": [1]}}]}',
-  });
   const call = answer(
     'a',
     '<think></think>\n<tool_call>\n{"name": "f", "parameters": {"x": 1.0, "y": "é"}}\n</tool_call>',

@@ -142,7 +142,9 @@ describe('an evaluation on a suite', () => {
       });
       const folder = report.folder ?? '';
       expect(
-        (await readdir(folder, { recursive: true })).filter((name) => /json$/.test(name)).sort(),
+        (await readdir(folder, { recursive: true }))
+          .filter((name) => name.endsWith('.json'))
+          .sort(),
       ).toEqual(
         ['result', 'score'].flatMap((kind) =>
           [
