@@ -47,7 +47,7 @@ export async function openPoint<T>(
 }
 
 /** The newest policy up to an epoch's end, or the best. @throws ToolsampleError `not-found`, `config` as {@link runPolicy} */
-async function pointOf(
+export async function pointOf(
   db: Database,
   { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
   epoch: ExportOptions['epoch'],

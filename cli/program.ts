@@ -10,6 +10,7 @@ import type { WorkerQueue } from '../worker.ts';
 import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
 import { defineCompareCommand } from './compare-command.ts';
 import { defineDataCommands } from './data-commands.ts';
+import { defineEvaluationCommand } from './evaluation-command.ts';
 import { defineLookingCommands } from './looking-commands.ts';
 import { defineServingCommands } from './serving-commands.ts';
 import type { ExitCode } from './failure.ts';
@@ -185,6 +186,12 @@ export async function defineCommands(
     (usage, description) =>
       command(SERVING_GROUP, usage, description).option('--json', 'print JSON (see docs/serve.md)'),
     context,
+  );
+
+  defineEvaluationCommand(
+    (usage, description) => command(SERVING_GROUP, usage, description),
+    context,
+    finish,
   );
 
   defineDataCommands(program, DATA_GROUP, terminal);

@@ -1,10 +1,11 @@
-import { and, asc, desc, eq, inArray, lte, max, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, lte, max, ne, sql } from 'drizzle-orm';
 import type { RunKey } from '../contracts/activities.ts';
 import type { ArtifactRef } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import type { Database } from './connection.ts';
 import { checkpoints } from './schema/policies.ts';
+import { suiteEvaluations } from './schema/suites.ts';
 
 /** The policy after a step, or (step 0) after a slice of the warm start; slice 0 is the policy as it came. */
 export interface CheckpointKey extends RunKey {
@@ -121,7 +122,7 @@ export async function committedStep(db: Database, run: string): Promise<number> 
   return row?.step ?? 0;
 }
 
-/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint uses. */
+/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint, and no evaluation under way, uses. */
 export interface PrunableCheckpoint extends CheckpointKey {
   readonly artifacts: readonly string[];
 }
@@ -173,12 +174,22 @@ export async function prunableCheckpoints(
         sql`(${inArray(checkpoints.weightsSha256, candidates)} or ${inArray(checkpoints.optimizerSha256, candidates)})`,
       ),
     );
+  const evaluated = await db
+    .select({ weights: suiteEvaluations.weightsSha256 })
+    .from(suiteEvaluations)
+    .where(
+      and(
+        ne(suiteEvaluations.state, 'completed'),
+        inArray(suiteEvaluations.weightsSha256, candidates),
+      ),
+    );
   const dropKeys = new Set(drop.map((row) => `${row.step}/${row.slice}`));
-  const needed = new Set(
-    users
+  const needed = new Set([
+    ...users
       .filter((row) => row.run !== run || !dropKeys.has(`${row.step}/${row.slice}`))
       .flatMap(artifactsOf),
-  );
+    ...evaluated.map(({ weights }) => weights),
+  ]);
   return drop.map((row) => ({
     run,
     step: row.step,
