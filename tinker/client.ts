@@ -6,16 +6,19 @@ import { ServiceRefusal } from './refusal.ts';
 import {
   createTransport,
   RETRIEVE,
+  type Answer,
+  type RequestBody,
   type RequestOptions,
   type TransportOptions,
 } from './transport.ts';
+import { decodeOutcome } from './wire-format.ts';
 
 /** Calls of the Tinker API with their answers checked. */
 export interface TinkerClient {
   /** A call that is answered at once. @throws ServiceRefusal, ToolsampleError `service` */
-  ask<T>(call: string, body: object | null, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
+  ask<T>(call: string, body: RequestBody, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
   /** A call that is queued: submits it and waits for what comes of it. @throws ServiceRefusal, ToolsampleError `service` */
-  work<T>(call: string, body: object, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
+  work<T>(call: string, body: RequestBody, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
   /** What comes of work that was submitted. @throws ServiceRefusal, ToolsampleError `service` */
   outcome<T>(
     call: string,
@@ -35,13 +38,13 @@ export function createTinkerClient(options: TransportOptions): TinkerClient {
   const { busy } = options.patience;
 
   const ask: TinkerClient['ask'] = async (call, body, answer, request) =>
-    checked(call, answer, await transport.json(call, body, request));
+    checked(call, answer, read(call, await transport.call(call, body, request)));
 
   const outcome: TinkerClient['outcome'] = async (call, requestId, answer, request) => {
     const body = { request_id: requestId };
     const until = performance.now() + busy;
     for (;;) {
-      const value = await transport.json(RETRIEVE, body, request);
+      const value = read(call, await transport.call(RETRIEVE, body, request));
       if (!waitingAnswer.safeParse(value).success) {
         const failed = failedAnswer.safeParse(value);
         if (failed.success) throw workFailed(call, failed.data);
@@ -75,6 +78,18 @@ function workFailed(call: string, { error, category = 'user' }: z.infer<typeof f
     hint: 'the step is tried again',
     cause: refusal,
   });
+}
+
+function read(call: string, { bytes, binary }: Answer): unknown {
+  if (binary) return decodeOutcome(call, bytes);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new ToolsampleError('service', `the training service answers ${call} not in JSON`, {
+      hint: 'is tinker_base_url the address of a service with the Tinker API?',
+      cause,
+    });
+  }
 }
 
 function checked<T>(call: string, answer: z.ZodType<T>, value: unknown): T {

@@ -11,7 +11,8 @@ import type { TinkerClient } from './client.ts';
 import { ServiceRefusal } from './refusal.ts';
 import type { SavedWeights } from './saved-weights.ts';
 import type { Datum, LossChoice } from './training-data.ts';
-import type { RequestOptions } from './transport.ts';
+import type { RequestBody, RequestOptions } from './transport.ts';
+import { gradientCallBytes, gradientCallJson } from './wire-format.ts';
 
 /** A model under training at a service: adapters, and their optimiser, that only we change. */
 export interface ServiceModel {
@@ -65,6 +66,23 @@ export async function createServiceModel(
   await client.outcome('create_model', created, doneAnswer, options);
   let sequence = 0;
   const numbered = (body: object): object => ({ model_id: id, ...body, seq_id: ++sequence });
+  let inProtobuf = true;
+
+  const addGradients: ServiceModel['addGradients'] = async (data, loss, request) => {
+    const call = { modelId: id, sequence: ++sequence, data, loss };
+    const send = async (body: RequestBody): Promise<GradientAnswer> =>
+      client.work('forward_backward', body, gradientAnswer, request);
+    if (!inProtobuf) return send(gradientCallJson(call));
+    try {
+      return await send(gradientCallBytes(call));
+    } catch (error) {
+      // An older service reads JSON only.
+      const unread = error instanceof ServiceRefusal && [415, 422].includes(error.status);
+      if (!unread) throw error;
+      inProtobuf = false;
+      return send(gradientCallJson(call));
+    }
+  };
 
   /** Under a name that is not taken: of a save whose answer was lost, a service may remember the name but not the request. */
   const saveAs = async (call: string, request: RequestOptions): Promise<string> => {
@@ -82,15 +100,7 @@ export async function createServiceModel(
 
   const model: ServiceModel = {
     id,
-    addGradients: (data, { lossFn, lossFnConfig }, request) =>
-      client.work(
-        'forward_backward',
-        numbered({
-          forward_backward_input: { data, loss_fn: lossFn, loss_fn_config: lossFnConfig },
-        }),
-        gradientAnswer,
-        request,
-      ),
+    addGradients,
     async optimizerStep(optimizer, request) {
       const { metrics } = await client.work(
         'optim_step',

@@ -22,7 +22,7 @@ export type TrainedBatch = Omit<GradientResult, 'policy' | 'seconds'>;
 
 /** Sequences, and tokens, of one request at most; gradients of several add up until the optimiser step. */
 const MAX_SEQUENCES = 128;
-const MAX_TOKENS = 250_000;
+const MAX_TOKENS = 200_000;
 
 /**
  * One batch of GRPO at a service: `numIterations` times the gradients of all sequences, then an optimiser step. The first pass tells the

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { refusalAnswer } from './answers.ts';
 import { ServiceRefusal } from './refusal.ts';
+import { PROTOBUF } from './wire-format.ts';
 
 /** How long a service is waited for. */
 export interface Patience {
@@ -23,15 +24,24 @@ export interface RequestOptions {
   readonly onAnswer?: () => void;
 }
 
+/** Of a call: an object as JSON, bytes as protobuf, null for a GET. */
+export type RequestBody = object | Uint8Array | null;
+
+export interface Answer {
+  readonly bytes: Uint8Array;
+  /** Protobuf; else JSON. */
+  readonly binary: boolean;
+}
+
 /** HTTP to a training service: bounded in time and size, patient with what passes. */
 export interface Transport {
   /**
-   * Calls the API with JSON, or without a body by GET; the same request may be made several times.
+   * Calls the API; the same request may be made several times.
    *
    * @throws ServiceRefusal when the service says no; ToolsampleError `service` when it does not answer; the signal's reason
    */
-  json(call: string, body: object | null, options: RequestOptions): Promise<unknown>;
-  /** A file, from the API or from where it points to. Throws like {@link json}. */
+  call(call: string, body: RequestBody, options: RequestOptions): Promise<Answer>;
+  /** A file, from the API or from where it points to. Throws like {@link call}. */
   file(call: string, options: RequestOptions): Promise<Uint8Array>;
 }
 
@@ -44,7 +54,7 @@ const LONGEST_PAUSE_MS = 8_000;
 const LONGEST_ASKED_PAUSE_MS = 60_000;
 
 /** Log-probabilities of the largest piece of a batch take a tenth of it. */
-const MAX_JSON_BYTES = 256 * 1024 * 1024;
+const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_FILE_BYTES = 2 * 1024 * 1024 * 1024;
 const MAX_REFUSAL_BYTES = 64 * 1024;
 
@@ -52,7 +62,7 @@ const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
 
 /** What came of one attempt. */
 type Attempt =
-  | { readonly kind: 'answer'; readonly bytes: Uint8Array }
+  | ({ readonly kind: 'answer' } & Answer)
   | { readonly kind: 'busy'; readonly pause: number | null; readonly reason: string }
   | { readonly kind: 'away'; readonly reason: string };
 
@@ -63,29 +73,30 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
 
   const attempt = async (
     call: string,
-    body: object | null,
+    body: RequestBody,
     limit: number,
     signal: AbortSignal,
   ): Promise<Attempt> => {
+    const binary = body instanceof Uint8Array;
     try {
       const response = await fetch(`${root}${call}`, {
         method: body === null ? 'GET' : 'POST',
         headers: {
-          accept: 'application/json',
-          ...(body === null ? {} : { 'content-type': 'application/json' }),
+          accept: `application/json, ${PROTOBUF}`,
+          ...(body === null ? {} : { 'content-type': binary ? PROTOBUF : 'application/json' }),
           ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
         },
-        ...(body === null ? {} : { body: JSON.stringify(body) }),
+        ...(body === null ? {} : { body: binary ? body : JSON.stringify(body) }),
         redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
       });
-      if (response.ok) return { kind: 'answer', bytes: await bytesOf(response, limit) };
+      if (response.ok) return answered(response, limit);
       const { status } = response;
       const elsewhere = response.headers.get('location');
       if (body === null && elsewhere !== null && status < 400) {
         // A file that lies in some storage. The key does not go there.
         const file = await fetch(new URL(elsewhere, root), { signal });
-        if (file.ok) return { kind: 'answer', bytes: await bytesOf(file, limit) };
+        if (file.ok) return answered(file, limit);
         throw new ServiceRefusal(call, file.status, 'the file is not where the service says');
       }
       const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES)));
@@ -107,10 +118,10 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
 
   const patiently = async (
     call: string,
-    body: object | null,
+    body: RequestBody,
     limit: number,
     { signal, onAnswer }: RequestOptions,
-  ): Promise<Uint8Array> => {
+  ): Promise<Answer> => {
     let awaySince: number | null = null;
     const begun = performance.now();
     for (let tries = 0; ; tries++) {
@@ -118,7 +129,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
       const outcome = await attempt(call, body, limit, signal);
       const now = performance.now();
       if (outcome.kind !== 'away') onAnswer?.();
-      if (outcome.kind === 'answer') return outcome.bytes;
+      if (outcome.kind === 'answer') return outcome;
       awaySince = outcome.kind === 'away' ? (awaySince ?? now) : null;
       const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10));
       const pause = outcome.kind === 'busy' ? (outcome.pause ?? backoff) : backoff;
@@ -135,19 +146,14 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
   };
 
   return {
-    async json(call, body, options) {
-      const bytes = await patiently(call, body, MAX_JSON_BYTES, options);
-      try {
-        return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-      } catch (cause) {
-        throw new ToolsampleError('service', `the training service answers ${call} not in JSON`, {
-          hint: 'is tinker_base_url the address of a service with the Tinker API?',
-          cause,
-        });
-      }
-    },
-    file: (call, options) => patiently(call, null, MAX_FILE_BYTES, options),
+    call: (call, body, options) => patiently(call, body, MAX_BYTES, options),
+    file: async (call, options) => (await patiently(call, null, MAX_FILE_BYTES, options)).bytes,
   };
+}
+
+async function answered(response: Response, limit: number): Promise<Attempt> {
+  const binary = response.headers.get('content-type')?.startsWith(PROTOBUF) === true;
+  return { kind: 'answer', bytes: await bytesOf(response, limit), binary };
 }
 
 /** A body as far as it is allowed to go. */
