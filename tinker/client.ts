@@ -16,9 +16,19 @@ import { decodeOutcome } from './wire-format.ts';
 /** Calls of the Tinker API with their answers checked. */
 export interface TinkerClient {
   /** A call that is answered at once. @throws ServiceRefusal, ToolsampleError `service` */
-  ask<T>(call: string, body: RequestBody, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
+  ask<T>(
+    call: string,
+    body: RequestBody,
+    answer: z.ZodType<T>,
+    options: RequestOptions,
+  ): Promise<T>;
   /** A call that is queued: submits it and waits for what comes of it. @throws ServiceRefusal, ToolsampleError `service` */
-  work<T>(call: string, body: RequestBody, answer: z.ZodType<T>, options: RequestOptions): Promise<T>;
+  work<T>(
+    call: string,
+    body: RequestBody,
+    answer: z.ZodType<T>,
+    options: RequestOptions,
+  ): Promise<T>;
   /** What comes of work that was submitted. @throws ServiceRefusal, ToolsampleError `service` */
   outcome<T>(
     call: string,
@@ -74,10 +84,14 @@ export function createTinkerClient(options: TransportOptions): TinkerClient {
 function workFailed(call: string, { error, category = 'user' }: z.infer<typeof failedAnswer>) {
   const refusal = new ServiceRefusal(call, 400, error);
   if (category === 'user') return refusal;
-  return new ToolsampleError('service', `the training service failed at ${call}: ${refusal.detail}`, {
-    hint: 'the step is tried again',
-    cause: refusal,
-  });
+  return new ToolsampleError(
+    'service',
+    `the training service failed at ${call}: ${refusal.detail}`,
+    {
+      hint: 'the step is tried again',
+      cause: refusal,
+    },
+  );
 }
 
 function read(call: string, { bytes, binary }: Answer): unknown {

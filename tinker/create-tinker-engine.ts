@@ -34,7 +34,7 @@ export interface TinkerEngineOptions {
   readonly patience?: Patience;
 }
 
-const PATIENCE: Patience = { away: 60_000, busy: 30 * 60_000 };
+const PATIENCE: Patience = { away: 60_000, busy: 30 * 60_000, pause: 250 };
 
 /** A call is made again so often because the service has lost our model; then Temporal decides. */
 const MOST_LOSSES = 2;
@@ -85,6 +85,7 @@ export function createTinkerEngine(options: TinkerEngineOptions): PolicyEngine {
     const { policy, trainable, prompts, sampling } = asked;
     const { eosIds } = await readTokenizerFiles(await manifestFiles(policy.base, artifacts));
     const total = prompts.reduce((sum, { seeds }) => sum + seeds.length, 0);
+    request.progress({ done: 0, total, unit: 'sequences' });
     const from = await stored(policy);
     const sample = async (sampler: Sampler) =>
       samplePrompts(client, sampler, prompts, sampling, eosIds, {
@@ -109,6 +110,7 @@ export function createTinkerEngine(options: TinkerEngineOptions): PolicyEngine {
     const { policy, trainable, objective, optimizer } = asked;
     const sequences = activeSequences(asked.sequences, objective, reduction);
     const total = sequences.length * objective.numIterations;
+    request.progress({ done: 0, total, unit: 'sequences' });
     const from = await stored(policy);
     if (from !== null && policy.optimizer === null) throw freshOptimizer();
     const model = await service.standingAt(from, trainable, request);

@@ -33,7 +33,11 @@ export async function exportSaved(
   const place = JSON.stringify({ ...saved, adapters: archive === null ? null : ARCHIVE }, null, 2);
   await writeFile(join(folder, PLACE), `${place}\n`);
   if (archive !== null) await writeFile(join(folder, ARCHIVE), archive);
-  return { sha256: createHash('sha256').update(archive ?? place).digest('hex') };
+  return {
+    sha256: createHash('sha256')
+      .update(archive ?? place)
+      .digest('hex'),
+  };
 }
 
 /** Null where the service does not hand it out: a run must not fail at its end for that. */
@@ -42,7 +46,8 @@ async function download(
   { sampler }: SavedWeights,
   options: RequestOptions,
 ): Promise<Uint8Array | null> {
-  const { model, name } = /^tinker:\/\/(?<model>[^/]+)\/(.+\/)?(?<name>[^/]+)$/.exec(sampler)?.groups ?? {};
+  const { model, name } =
+    /^tinker:\/\/(?<model>[^/]+)\/(.+\/)?(?<name>[^/]+)$/.exec(sampler)?.groups ?? {};
   if (model === undefined || name === undefined) return null;
   const call = `training_runs/${encodeURIComponent(model)}/checkpoints/${encodeURIComponent(name)}/archive`;
   try {

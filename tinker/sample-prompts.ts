@@ -76,7 +76,9 @@ function completion(
   eosIds: readonly number[],
 ): Pick<GeneratedCompletion, 'ids' | 'logprobs' | 'finishReason'> {
   if (tokens.length === 0 || tokens.length > maxNewTokens) {
-    throw unfit(`a completion of ${tokens.length} tokens where 1 to ${maxNewTokens} were asked for`);
+    throw unfit(
+      `a completion of ${tokens.length} tokens where 1 to ${maxNewTokens} were asked for`,
+    );
   }
   if (logprobs.length !== tokens.length) {
     throw unfit(`${logprobs.length} log-probabilities for ${tokens.length} tokens`);

@@ -10,6 +10,7 @@ import {
 import type { TinkerClient } from './client.ts';
 import { ServiceRefusal } from './refusal.ts';
 import type { SavedWeights } from './saved-weights.ts';
+import type { OpenSession } from './session.ts';
 import type { Datum, LossChoice } from './training-data.ts';
 import type { RequestBody, RequestOptions } from './transport.ts';
 import { gradientCallBytes, gradientCallJson } from './wire-format.ts';
@@ -52,14 +53,20 @@ const MAX_NAMES = 5;
  */
 export async function createServiceModel(
   client: TinkerClient,
-  session: string,
+  session: OpenSession,
   { baseModel, trainable, from }: ModelStart,
   options: RequestOptions,
 ): Promise<ServiceModel> {
   const lora = { rank: trainable.loraRank, seed: trainable.seed % SEED_RANGE };
   const { model_id: id, request_id: created } = await client.ask(
     'create_model',
-    { session_id: session, base_model: baseModel, lora_config: lora },
+    {
+      session_id: session.id,
+      model_seq_id: session.nextModel(),
+      base_model: baseModel,
+      lora_config: lora,
+      type: 'create_model',
+    },
     newModelAnswer,
     options,
   );

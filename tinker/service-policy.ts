@@ -84,9 +84,9 @@ export function createServicePolicy(client: TinkerClient, asked: string): Servic
     };
     requireSameBase(start.baseModel, policy);
     for (let first = true; ; first = false) {
-      const id = await session.id(options);
+      const opened = await session.open(options);
       try {
-        return await createServiceModel(client, id, start, options);
+        return await createServiceModel(client, opened, start, options);
       } catch (error) {
         if (isGone(error)) throw gone(error);
         if (!first || !isStale(error)) throw error;

@@ -10,7 +10,10 @@ interface TensorData {
 /** A sequence as a service takes it. */
 export interface Datum {
   readonly model_input: {
-    readonly chunks: readonly { readonly type: 'encoded_text'; readonly tokens: readonly number[] }[];
+    readonly chunks: readonly {
+      readonly type: 'encoded_text';
+      readonly tokens: readonly number[];
+    }[];
   };
   readonly loss_fn_inputs: {
     readonly target_tokens: TensorData;
@@ -55,8 +58,7 @@ export function activeSequences(
   return active.map((sequence) => ({
     ...sequence,
     scale:
-      sequence.weight *
-      (reduction === 'sum' ? 1 : sequence.completionIds.length * active.length),
+      sequence.weight * (reduction === 'sum' ? 1 : sequence.completionIds.length * active.length),
   }));
 }
 
@@ -99,7 +101,9 @@ export function datum(
       target_tokens: { data: tokens.slice(1) },
       weights: behindPrompt(completionIds.map(() => 1)),
       logprobs: behindPrompt(logprobs),
-      advantages: behindPrompt(completionIds.map((_, t) => advantage * scale * (factors?.[t] ?? 1))),
+      advantages: behindPrompt(
+        completionIds.map((_, t) => advantage * scale * (factors?.[t] ?? 1)),
+      ),
     },
   };
 }

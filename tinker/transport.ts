@@ -10,6 +10,8 @@ export interface Patience {
   readonly away: number;
   /** Milliseconds for which a service that asks to wait (408, 425, 429) is waited for. */
   readonly busy: number;
+  /** Milliseconds before a request is made again at first; each time twice as long. */
+  readonly pause: number;
 }
 
 export interface TransportOptions {
@@ -49,7 +51,6 @@ export interface Transport {
 const REQUEST_MS = 60_000;
 /** The call that fetches the outcome of work. */
 export const RETRIEVE = 'retrieve_future';
-const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 8_000;
 const LONGEST_ASKED_PAUSE_MS = 60_000;
 
@@ -78,14 +79,15 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
     signal: AbortSignal,
   ): Promise<Attempt> => {
     const binary = body instanceof Uint8Array;
+    const headers = {
+      accept: `application/json, ${PROTOBUF}`,
+      ...(body === null ? {} : { 'content-type': binary ? PROTOBUF : 'application/json' }),
+      ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
+    };
     try {
       const response = await fetch(`${root}${call}`, {
         method: body === null ? 'GET' : 'POST',
-        headers: {
-          accept: `application/json, ${PROTOBUF}`,
-          ...(body === null ? {} : { 'content-type': binary ? PROTOBUF : 'application/json' }),
-          ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
-        },
+        headers,
         ...(body === null ? {} : { body: binary ? body : JSON.stringify(body) }),
         redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
@@ -94,15 +96,21 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
       const { status } = response;
       const elsewhere = response.headers.get('location');
       if (body === null && elsewhere !== null && status < 400) {
-        // A file that lies in some storage. The key does not go there.
-        const file = await fetch(new URL(elsewhere, root), { signal });
+        const place = new URL(elsewhere, root);
+        // To a storage that is not the service's own the key does not go.
+        const own = place.origin === new URL(root).origin;
+        const file = await fetch(place, { signal, headers: own ? headers : {} });
         if (file.ok) return answered(file, limit);
         throw new ServiceRefusal(call, file.status, 'the file is not where the service says');
       }
       const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES)));
       const reason = `${status} ${detail}`.trim();
       if (BUSY.has(status)) {
-        return { kind: 'busy', pause: askedPause(response) ?? heldPause(status), reason };
+        return {
+          kind: 'busy',
+          pause: askedPause(response) ?? (status === 408 ? patience.pause : null),
+          reason,
+        };
       }
       if (status >= 500) return { kind: 'away', reason };
       throw new ServiceRefusal(call, status, detail);
@@ -112,7 +120,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
       const reason = withoutKey(reasonOf(error));
       // Services hold this one back until there is an outcome: silence is no absence.
       const held = call === RETRIEVE && error instanceof Error && error.name === 'TimeoutError';
-      return held ? { kind: 'busy', pause: heldPause(408), reason } : { kind: 'away', reason };
+      return held ? { kind: 'busy', pause: patience.pause, reason } : { kind: 'away', reason };
     }
   };
 
@@ -131,7 +139,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
       if (outcome.kind !== 'away') onAnswer?.();
       if (outcome.kind === 'answer') return outcome;
       awaySince = outcome.kind === 'away' ? (awaySince ?? now) : null;
-      const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(tries, 10));
+      const backoff = Math.min(LONGEST_PAUSE_MS, patience.pause * 2 ** Math.min(tries, 10));
       const pause = outcome.kind === 'busy' ? (outcome.pause ?? backoff) : backoff;
       const spent = awaySince === null ? now - begun : now - awaySince;
       if (spent + pause > (awaySince === null ? patience.busy : patience.away)) {
@@ -189,11 +197,6 @@ function askedPause(response: Response): number | null {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   if (!Number.isFinite(seconds) || seconds < 0) return null;
   return Math.min(LONGEST_ASKED_PAUSE_MS, seconds * 1000);
-}
-
-/** A request that was held back until it timed out is made again at once. */
-function heldPause(status: number): number | null {
-  return status === 408 ? FIRST_PAUSE_MS : null;
 }
 
 /** Of `fetch failed` the cause tells more. */

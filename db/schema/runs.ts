@@ -63,7 +63,8 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
   corpusSamples: 'Samples of that corpus.',
   rejectedRows: 'Rows of the data that could not be used (the reasons are in events).',
   overlongPrompts: 'Samples left out because their prompt is too long.',
-  policyParameters: 'Parameters of the policy; null for runs that older versions prepared.',
+  policyParameters:
+    'Parameters of the policy; null where a training service has it, and for runs that older versions prepared.',
   contextLength: 'Context of the policy, in tokens.',
   epochs: 'Epochs planned.',
   stepsPerEpoch: 'Steps of an epoch.',
