@@ -124,7 +124,7 @@ export async function createServiceModel(
         optimizerAnswer,
         request,
       );
-      const norm = Object.entries(metrics ?? {}).find(([name]) => /grad_norm$/.test(name));
+      const norm = Object.entries(metrics ?? {}).find(([name]) => name.endsWith('grad_norm'));
       return norm?.[1] ?? null;
     },
     async save(request) {

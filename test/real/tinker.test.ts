@@ -28,6 +28,8 @@ const TRAINABLE = { mode: 'lora', loraRank: 4, loraAlpha: 32, seed: 5 } as const
 let root: string;
 let skyrl: SkyrlServer | undefined;
 
+const qwen3 = (): string => join(root, 'qwen3');
+
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-skyrl-'));
 });
@@ -42,16 +44,15 @@ describe.skipIf(!SKYRL_AT_HAND)('a tiny random Qwen3 at SkyRL', { timeout: LONG 
   let policy: PolicyRef;
   let own: PolicyEngine;
   let service: PolicyEngine;
-  const model = (): string => join(root, 'qwen3');
 
   beforeAll(async () => {
-    await writeTinyQwen3(model());
+    await writeTinyQwen3(qwen3());
     artifacts = await openArtifactStore({
       artifacts: join(root, 'artifacts'),
       temporary: join(root, 'temporary'),
     });
-    policy = await importPolicyFolder(model(), artifacts);
-    skyrl = await startSkyrl({ model: model(), folder: join(root, 'qwen3-server') });
+    policy = await importPolicyFolder(qwen3(), artifacts);
+    skyrl = await startSkyrl({ model: qwen3(), folder: join(root, 'qwen3-server') });
     own = createPolicyEngine({ artifacts, threads: 1 });
     service = createTinkerEngine({
       artifacts,
@@ -138,7 +139,7 @@ describe.skipIf(!SKYRL_AT_HAND)('a tiny random Qwen3 at SkyRL', { timeout: LONG 
     const second = await service.gradientStep(batch);
     await skyrl?.kill();
     skyrl = await startSkyrl({
-      model: model(),
+      model: qwen3(),
       folder: join(root, 'qwen3-server'),
       port: skyrl?.port ?? 0,
     });

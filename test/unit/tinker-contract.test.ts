@@ -70,6 +70,9 @@ const json = (status: number, body: object) => ({
   answer: Buffer.from(JSON.stringify(body)).toString('base64'),
 });
 
+/** As the run began. */
+const base = () => ({ ...undisturbed.step.policy, weights: null, optimizer: null });
+
 const comparable = ({ sampled, step, next, greedy }: UsedService) => ({
   sampled,
   greedy,
@@ -181,21 +184,19 @@ describe('a training service', () => {
 });
 
 describe('what a training service does wrong is told', () => {
-  const base = async () => ({ ...undisturbed.step.policy, weights: null, optimizer: null });
-
   it('when it does not let us in', async () => {
     service.once(
       '/api/v1/get_server_capabilities',
       json(401, { detail: `the key ${KEY} is not known` }),
     );
-    const error = await failure(sampleFrom(engine, artifacts, await base(), 1));
+    const error = await failure(sampleFrom(engine, artifacts, base(), 1));
     expect(error).toMatchObject({ code: 'config', retryable: false });
     expect(error.message).toContain('TINKER_API_KEY');
   });
 
   it('when it refuses', async () => {
     service.once('/api/v1/asample', json(400, { detail: `no such thing for ${KEY}` }));
-    const error = await failure(sampleFrom(engine, artifacts, await base(), 1));
+    const error = await failure(sampleFrom(engine, artifacts, base(), 1));
     expect(error.code).toBe('config');
     expect(error.message).toBe(
       'the training service refuses asample: no such thing for … — see docs/tinker.md for what a service has to offer',
@@ -207,13 +208,13 @@ describe('what a training service does wrong is told', () => {
       '/api/v1/retrieve_future',
       json(200, { error: 'out of luck', category: 'server' }),
     );
-    const error = await failure(sampleFrom(engine, artifacts, await base(), 1));
+    const error = await failure(sampleFrom(engine, artifacts, base(), 1));
     expect(error).toMatchObject({ code: 'service', retryable: true });
   });
 
   it('when it answers something else than was agreed', async () => {
     service.once('/api/v1/retrieve_future', json(200, { sequences: [{ tokens: [1] }] }));
-    const error = await failure(sampleFrom(engine, artifacts, await base(), 1));
+    const error = await failure(sampleFrom(engine, artifacts, base(), 1));
     expect(error.code).toBe('service');
     expect(error.message).toMatch(/sequences\.0\.logprobs.*asample/);
   });
@@ -229,7 +230,7 @@ describe('what a training service does wrong is told', () => {
 
   it('when it is away', async () => {
     await service.close();
-    const error = await failure(sampleFrom(engine, artifacts, await base(), 1));
+    const error = await failure(sampleFrom(engine, artifacts, base(), 1));
     expect(error).toMatchObject({ code: 'service', retryable: true });
     expect(error.message).toMatch(/does not answer: connect ECONNREFUSED/);
     service = await replay(recorded);
