@@ -7,7 +7,9 @@ import { failingClearly } from './failure.ts';
 import { filterGroups } from './filter-groups.ts';
 import { gradientStep } from './gradient-step.ts';
 import { whileBeating } from './heartbeat.ts';
+import { prepareExperiment } from './prepare-experiment.ts';
 import { prepareRun } from './prepare-run.ts';
+import { recordExperiment } from './record-experiment.ts';
 import { recordRequest } from './record-request.ts';
 import { recordOutcome } from './record-outcome.ts';
 import { rollout } from './rollout.ts';
@@ -39,6 +41,8 @@ export function lightActivities(
     recordOutcome: activity((input) => recordOutcome(deps, input)),
     recordRequest: activity((input) => recordRequest(deps, input)),
     changeSettings: activity((input) => changeSettings(deps, input)),
+    prepareExperiment: activity((input) => prepareExperiment(deps, input)),
+    recordExperiment: activity((input) => recordExperiment(deps, input)),
   };
 }
 

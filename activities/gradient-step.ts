@@ -34,14 +34,14 @@ export async function gradientStep(
   const committed = await findStep(db, key);
   if (committed !== null && (committed.state === 'committed' || committed.state === 'skipped')) {
     await pruneCheckpoints(deps, key);
-    return summary(committed);
+    return summary(deps, committed);
   }
 
   const { config } = await readRunAt(db, key.run, key.step);
   const policy = startOfStep(await policyAfter(db, key.run, key.step - 1), key.step);
   const kept = await keptRollouts(db, key);
   if (kept.length === 0)
-    return summary(await commitGradientStep(db, key, { policy, update: null }));
+    return summary(deps, await commitGradientStep(db, key, { policy, update: null }));
 
   const values = groupAdvantages(kept, config);
   const tokens = await tokensOfStep(deps, key);
@@ -84,7 +84,7 @@ export async function gradientStep(
     },
   });
   await pruneCheckpoints(deps, key);
-  return summary(stored);
+  return summary(deps, stored);
 }
 
 /** The first step begins with a fresh optimiser: moments of the supervised phase are of another loss at another rate. [ours] */
@@ -152,7 +152,12 @@ function requireFinite({ loss, gradNorm }: GradientResult, step: number): void {
   );
 }
 
-function summary(row: StepRow): GradientSummary {
+async function summary(
+  { db }: Pick<ActivityDependencies, 'db'>,
+  row: StepRow,
+): Promise<GradientSummary> {
+  const { totalSteps, config } = await readRunAt(db, row.run, row.step);
+  const ends = config.maxGeneratedTokens >= 0 && totalSteps === row.step;
   return {
     skipped: row.state === 'skipped',
     reward: row.reward ?? 0,
@@ -162,5 +167,6 @@ function summary(row: StepRow): GradientSummary {
     groups: row.groups,
     generatedTokens: row.generatedTokens ?? 0,
     seconds: row.gradientSeconds ?? 0,
+    ...(ends ? { endsRun: true } : {}),
   };
 }

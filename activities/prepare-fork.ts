@@ -12,6 +12,7 @@ import { findForkPoint } from '../db/fork-points.ts';
 import { copySteps, insertFork, setForkPlan, shareCheckpoints, type Fork } from '../db/forks.ts';
 import { findRun, readRun, type RunRow } from '../db/runs.ts';
 import { configHistory, insertSettingChanges, readRunAt } from '../db/setting-changes.ts';
+import { generatedTokensUpTo } from '../db/steps.ts';
 import { changedConfig } from '../services/configuration/change.ts';
 import type { ForkInput } from '../services/configuration/fork-input.ts';
 import { markResumed } from './mark-resumed.ts';
@@ -66,7 +67,7 @@ async function changeSettings(
   const fromStep = step + 1;
   const before = (await readRunAt(tx, run, fromStep)).config;
   const { config, changes } = changedConfig(before, settings, 'fork');
-  const schedule = runSchedule(config, from.corpusSamples);
+  const schedule = await forkSchedule(tx, from, step, config);
   requireSteps(from, step, schedule);
   const evaluateAt = [
     ...from.evaluateAt.filter((each) => each <= step),
@@ -103,12 +104,29 @@ function forkEvent(parent: string, step: number): string {
   return `forked/${parent}@${step}`;
 }
 
+/** As long as the settings say, or over already where the parent has spent the fork's budget of tokens. */
+async function forkSchedule(
+  tx: Database,
+  parent: RunRow,
+  step: number,
+  config: RunConfig,
+): Promise<RunSchedule> {
+  const schedule = runSchedule(config, parent.corpusSamples);
+  const { maxGeneratedTokens } = config;
+  if (maxGeneratedTokens < 0) return schedule;
+  const spent = await generatedTokensUpTo(tx, parent.run, step);
+  if (spent < maxGeneratedTokens) return schedule;
+  return { ...schedule, totalSteps: step, epochs: Math.ceil(step / schedule.stepsPerEpoch) };
+}
+
 function requireSteps(parent: RunRow, step: number, { totalSteps }: RunSchedule): void {
   if (totalSteps > step || (totalSteps === step && totalSteps === parent.totalSteps)) return;
   throw new ToolsampleError(
     'config',
     `the fork would have ${totalSteps} steps, of which run "${parent.run}" has done ${step}`,
-    { hint: 'raise max_steps or num_train_epochs, or fork at an earlier step' },
+    {
+      hint: 'raise max_steps, num_train_epochs or max_generated_tokens, or fork at an earlier step',
+    },
   );
 }
 

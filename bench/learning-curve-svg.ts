@@ -11,20 +11,8 @@ import { SUB_TASKS, type SubTask } from '../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../contracts/run-status.ts';
 import { findRunId } from '../cli/run-reference.ts';
 import { openRuns } from '../run-reader.ts';
-import {
-  escaped,
-  panelElements,
-  percentText,
-  text,
-  type Line,
-  type Panel,
-  type Point,
-} from './line-panel.ts';
-
-const WIDTH = 960;
-const HEIGHT = 360;
-const PLOT = { top: 62, width: 300, height: 230 } as const;
-const LEFT_OF_PANELS = [56, 546] as const;
+import { percentText, type Line, type Panel, type Point } from '../experiments/line-panel.ts';
+import { pictureSvg } from '../experiments/line-picture.ts';
 
 /** Told apart by all common kinds of colour vision, on light and on dark ground. */
 const SPLIT_COLOURS = ['#1f77b4', '#d17a00'] as const;
@@ -35,15 +23,6 @@ const TASK_COLOURS = {
   value: '#b8519e',
 } as const;
 const TASK_LABELS = { format: 'format', name: 'names', key: 'keys', value: 'values' } as const;
-
-const STYLE = `
-  text { font: 13px system-ui, sans-serif; }
-  .ground { fill: #ffffff; } .text { fill: #1f2328; } .quiet { fill: #59636e; }
-  .grid { stroke: #d1d9e0; stroke-width: 1; }
-  .title { font-weight: 600; font-size: 14px; } .end { text-anchor: end; } .middle { text-anchor: middle; }
-  @media (prefers-color-scheme: dark) {
-    .ground { fill: #0d1117; } .text { fill: #f0f6fc; } .quiet { fill: #9198a1; } .grid { stroke: #30363d; }
-  }`;
 
 /** A run and how many tokens it had generated after each step. */
 interface Drawn {
@@ -71,20 +50,12 @@ function learningCurveSvg(
   const tokensAfter = new Map([[0, 0]]);
   let tokens = 0;
   for (const step of steps) tokensAfter.set(step.step, (tokens += step.generatedTokens));
-  const panels = PICTURES[picture].map((panel) => panel({ status, steps, tokensAfter, tokens }));
   const description = `${status.run}: ${status.step} of ${status.totalSteps} steps, ${tokens.toLocaleString('en-US')} generated tokens`;
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img">`,
-    `<title>Learning curve of the run ${escaped(description)}</title>`,
-    `<style>${STYLE}\n</style>`,
-    `<rect class="ground" width="${WIDTH}" height="${HEIGHT}" rx="8"/>`,
-    text(16, 24, description, 'quiet'),
-    ...panels.flatMap((panel, i) =>
-      panelElements(panel, { ...PLOT, left: LEFT_OF_PANELS[i] ?? 0 }),
-    ),
-    '</svg>',
-    '',
-  ].join('\n');
+  return pictureSvg({
+    title: `Learning curve of the run ${description}`,
+    description,
+    panels: PICTURES[picture].map((panel) => panel({ status, steps, tokensAfter, tokens })),
+  });
 }
 
 const X_TITLE = 'generated tokens';

@@ -44,3 +44,16 @@ export function stepNumber(text: string): number {
     throw new InvalidArgumentError('Steps count from 1.');
   return Number(text);
 }
+
+/** `uniform,dscl`. */
+export function wordList(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+/** A number with or without separators, `120,000`, or the text itself, for whoever checks it to refuse with a reason. */
+export function numberText(text: string): number | string {
+  return /^\d[\d_,]*$/.test(text) ? Number(text.replaceAll(/[_,]/g, '')) : text;
+}

@@ -7,12 +7,13 @@ import {
 } from '../services/configuration/flags.ts';
 
 /**
- * Declares a flag for every key of the configuration.
+ * Declares a flag for every key of the configuration, but for those that the command has for itself.
  * @returns the arguments with known flags in their canonical spelling.
  */
 export function addConfigurationFlags(command: Command, argv: readonly string[]): string[] {
   const reserved = new Set(command.options.map((option) => option.long?.slice(2) ?? ''));
   for (const flag of flagsFromSchema()) {
+    if (reserved.has(flag.flag.slice(2))) continue;
     command.addOption(optionOf(flag));
     if (flag.argument === null)
       command.addOption(
@@ -22,10 +23,14 @@ export function addConfigurationFlags(command: Command, argv: readonly string[])
   return canonicalFlags(argv, reserved);
 }
 
-/** The configuration that the flags of a parsed command line ask for, named like the flags. */
-export function flagInput(command: Command): RunConfigInput {
+/**
+ * The configuration that the flags of a parsed command line ask for, named like the flags.
+ * @param own - Flags that the command has for itself, without dashes.
+ */
+export function flagInput(command: Command, own: readonly string[] = []): RunConfigInput {
   const input: { [path: string]: unknown } = {};
   for (const flag of flagsFromSchema()) {
+    if (own.includes(flag.flag.slice(2))) continue;
     const name = optionOf(flag).attributeName();
     if (command.getOptionValueSource(name) !== 'cli') continue;
     const value: unknown = command.getOptionValue(name);

@@ -8,6 +8,7 @@ import {
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
 import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
+import { defineCompareCommand } from './compare-command.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineLookingCommands } from './looking-commands.ts';
 import type { ExitCode } from './failure.ts';
@@ -106,6 +107,12 @@ export async function defineCommands(
         }),
       );
     },
+  );
+  args = await defineCompareCommand(
+    (usage, description) => command(RUNNING_GROUP, usage, description),
+    context,
+    args,
+    finish,
   );
   command(
     RUNNING_GROUP,

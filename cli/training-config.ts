@@ -14,10 +14,29 @@ export async function trainingConfig(
   file: string | undefined,
   flags: RunConfigInput,
 ): Promise<RunConfig> {
+  return readableConfig(await settingsInput(file, flags));
+}
+
+/**
+ * The settings of file and flags, each checked by itself.
+ * @throws ToolsampleError `config` or `not-found`.
+ */
+export async function settingsInput(
+  file: string | undefined,
+  flags: RunConfigInput,
+): Promise<RunConfigInput> {
   const fromFile = file === undefined ? {} : await loadConfigFile(file);
   // Apart from the file, a wrong flag is named as it was written.
   checkSettings(flags);
-  const config = withAbsolutePaths(resolveConfig(mergeInputs(fromFile, flags)), process.cwd());
+  return mergeInputs(fromFile, flags);
+}
+
+/**
+ * The whole configuration that settings come to, whose files and folders are there.
+ * @throws ToolsampleError `config` or `not-found`.
+ */
+export async function readableConfig(input: RunConfigInput): Promise<RunConfig> {
+  const config = withAbsolutePaths(resolveConfig(input), process.cwd());
   for (const { field, path } of namedPaths(config)) {
     await access(path).catch((cause: unknown) => {
       throw new ToolsampleError('not-found', `cannot be read: ${path}`, {

@@ -1,4 +1,5 @@
 import type { RunConfigInput } from './config.ts';
+import type { ExperimentAsked, ExperimentState, PreparedExperiment } from './experiment.ts';
 import type { JsonValue } from './json.ts';
 import type { RunRequest, SetAsked, SettingChange } from './requests.ts';
 
@@ -98,6 +99,8 @@ export interface GradientSummary {
   readonly groups: number;
   readonly generatedTokens: number;
   readonly seconds: number;
+  /** Set where the step spent the run's budget of tokens: it is the last one, whatever the plan said. */
+  readonly endsRun?: boolean;
 }
 
 export interface WarmStartKey extends RunKey {
@@ -143,6 +146,11 @@ export interface RecordedRequest {
   readonly step: number;
 }
 
+export interface ExperimentKey {
+  /** The experiment's id, which is also the workflow id of `experiment`. */
+  readonly experiment: string;
+}
+
 /** Light work: Postgres and arithmetic; task queue `<queue>`. */
 export interface LightActivities {
   /** `config`: any part of the configuration, or, with a field `fork` ({@link import('./fork.ts').ForkAsked}), what a fork changes of its parent's. */
@@ -171,6 +179,18 @@ export interface LightActivities {
   changeSettings(
     input: RequestKey & Pick<SetAsked, 'settings'>,
   ): Promise<RecordedRequest & { readonly changes: readonly SettingChange[] }>;
+  /** Checks and stores what an experiment compares; one that exists goes on, and tells which of its runs have completed. */
+  prepareExperiment(
+    input: ExperimentKey & { readonly asked: Partial<ExperimentAsked> },
+  ): Promise<PreparedExperiment>;
+  /** Records how an experiment stands. */
+  recordExperiment(
+    input: ExperimentKey & {
+      readonly state: ExperimentState;
+      /** Empty where there is none. */
+      readonly reason: string;
+    },
+  ): Promise<void>;
 }
 
 /** Work of the policy engine, one at a time per worker; task queue `<queue>-gpu`. */

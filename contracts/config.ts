@@ -105,6 +105,8 @@ export interface RunConfig {
   readonly corpusSize: number;
   /** Shares of the built-in corpus's levels 0, 1, 2, 3 (and 4). */
   readonly levelMix: readonly number[];
+  /** Share of the built-in corpus whose ground truth is made wrong: what such a sample asks for cannot be known. */
+  readonly wrongLabels: number;
   /** Held-out samples of each split. */
   readonly evalSize: number;
   /** Rows of a file that may be unusable: they are left out and reported; one more, and the run is refused. */
@@ -120,6 +122,8 @@ export interface RunConfig {
   readonly numTrainEpochs: number;
   /** Stops after so many steps; −1: no limit (TRL); 0: the warm start alone. */
   readonly maxSteps: number;
+  /** The step that brings the completion tokens generated in training to this is the last; −1: no limit. */
+  readonly maxGeneratedTokens: number;
   /** Prompts (groups) of one step (verl: train_batch_size). */
   readonly trainBatchSize: number;
   /** Completions of one prompt, G (TRL: num_generations; verl: rollout.n). At least 2. */
@@ -203,6 +207,8 @@ export const LATER_SETTINGS = {
   tinkerBaseUrl: 'http://127.0.0.1:8000',
   baseModel: 'auto',
   tinkerReduction: 'sequence-mean',
+  wrongLabels: 0,
+  maxGeneratedTokens: -1,
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

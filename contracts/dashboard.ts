@@ -20,6 +20,7 @@ export interface RunOverview {
   readonly curriculum: string;
   readonly seed: number;
   readonly step: number;
+  /** As {@link import('./run-status.ts').RunStatus.totalSteps}. */
   readonly totalSteps: number;
   readonly generatedTokens: number;
   readonly startedAt: string;

@@ -3,6 +3,24 @@ import type { StepStatus } from './run-status.ts';
 /** How many of the last steps the pace is averaged over. */
 export const PACE_STEPS = 8;
 
+/** How far a run has come of what it may generate. */
+export interface BudgetSpent {
+  /** The last step that is committed. */
+  readonly step: number;
+  readonly generatedTokens: number;
+  /** Negative: no limit. */
+  readonly tokenBudget: number;
+}
+
+/** The steps that a run will have: as planned, or fewer if its budget of tokens, at the rate so far, is spent before. */
+export function expectedSteps(
+  planned: number,
+  { step, generatedTokens, tokenBudget }: BudgetSpent,
+): number {
+  if (tokenBudget < 0 || step === 0 || generatedTokens === 0) return planned;
+  return Math.min(planned, Math.max(step, Math.ceil((step * tokenBudget) / generatedTokens)));
+}
+
 /** Seconds until the last step at the present pace; null before the first step. */
 export function timeLeft(
   steps: readonly Pick<StepStatus, 'step' | 'wallSeconds'>[],

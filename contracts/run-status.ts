@@ -33,6 +33,7 @@ export interface RunStatus {
   readonly state: RunState;
   readonly epoch: number;
   readonly step: number;
+  /** Planned; with a budget of tokens, as many as it is likely to last for. */
   readonly totalSteps: number;
   /** Hash of the exported `model.safetensors`; null until the run completed or was stopped by `stop`. */
   readonly policySha256: string | null;

@@ -15,6 +15,7 @@ export interface DatasetOptions {
   readonly seed: number;
   readonly corpusSize: number;
   readonly levelMix: readonly number[];
+  readonly wrongLabels?: number;
 }
 
 /** Whether a dataset's item is a row that could not be used. */
@@ -34,8 +35,8 @@ export async function* openDataset(
   options: DatasetOptions,
 ): AsyncGenerator<Sample | RejectedRow, void, undefined> {
   if (source === 'builtin') {
-    const { seed, corpusSize, levelMix } = options;
-    yield* builtinCorpus({ seed, size: corpusSize, levelMix });
+    const { seed, corpusSize, levelMix, wrongLabels } = options;
+    yield* builtinCorpus({ seed, size: corpusSize, levelMix, wrongLabels });
     return;
   }
   yield* readSamples(source);

@@ -3,8 +3,10 @@ import type { StepKey } from '../contracts/activities.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { commitCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { endRunWith } from './runs.ts';
 import { steps } from './schema/steps.ts';
-import { lockStep, type StepRow } from './steps.ts';
+import { readRunAt } from './setting-changes.ts';
+import { generatedTokensUpTo, lockStep, type StepRow } from './steps.ts';
 
 /** What an update of the policy leaves behind. */
 export interface GradientCommit {
@@ -33,7 +35,8 @@ export interface GradientCommit {
 
 /**
  * Commits a step: the policy's checkpoint, the update's numbers, the advantages and, after an epoch's last step, the
- * epoch, all in one transaction; the first one wins. Returns the stored row of the step.
+ * epoch, all in one transaction; the first one wins. A step that spends the budget of tokens becomes the run's last one.
+ * Returns the stored row of the step.
  */
 export async function commitGradientStep(
   db: Database,
@@ -79,6 +82,9 @@ export async function commitGradientStep(
       .where(and(eq(steps.run, run), eq(steps.step, step)))
       .returning();
     if (stored === undefined) throw new Error('a locked step could not be updated');
+    const { maxGeneratedTokens } = (await readRunAt(tx, run, step)).config;
+    if (maxGeneratedTokens >= 0 && (await generatedTokensUpTo(tx, run, step)) >= maxGeneratedTokens)
+      await endRunWith(tx, key);
     await tx.execute(sql`
       update epochs set
         state = 'completed', completed_at = now(), reward = t.reward, exact_match = t.exact_match,

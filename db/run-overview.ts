@@ -37,7 +37,7 @@ export async function runOverviews(db: Database, only?: readonly string[]): Prom
   const wanted = only === undefined ? sql`true` : sql`r.run = any(${sql.param(only)}::text[])`;
   const { rows } = await db.execute<OverviewRow>(sql`
     select r.run, r.state, r.reason, r.requested, r.policy, r.config->>'data' as data, r.sampler,
-      r.curriculum, (r.config->>'seed')::float8 as seed, r.total_steps,
+      r.curriculum, (r.config->>'seed')::float8 as seed, planned.steps as total_steps,
       (extract(epoch from r.started_at) * 1000)::float8 as started,
       (extract(epoch from r.finished_at) * 1000)::float8 as finished,
       coalesce(made.step, 0) as step, coalesce(made.tokens, 0) as tokens, pace.walls,
@@ -49,6 +49,18 @@ export async function runOverviews(db: Database, only?: readonly string[]): Prom
       from steps where run = r.run and state in ('committed', 'skipped')
     ) made on true
     left join lateral (
+      select coalesce(
+        (select value::text from setting_changes
+          where run = r.run and key = 'maxGeneratedTokens' order by ordinal desc limit 1),
+        r.config->>'maxGeneratedTokens', '-1')::float8 as tokens
+    ) budget on true
+    left join lateral (
+      -- As expectedSteps has it.
+      select case when budget.tokens < 0 or coalesce(made.tokens, 0) = 0 then r.total_steps
+        else least(r.total_steps, greatest(made.step, ceil(made.step * budget.tokens / made.tokens)))
+        end::integer as steps
+    ) planned on true
+    left join lateral (
       select array_agg(wall order by step) as walls from (
         select step, extract(epoch from coalesce(committed_at, started_at) - started_at)::float8 as wall
         from steps where run = r.run and state in ('committed', 'skipped')
@@ -57,7 +69,7 @@ export async function runOverviews(db: Database, only?: readonly string[]): Prom
     ) pace on true
     left join lateral (
       select array_agg(bin order by bin) as bins, array_agg(mean order by bin) as means from (
-        select ((step - 1)::bigint * ${SPARK_BINS} / greatest(r.total_steps, ${SPARK_BINS}))::integer as bin,
+        select ((step - 1)::bigint * ${SPARK_BINS} / greatest(planned.steps, ${SPARK_BINS}))::integer as bin,
           avg(reward) as mean
         from steps where run = r.run and state in ('committed', 'skipped') group by 1
       ) binned

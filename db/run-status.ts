@@ -1,6 +1,7 @@
-import { and, asc, desc, eq, ne, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, sql } from 'drizzle-orm';
 import { Z_95 } from '../contracts/confidence.ts';
 import { originAt, type RunOrigin } from '../contracts/fork.ts';
+import { expectedSteps } from '../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
@@ -8,9 +9,9 @@ import { requestsOf } from './requests.ts';
 import { readRun, type RunRow } from './runs.ts';
 import { evaluations, evaluationSamples } from './schema/policies.ts';
 import { runs, runSplits } from './schema/runs.ts';
-import { steps } from './schema/steps.ts';
-import { settingChangesOf } from './setting-changes.ts';
+import { readRunAt, settingChangesOf } from './setting-changes.ts';
 import { stepStatus } from './step-status.ts';
+import { generatedTokensUpTo } from './steps.ts';
 
 /**
  * How a run stands.
@@ -31,16 +32,23 @@ export async function listRuns(db: Database): Promise<RunStatus[]> {
 async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
   const step = await committedStep(db, run.run);
   const [lastStep] = await stepStatus(db, run.run, step - 1);
+  // A fork may have another budget than its parent.
+  const { maxGeneratedTokens: tokenBudget } = (await readRunAt(db, run.run, step + 1)).config;
+  const spent = {
+    step,
+    tokenBudget,
+    generatedTokens: await generatedTokensUpTo(db, run.run, step),
+  };
   return {
     run: run.run,
     state: run.state,
     epoch: Math.ceil(step / run.stepsPerEpoch),
     step,
-    totalSteps: run.totalSteps,
+    totalSteps: expectedSteps(run.totalSteps, spent),
     policySha256: run.policySha256,
     policyFolder: run.policyFolder,
     policyStep: run.policyStep,
-    generatedTokens: await generatedTokens(db, run.run),
+    generatedTokens: await generatedTokensUpTo(db, run.run),
     evaluations: await evaluationsOf(db, run.run),
     lastStep: lastStep ?? null,
     forkOf: originOf(run),
@@ -55,14 +63,6 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
 
 function originOf({ forkOf, forkStep, stepsPerEpoch }: RunRow): RunOrigin | null {
   return forkOf === null || forkStep === null ? null : originAt(forkOf, forkStep, stepsPerEpoch);
-}
-
-async function generatedTokens(db: Database, run: string): Promise<number> {
-  const [row] = await db
-    .select({ tokens: sql<number>`coalesce(sum(${steps.generatedTokens}), 0)`.mapWith(Number) })
-    .from(steps)
-    .where(and(eq(steps.run, run), ne(steps.state, 'selected')));
-  return row?.tokens ?? 0;
 }
 
 /** All evaluations of a run by step and split, in the order of the splits. Of a single sample the spread counts as 0. */

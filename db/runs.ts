@@ -1,11 +1,12 @@
 import { and, asc, eq, inArray, sql } from 'drizzle-orm';
-import type { ExportKey } from '../contracts/activities.ts';
+import type { ExportKey, StepKey } from '../contracts/activities.ts';
 import { LATER_SETTINGS } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunState } from '../contracts/run-status.ts';
 import type { Database } from './connection.ts';
 import { recordEvent } from './events.ts';
 import { runs, runSplits } from './schema/runs.ts';
+import { epochs } from './schema/steps.ts';
 
 export type RunRow = typeof runs.$inferSelect;
 
@@ -45,6 +46,22 @@ export async function readRun(db: Database, run: string): Promise<RunRow> {
 export async function lockRun(tx: Database, run: string): Promise<RunRow> {
   await tx.select({ run: runs.run }).from(runs).where(eq(runs.run, run)).for('no key update');
   return readRun(tx, run);
+}
+
+/** Makes a step the last one of its run, and of its epoch; evaluations that were planned for later fall to it. */
+export async function endRunWith(tx: Database, { run, epoch, step }: StepKey): Promise<void> {
+  await tx
+    .update(runs)
+    .set({
+      totalSteps: step,
+      epochs: epoch,
+      evaluateAt: sql`array(select s from unnest(${runs.evaluateAt}) s where s < ${step} order by s) || ${step}::integer`,
+    })
+    .where(eq(runs.run, run));
+  await tx
+    .update(epochs)
+    .set({ lastStep: step })
+    .where(and(eq(epochs.run, run), eq(epochs.epoch, epoch)));
 }
 
 /** What a fork has besides. */

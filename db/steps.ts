@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from 'drizzle-orm';
+import { and, asc, eq, lte, ne, sql } from 'drizzle-orm';
 import type { RoundKey, StepKey } from '../contracts/activities.ts';
 import type { Database } from './connection.ts';
 import { epochs, rounds, steps } from './schema/steps.ts';
@@ -108,6 +108,25 @@ export async function setStepLearned(
     .update(steps)
     .set({ ...metrics, state: 'learned', learnedAt: sql`now()` })
     .where(atStep(key));
+}
+
+/** Completion tokens generated for training up to a step (default: in all), those of groups that were dropped too. */
+export async function generatedTokensUpTo(
+  db: Database,
+  run: string,
+  step?: number,
+): Promise<number> {
+  const [row] = await db
+    .select({ tokens: sql<number>`coalesce(sum(${steps.generatedTokens}), 0)`.mapWith(Number) })
+    .from(steps)
+    .where(
+      and(
+        eq(steps.run, run),
+        ne(steps.state, 'selected'),
+        step === undefined ? undefined : lte(steps.step, step),
+      ),
+    );
+  return row?.tokens ?? 0;
 }
 
 /** The rounds of a step. */

@@ -95,7 +95,8 @@ function sameValue(value: PythonValue, wanted: PythonValue, floats: boolean): bo
   return value === wanted;
 }
 
-function standardise(text: string): string {
+/** What BFCL compares of a text. */
+export function standardise(text: string): string {
   return text
     .replace(/[ ,./\-_*^]/g, '')
     .toLowerCase()

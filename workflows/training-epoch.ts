@@ -36,6 +36,8 @@ export interface EpochResult {
   /** The user asked for a stop; `lastStep` is committed. */
   readonly stopped: boolean;
   readonly lastStep: number;
+  /** The budget of tokens is spent: `lastStep` is the run's last one. */
+  readonly endsRun?: boolean;
   readonly control: ControlState;
   /** Evaluations asked for that are done. Absent in histories of older versions. */
   readonly evaluated?: number;
@@ -110,6 +112,7 @@ export async function trainingEpoch(input: EpochInput): Promise<EpochResult> {
     committed = step;
     if (finished.evaluate.length > 0) await evaluateOn(finished.evaluate);
     publish();
+    if (finished.endsRun) return { ...result(false), endsRun: true };
     if (step < input.lastStep && workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
       return await continueAsNew<typeof trainingEpoch>({

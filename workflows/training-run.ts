@@ -201,6 +201,7 @@ async function train(
     const result: EpochResult = await child.result();
     child = undefined;
     step = result.lastStep;
+    if (result.endsRun === true) plan = { ...plan, totalSteps: step };
     steps = result.steps;
     evaluations = withEvaluations(evaluations, result.evaluations);
     control.hasEvaluated(result.evaluated ?? 0);

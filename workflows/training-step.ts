@@ -7,6 +7,8 @@ export interface FinishedStep {
   readonly row: StepRow;
   /** Splits on which the policy is evaluated now. */
   readonly evaluate: readonly string[];
+  /** The step spent the budget of tokens: none comes after it. */
+  readonly endsRun: boolean;
 }
 
 /**
@@ -55,8 +57,11 @@ export async function trainingStep(key: StepKey, plan: RunPlan): Promise<Finishe
   const gradient = await accelerator.gradientStep.executeWithOptions(summary('gradient step'), [
     key,
   ]);
+  const endsRun = gradient.endsRun === true;
   return {
     row: stepRow(key.step, firstScore, curriculum, gradient),
-    evaluate: batch.evaluate ?? splitsDue(key.step, plan),
+    // When the batch was selected nobody knew that it would be the last.
+    evaluate: endsRun ? plan.splits : (batch.evaluate ?? splitsDue(key.step, plan)),
+    endsRun,
   };
 }

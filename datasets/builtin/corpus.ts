@@ -1,14 +1,17 @@
 import { hashSeed } from '../../contracts/hash.ts';
 import type { Sample } from '../../contracts/sample.ts';
-import { generateSample } from './generator.ts';
+import { generateSample, generateTask } from './generator.ts';
 import type { EvaluationSplit } from './splits.ts';
 import type { Level } from './task.ts';
+import { isWrong, withWrongLabel } from './wrong-labels.ts';
 
 export interface CorpusOptions {
   readonly seed: number;
   readonly size: number;
   /** Shares of levels 0, 1, 2, 3 (and 4); need not add up to 1. */
   readonly levelMix: readonly number[];
+  /** Share of samples whose ground truth is made wrong; default: none. */
+  readonly wrongLabels?: number | undefined;
 }
 
 /** 1/φ: multiples of it, modulo 1, spread evenly, so every prefix of a corpus has nearly exactly its mix. */
@@ -29,18 +32,18 @@ const contentHash = (sample: Sample): number =>
 
 /**
  * The built-in corpus for reinforcement learning, one sample after another, each task once.
- * A larger corpus of the same seed and mix begins with the smaller one.
+ * A larger corpus of the same seed and mix begins with the smaller one; wrong labels change no prompt and no other sample.
  */
 export function* builtinCorpus(options: CorpusOptions): Generator<Sample, void, undefined> {
-  const { seed, size, levelMix } = options;
+  const { seed, size, levelMix, wrongLabels = 0 } = options;
   const seen = new Set<number>();
   for (let index = 0; seen.size < size; index++) {
     const level = levelAt(index, seed, levelMix);
-    const sample = generateSample({ seed, index, level, split: 'train' });
+    const { task, sample } = generateTask({ seed, index, level, split: 'train' });
     const content = contentHash(sample);
     if (seen.has(content)) continue;
     seen.add(content);
-    yield sample;
+    yield isWrong(wrongLabels, seed, index) ? withWrongLabel(task, sample, seed, index) : sample;
   }
 }
 

@@ -26,6 +26,11 @@ function callOf(tool: Tool): ToolCall {
   return { name: tool.name, parameters };
 }
 
+/** The completion that makes these calls. */
+export function groundTruthOf(calls: readonly ToolCall[]): string {
+  return completionText(THOUGHT, calls.map(callLine));
+}
+
 function listing(tools: readonly Tool[]): string {
   return tools
     .map(
@@ -41,7 +46,7 @@ export function generateTask(key: SampleKey): { readonly task: Task; readonly sa
   for (let attempt = 0; ; attempt++) {
     const task = drawTask(level, split, seed, index, attempt);
     const calls = task.called.map(callOf);
-    const groundTruth = completionText(THOUGHT, calls.map(callLine));
+    const groundTruth = groundTruthOf(calls);
     if (!ownsCombination(groundTruth, split)) continue;
     const id = `${split === 'train' ? 'builtin' : split}-${String(index).padStart(6, '0')}`;
     const sample: Sample = {

@@ -1,5 +1,6 @@
 import type { Comments } from '../comments.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
+import { experimentRunsComments, experimentsComments } from './experiments.ts';
 import { curriculumVersionsComments, sampleStatisticsComments } from './learning.ts';
 import { checkpointsComments, evaluationsComments, evaluationSamplesComments } from './policies.ts';
 import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
@@ -26,6 +27,8 @@ export const ALL_COMMENTS: readonly Comments[] = [
   checkpointsComments,
   evaluationsComments,
   evaluationSamplesComments,
+  experimentsComments,
+  experimentRunsComments,
   learningCurveComments,
   sampleLifecycleComments,
   subtaskMasteryComments,

@@ -82,14 +82,20 @@ function withDefaults(merged: RunConfigInput): RunConfigInput {
     filterGroups,
     ...(situation.filterGroups ? {} : { oversample: 1, maxBackfillRounds: 0 }),
   };
-  // The default of a budget that one sequence exceeds grows; a budget that the user chose is checked instead.
-  const tokens = (path: string): number => {
+  const numberAt = (path: string): number => {
     const value = flat[path];
     return typeof value === 'number' ? value : Number.NaN;
   };
-  const longest = tokens('maxPromptLength') + tokens('maxCompletionLength');
-  if (merged['microBatchTokens'] === undefined && longest > tokens('microBatchTokens'))
+  // The default of a budget that one sequence exceeds grows; a budget that the user chose is checked instead.
+  const longest = numberAt('maxPromptLength') + numberAt('maxCompletionLength');
+  if (merged['microBatchTokens'] === undefined && longest > numberAt('microBatchTokens'))
     flat['microBatchTokens'] = longest;
+  // Every completion has a token at least: with a budget of tokens alone, no run has more steps than these.
+  const budget = numberAt('maxGeneratedTokens');
+  if (budget > 0 && merged['maxSteps'] === undefined && merged['numTrainEpochs'] === undefined)
+    flat['maxSteps'] = Math.ceil(
+      budget / (numberAt('trainBatchSize') * numberAt('numGenerations')),
+    );
   return nestWithPhases(flat, situation);
 }
 
@@ -212,6 +218,8 @@ function checkTogether(config: RunConfig, settings: Settings): void {
     refuse('levelMix', 'all shares are 0', 'give at least one level a share');
   if (config.maxSteps === 0 && config.warmStart.length === 0)
     refuse('maxSteps', 'there would be no step', 'use -1 for no limit, or give a warm start');
+  if (config.maxGeneratedTokens === 0)
+    refuse('maxGeneratedTokens', 'there would be no step', 'use -1 for no limit');
   if (config.data === 'builtin' && config.corpusSize < config.trainBatchSize)
     refuse(
       'corpusSize',

@@ -112,6 +112,12 @@ export const runConfigSchema = z.strictObject({
     .max(5)
     .default([0.3, 0.3, 0.25, 0.15])
     .meta(about('Data', "shares of the built-in corpus's levels 0, 1, 2, 3 (and 4)")),
+  wrongLabels: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .meta(about('Data', "share of the built-in corpus's ground truths that are made wrong")),
   evalSize: positiveInt(1_000_000)
     .default(300)
     .meta(about('Data', 'held-out samples of each split')),
@@ -149,6 +155,17 @@ export const runConfigSchema = z.strictObject({
     .max(100_000_000)
     .default(-1)
     .meta(about('Schedule', 'stop after so many steps; -1: no limit; 0: the warm start alone')),
+  maxGeneratedTokens: z
+    .int()
+    .min(-1)
+    .max(1_000_000_000_000)
+    .default(-1)
+    .meta(
+      about(
+        'Schedule',
+        'end with the step that brings the completion tokens generated in training to this; -1: no limit',
+      ),
+    ),
   trainBatchSize: positiveInt(65_536)
     .default(16)
     .meta(about('Schedule', 'prompts (groups) of one step')),

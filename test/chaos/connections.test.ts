@@ -10,52 +10,66 @@ import { startProxy, type Proxy } from './proxy.ts';
 const MINUTES = 60_000;
 const OUTAGE_MS = 30_000;
 
-let home: FaultHome;
-let calm: Outcome;
-let proxies: Proxy[];
-/** The worker's way to its servers. */
-let through: Record<string, string>;
-beforeAll(async () => {
-  home = await createFaultHome('connections');
-  calm = await home.undisturbed('calm-run');
-  const database = new URL(home.databaseUrl);
-  const { address, taskQueue } = home.toolsample.services.temporal;
+/** The worker's way to its servers, which may be interrupted. */
+interface Network {
+  readonly environment: Readonly<Record<string, string>>;
+  readonly proxies: readonly Proxy[];
+}
+
+async function networkOf({ databaseUrl, toolsample }: FaultHome): Promise<Network> {
+  const database = new URL(databaseUrl);
+  const { address, taskQueue } = toolsample.services.temporal;
   const postgres = await startProxy(Number(database.port));
   const temporal = await startProxy(Number(address.split(':')[1]));
-  proxies = [postgres, temporal];
   database.port = String(postgres.port);
-  through = {
-    DATABASE_URL: database.href,
-    TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
-    TOOLSAMPLE_TASK_QUEUE: taskQueue,
+  return {
+    proxies: [postgres, temporal],
+    environment: {
+      DATABASE_URL: database.href,
+      TEMPORAL_ADDRESS: `127.0.0.1:${temporal.port}`,
+      TOOLSAMPLE_TASK_QUEUE: taskQueue,
+    },
   };
-}, 5 * MINUTES);
-afterAll(async () => {
-  for (const proxy of proxies) await proxy.close();
-  await home.remove();
-}, MINUTES);
+}
 
+// Side by side, in data folders of their own: most of the time is spent waiting.
 describe('a network that is away for half a minute', { timeout: 5 * MINUTES }, () => {
-  it.each([
+  it.concurrent.each([
     ['cut', 'rollout'],
     ['silence', 'gradientStep'],
   ] as const)('(%s, in %s) costs time and nothing else', async (kind, activity) => {
-    const run = `${kind}-in-${activity}`;
-    const worker = home.startWorker(through);
-    const epoch = await home.start(run);
-    await inTheMiddleOf(home.toolsample, epoch, activity);
-    for (const proxy of proxies) proxy[kind]();
-    await sleep(OUTAGE_MS);
-    expect((await home.toolsample.status(run)).state).toBe('running');
-    for (const proxy of proxies) proxy.restore();
-    expect((await home.end(run)).state).toBe('completed');
-    // The same process, all the time.
-    expect(await worker.terminate()).toBe(0);
-    expect(differences(calm, await home.outcome(run))).toEqual([]);
+    const home = await createFaultHome(kind);
+    const { environment, proxies } = await networkOf(home);
+    try {
+      const calm = await home.calm();
+      const run = `${kind}-in-${activity}`;
+      const worker = home.startWorker(environment);
+      const epoch = await home.start(run);
+      await inTheMiddleOf(home.toolsample, epoch, activity);
+      for (const proxy of proxies) proxy[kind]();
+      await sleep(OUTAGE_MS);
+      expect((await home.toolsample.status(run)).state).toBe('running');
+      for (const proxy of proxies) proxy.restore();
+      expect((await home.end(run)).state).toBe('completed');
+      // The same process, all the time.
+      expect(await worker.terminate()).toBe(0);
+      expect(differences(calm, await home.outcome(run))).toEqual([]);
+    } finally {
+      for (const proxy of proxies) await proxy.close();
+      await home.remove();
+    }
   });
 });
 
 describe('a database that dies in the middle of a transaction', { timeout: 5 * MINUTES }, () => {
+  let home: FaultHome;
+  let calm: Outcome;
+  beforeAll(async () => {
+    home = await createFaultHome('transaction');
+    calm = await home.calm();
+  }, 5 * MINUTES);
+  afterAll(async () => home.remove(), MINUTES);
+
   it('has the commit made once, by the next attempt', async () => {
     const run = 'broken-transaction';
     const worker = home.startWorker();

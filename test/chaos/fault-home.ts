@@ -2,6 +2,7 @@ import { vi } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
 import type { EndedRun } from '../../wait-for-run.ts';
+import { calmOutcome } from './calm-outcome.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import { SHORT_CONFIG } from './run-configs.ts';
 import { createServedHome, type ServedHome } from './toolsample-home.ts';
@@ -17,8 +18,10 @@ export interface FaultHome extends ServedHome {
   committed(run: string, step: number): Promise<void>;
   /** Waits until it has ended, well or not. */
   end(run: string): Promise<EndedRun>;
-  /** Starts it, with a worker whom nobody disturbs. */
+  /** Starts it, with a worker whom nobody disturbs, and waits until it has ended. */
   undisturbed(run: string): Promise<Outcome>;
+  /** What the undisturbed run comes to, here or in the test file that asked first. */
+  calm(): Promise<Outcome>;
   outcome(run: string): Promise<Outcome>;
 }
 
@@ -35,6 +38,13 @@ export async function createFaultHome(
   };
   const end = async (run: string): Promise<EndedRun> => toolsample.waitFor(run);
   const outcome = async (run: string): Promise<Outcome> => outcomeOf(databaseUrl, folder.home, run);
+  const undisturbed = async (run: string): Promise<Outcome> => {
+    const worker = home.startWorker();
+    await start(run);
+    await end(run);
+    await worker.terminate();
+    return outcome(run);
+  };
   return {
     ...home,
     databaseUrl,
@@ -50,12 +60,7 @@ export async function createFaultHome(
     },
     end,
     outcome,
-    async undisturbed(run) {
-      const worker = home.startWorker();
-      await start(run);
-      await end(run);
-      await worker.terminate();
-      return outcome(run);
-    },
+    undisturbed,
+    calm: async () => calmOutcome(config, async () => undisturbed('calm-run')),
   };
 }

@@ -17,7 +17,7 @@ let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
   home = await createFaultHome('full-disk');
-  calm = await home.undisturbed('calm-run');
+  calm = await home.calm();
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 

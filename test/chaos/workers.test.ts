@@ -9,7 +9,7 @@ let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
   home = await createFaultHome('workers');
-  calm = await home.undisturbed('calm-run');
+  calm = await home.calm();
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 

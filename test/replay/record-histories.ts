@@ -1,10 +1,12 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunRequest } from '../../contracts/requests.ts';
-import { RUN_SIGNALS } from '../../contracts/temporal.ts';
+import { EXPERIMENT, RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
   heldFirstStep,
+  smallExperiment,
+  spendingIn,
   untilCancelled,
   type RecordedCall,
 } from '../workflow/stand-in-activities.ts';
@@ -78,6 +80,26 @@ async function record(recording: string): Promise<void> {
       },
     });
     await save('run-failed', failed.handle.workflowId);
+    // Its budget of tokens ends it in the second of four steps.
+    const spent = await harness.runToEnd({
+      plan: { ...SMALL_PLAN, searchAttributes: true },
+      overrides: spendingIn(2),
+    });
+    await save('run-spent', spent.handle.workflowId);
+    await save('epoch-spent', `${spent.handle.workflowId}/epoch-1`);
+    // One run fails, one was made before, two are made side by side.
+    const experiment = await harness.runToEnd({
+      workflowType: EXPERIMENT,
+      args: [{ tokens: 1000 }],
+      overrides: smallExperiment(`of-${recording}`, { failing: 1 }),
+    });
+    await save('experiment-failed', experiment.handle.workflowId);
+    const whole = await harness.runToEnd({
+      workflowType: EXPERIMENT,
+      args: [{ tokens: 1000 }],
+      overrides: smallExperiment(`whole-${recording}`, {}),
+    });
+    await save('experiment-completed', whole.handle.workflowId);
     // What an upgrade in the middle of a run finds.
     await harness.runToEnd({
       plan: { ...SMALL_PLAN, searchAttributes: true },

@@ -31,6 +31,8 @@ describe('recorded histories', () => {
       expect(seen).toContain(`${type} steered`);
       expect(seen).toContain(`${type} cancelled`);
     }
+    expect(seen).toContain('experiment completed');
+    expect(seen).toContain('experiment failed');
   });
 
   it.each(

@@ -238,6 +238,11 @@ describe('a fork', { timeout: 240_000 }, () => {
       { fork: { run: PARENT, step: 5 }, lerning_rate: 1 },
       /"lerning_rate": unknown key — did you mean learning_rate\?/,
     ],
+    [
+      // Each of its steps has generated more than a hundred.
+      { fork: { run: PARENT, step: 5 }, max_generated_tokens: 500 },
+      /the fork would have 5 steps, of which run "the-parent" has done 5 .* max_generated_tokens/,
+    ],
     [{ fork: { run: PARENT, step: 5 }, lr: 7 }, /"lr": must be a number from 0 to 1, not 7/],
     [
       { fork: { run: PARENT, step: 5 }, seed: 1 },

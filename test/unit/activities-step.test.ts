@@ -5,6 +5,7 @@ import type { RunConfigInput } from '../../contracts/config.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import { filterGroups } from '../../activities/filter-groups.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
+import { runPlan } from '../../activities/run-plan.ts';
 import { scoreRewards } from '../../activities/score-rewards.ts';
 import { selectBatch } from '../../activities/select-batch.ts';
 import { updateCurriculum } from '../../activities/update-curriculum.ts';
@@ -16,6 +17,7 @@ import { commitGradientStep } from '../../db/gradient-commit.ts';
 import { groupsOfStep } from '../../db/groups.ts';
 import { learningCurve } from '../../db/learning-curve.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
+import { runOverviews } from '../../db/run-overview.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
 import { findStep } from '../../db/steps.ts';
@@ -341,6 +343,38 @@ test('a batch without any signal is skipped, and all mastered is said once', asy
   expect(events.map(({ kind, step: at }) => ({ kind, at }))).toEqual([
     { kind: 'all_mastered', at: 1 },
   ]);
+});
+
+test('the step that spends the budget of tokens is the last one, of the run and of its epoch', async () => {
+  const run = 'budget';
+  // A completion has 10 + its index tokens: 8 groups of 8 have 864.
+  const perStep = 8 * G * 13.5;
+  await scratchRun(connection.db, run, SAMPLES, {
+    ...SMALL,
+    sampler: 'uniform',
+    maxGeneratedTokens: 2 * perStep,
+  });
+  const stands = async () => {
+    const { step, totalSteps, generatedTokens } = await runStatus(connection.db, run);
+    return { step, totalSteps, generatedTokens };
+  };
+  await takeStep(connection, { run, epoch: 1, step: 1 }, G);
+  // Planned are 18; what people see is how long the budget is likely to last.
+  expect(await runPlan(connection.db, run)).toMatchObject({ totalSteps: 18 });
+  expect(await stands()).toEqual({ step: 1, totalSteps: 2, generatedTokens: perStep });
+  expect(await runOverviews(connection.db, [run])).toMatchObject([{ step: 1, totalSteps: 2 }]);
+  await takeStep(connection, { run, epoch: 1, step: 2 }, G);
+  expect(await stands()).toEqual({ step: 2, totalSteps: 2, generatedTokens: 2 * perStep });
+  expect(await runPlan(connection.db, run)).toMatchObject({
+    totalSteps: 2,
+    epochs: 1,
+    evaluateAt: [2],
+    committedStep: 2,
+  });
+  const epoch = await connection.pool.query(`select state, last_step from epochs where run = $1`, [
+    run,
+  ]);
+  expect(epoch.rows).toEqual([{ state: 'completed', last_step: 2 }]);
 });
 
 test('an activity out of order says so and writes nothing', async () => {

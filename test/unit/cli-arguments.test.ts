@@ -80,6 +80,21 @@ describe('toolsample', () => {
       ['fork', 'x', '--set', 'lerning_rate=1'],
       /did you mean learning_rate/,
     ],
+    [
+      'a comparison without a budget',
+      ['compare', '--sampler', 'dscl'],
+      /--tokens.*how many tokens a run generates is missing/,
+    ],
+    [
+      'an unknown sampler of several',
+      ['compare', '--tokens', '9,000', '--sampler', 'dscl,ppo'],
+      /field "samplers\.1"/,
+    ],
+    [
+      'a setting that an experiment decides',
+      ['compare', '--tokens', '9,000', '--seed', '3'],
+      /field "seed": is decided by the experiment/,
+    ],
     ['an unknown queue', ['worker', '--queues', 'cpu'], /Queues are light and gpu/],
     ['metrics nowhere', ['worker', '--metrics', 'localhost:9464'], /an IP address and a port/],
     ['metrics on no port', ['worker', '--metrics', '[::1]:70000'], /Ports are 1 to 65535/],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { timeLeft, tokenRate } from '../../contracts/pace.ts';
+import { expectedSteps, timeLeft, tokenRate } from '../../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
 import { exampleLines, beforeAndAfter, resultTable } from '../../cli/render/outcome.ts';
@@ -153,6 +153,11 @@ describe('panel', () => {
     ];
     expect(timeLeft(slowStart, 19)).toBe(40);
     expect(timeLeft([], 10)).toBeNull();
+    const spent = { step: 3, generatedTokens: 3000, tokenBudget: 9500 };
+    expect(expectedSteps(900, spent)).toBe(10);
+    expect(expectedSteps(5, spent)).toBe(5);
+    expect(expectedSteps(900, { ...spent, tokenBudget: -1 })).toBe(900);
+    expect(expectedSteps(900, { ...spent, step: 0, generatedTokens: 0 })).toBe(900);
     expect(tokenRate([step(1, { rolloutSeconds: 0 })])).toBeNull();
     expect(tokenRate([step(1), step(2, { generatedTokens: 8000 })])).toBe(3000);
   });

@@ -7,7 +7,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { RunPlan } from '../../contracts/activities.ts';
-import { acceleratorQueue } from '../../contracts/temporal.ts';
+import { TRAINING_RUN, acceleratorQueue } from '../../contracts/temporal.ts';
 import {
   SMALL_PLAN,
   standInActivities,
@@ -31,6 +31,8 @@ export async function bundleWorkflows(
 export interface StandInRun {
   readonly plan?: RunPlan;
   readonly overrides?: Partial<AnyActivities>;
+  /** Default: `trainingRun`. */
+  readonly workflowType?: string;
   readonly args?: unknown[];
   /** What happens while the run is under way. */
   readonly during?: (handle: WorkflowHandle, calls: readonly RecordedCall[]) => Promise<void>;
@@ -70,7 +72,7 @@ export async function createHarness(): Promise<Harness> {
       });
       return accelerator.runUntil(
         light.runUntil(async () => {
-          const handle = await server.client.workflow.start('trainingRun', {
+          const handle = await server.client.workflow.start(options.workflowType ?? TRAINING_RUN, {
             taskQueue,
             workflowId,
             args: options.args ?? [{}],

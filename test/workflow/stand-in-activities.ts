@@ -1,9 +1,12 @@
 import { EventEmitter, once } from 'node:events';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import type {
   AcceleratorActivities,
+  GradientSummary,
   LightActivities,
   RunPlan,
+  StepKey,
 } from '../../contracts/activities.ts';
 
 export type AnyActivities = LightActivities & AcceleratorActivities;
@@ -54,16 +57,7 @@ export function standInActivities(
       mastery: 'format .9',
       weights: 'format 1',
     }),
-    gradientStep: async ({ step }) => ({
-      skipped: false,
-      reward: 1 + step / 10,
-      loss: 0.01 * step,
-      gradNorm: 1,
-      keptGroups: 3,
-      groups: 4,
-      generatedTokens: 300,
-      seconds: 0.1,
-    }),
+    gradientStep: async (key) => gradientOf(key),
     warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
     evaluatePolicy: async ({ step }) => ({
       n: 10,
@@ -74,6 +68,8 @@ export function standInActivities(
     }),
     exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
     recordOutcome: async () => undefined,
+    prepareExperiment: async () => ({ base: {}, arms: [], runs: [], parallel: 1 }),
+    recordExperiment: async () => undefined,
     recordRequest: async () => ({ step: 0 }),
     changeSettings: async ({ settings }) => ({
       step: 0,
@@ -91,6 +87,57 @@ export function standInActivities(
     ]),
   );
   return { activities: activities as unknown as AnyActivities, calls };
+}
+
+/**
+ * An experiment of two arms and two seeds whose first run was made before; runs are small.
+ *
+ * @param failing - Place of the run that cannot be prepared.
+ */
+export function smallExperiment(
+  name: string,
+  { failing }: { readonly failing?: number },
+): Partial<AnyActivities> {
+  const arms = ['uniform', 'dscl'].map((arm) => ({ arm, settings: { sampler: arm } }));
+  const runs = [1, 2].flatMap((seed) =>
+    arms.map(({ arm }) => ({ run: `${name}.${arm}.${seed}`, arm, seed })),
+  );
+  return {
+    prepareExperiment: async () => ({
+      base: { corpusSize: 16 },
+      arms,
+      runs: runs.map((run, place) => ({ ...run, completed: place === 0 })),
+      parallel: 2,
+    }),
+    prepareRun: async ({ run }) => {
+      if (failing !== undefined && run === runs[failing]?.run)
+        throw ApplicationFailure.nonRetryable('no such file', 'dataset');
+      return { ...SMALL_PLAN, name: run, warmStartSlices: 0, epochs: 1, totalSteps: 2 };
+    },
+  };
+}
+
+function gradientOf({ step }: StepKey): GradientSummary {
+  return {
+    skipped: false,
+    reward: 1 + step / 10,
+    loss: 0.01 * step,
+    gradNorm: 1,
+    keptGroups: 3,
+    groups: 4,
+    generatedTokens: 300,
+    seconds: 0.1,
+  };
+}
+
+/** Activities of a run whose budget of tokens is spent in a step. */
+export function spendingIn(last: number): Partial<AnyActivities> {
+  return {
+    gradientStep: async (key) => ({
+      ...gradientOf(key),
+      ...(key.step === last ? { endsRun: true } : {}),
+    }),
+  };
 }
 
 /** Work of a stand-in that ends only when it is cancelled; it beats as the real one does. */

@@ -1,9 +1,15 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RUN_SIGNALS, type RunProgress } from '../../contracts/temporal.ts';
+import { EXPERIMENT, RUN_SIGNALS, type RunProgress } from '../../contracts/temporal.ts';
 import { createHarness, type Harness } from './harness.ts';
-import { SMALL_PLAN, untilCancelled, type RecordedCall } from './stand-in-activities.ts';
+import {
+  SMALL_PLAN,
+  smallExperiment,
+  spendingIn,
+  untilCancelled,
+  type RecordedCall,
+} from './stand-in-activities.ts';
 
 let harness: Harness;
 
@@ -240,5 +246,56 @@ describe('trainingRun', { timeout: 180_000 }, () => {
       input: { state: 'stopped' },
     });
     expect((await handle.describe()).status.name).toBe('CANCELLED');
+  });
+
+  it('ends with the step that spends the budget of tokens, evaluated on all splits', async () => {
+    const { calls, result } = await harness.runToEnd({ overrides: spendingIn(1) });
+    expect(result).toMatchObject({ status: 'fulfilled', value: { steps: 1 } });
+    expect(names(calls).filter((activity) => activity === 'selectBatch')).toHaveLength(1);
+    expect(
+      calls.filter(({ activity }) => activity === 'evaluatePolicy').map(({ input }) => input),
+    ).toMatchObject([
+      { step: 0, split: 'heldout' },
+      { step: 0, split: 'unseen' },
+      { step: 1, split: 'heldout' },
+      { step: 1, split: 'unseen' },
+    ]);
+    expect(calls.at(-1)).toMatchObject({ activity: 'exportPolicy', input: { epoch: 1, step: 1 } });
+  });
+});
+
+describe('experiment', { timeout: 180_000 }, () => {
+  it('makes what is left of its runs, also where one fails, and then says which', async () => {
+    const { calls, result } = await harness.runToEnd({
+      workflowType: EXPERIMENT,
+      args: [{ tokens: 1000 }],
+      overrides: smallExperiment('torn', { failing: 1 }),
+    });
+    expect(result).toMatchObject({
+      status: 'rejected',
+      reason: {
+        cause: {
+          message: '1 of 4 runs did not complete: torn.dscl.1: prepareRun: no such file',
+        },
+      },
+    });
+    // The first was made before; two at a time begin in any order.
+    const prepared = calls.filter(({ activity }) => activity === 'prepareRun');
+    expect(prepared).toHaveLength(3);
+    for (const [run, config] of [
+      ['torn.dscl.1', { sampler: 'dscl', seed: 1 }],
+      ['torn.uniform.2', { sampler: 'uniform', seed: 2 }],
+      ['torn.dscl.2', { sampler: 'dscl', seed: 2 }],
+    ] as const) {
+      expect(prepared.map(({ input }) => input)).toContainEqual({
+        run,
+        config: { corpusSize: 16, ...config },
+      });
+    }
+    expect(calls.filter(({ activity }) => activity === 'exportPolicy')).toHaveLength(2);
+    expect(calls.at(-1)).toMatchObject({
+      activity: 'recordExperiment',
+      input: { state: 'failed' },
+    });
   });
 });

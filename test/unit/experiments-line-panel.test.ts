@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { panelElements, percentText, type Line, type Panel } from '../../bench/line-panel.ts';
+import { panelElements, percentText, type Line, type Panel } from '../../experiments/line-panel.ts';
 
 const FRAME = { left: 50, top: 20, width: 300, height: 200 };
 

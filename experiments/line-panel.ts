@@ -13,6 +13,8 @@ export interface Line {
   readonly points: readonly Point[];
   /** How intervals are drawn, and whether points are marked. Default: a line alone. */
   readonly style?: 'band' | 'whiskers';
+  /** Marks the points; default: as the style says. */
+  readonly marked?: boolean;
 }
 
 /** One coordinate system: values from `yLow` to `yHigh` over numbers from 0 to `xHigh`. */
@@ -66,7 +68,7 @@ export function panelElements(panel: Panel, frame: Frame): string[] {
 }
 
 function lineElements(
-  { points, colour, style }: Line,
+  { points, colour, style, marked = style !== undefined }: Line,
   x: (value: number) => number,
   y: (value: number) => number,
 ): string[] {
@@ -88,7 +90,7 @@ function lineElements(
     ...(style === 'band' ? [band] : []),
     ...(style === 'whiskers' ? whiskers : []),
     `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dashes}/>`,
-    ...(style === undefined ? [] : marks),
+    ...(marked ? marks : []),
   ];
 }
 

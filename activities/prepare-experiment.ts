@@ -1,0 +1,60 @@
+import { sql } from 'drizzle-orm';
+import type { LightActivities } from '../contracts/activities.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { ExperimentPlan, PreparedExperiment } from '../contracts/experiment.ts';
+import { jsonSha256 } from '../db/canonical-json.ts';
+import type { Database } from '../db/connection.ts';
+import {
+  experimentStatus,
+  findExperiment,
+  insertExperiment,
+  setExperimentState,
+} from '../db/experiments.ts';
+import { findRun } from '../db/runs.ts';
+import {
+  configOfRun,
+  planExperiment,
+  requireSameExperiment,
+} from '../services/experiments/plan.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+
+/**
+ * Spells an experiment out and stores it with its runs. One that exists goes on: what it compares cannot change, how many runs
+ * are under way at a time can.
+ *
+ * @throws ToolsampleError `config` for what is wrong with what was asked, or when the id belongs to another experiment
+ */
+export async function prepareExperiment(
+  { db }: Pick<ActivityDependencies, 'db'>,
+  { experiment, asked }: Parameters<LightActivities['prepareExperiment']>[0],
+): Promise<PreparedExperiment> {
+  const plan = planExperiment(experiment, asked);
+  await db.transaction(async (tx) => {
+    // Two attempts at once: the second waits, and finds the experiment of the first.
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${experiment}, 1))`);
+    const known = await findExperiment(tx, experiment);
+    if (known === null) return insertExperiment(tx, experiment, plan);
+    requireSameExperiment(experiment, known.asked, plan.asked);
+    if (known.state !== 'completed') await setExperimentState(tx, experiment, 'running', null);
+  });
+  const { runs } = await experimentStatus(db, experiment);
+  for (const { run, state } of runs) if (state !== null) await requireOwn(db, plan, run);
+  const completed = new Set(
+    runs.filter(({ state }) => state === 'completed').map(({ run }) => run),
+  );
+  return {
+    base: plan.base,
+    arms: plan.arms,
+    runs: plan.runs.map((run) => ({ ...run, completed: completed.has(run.run) })),
+    parallel: plan.asked.parallel,
+  };
+}
+
+/** A run that somebody else made under a planned id would be counted among the others. */
+async function requireOwn(db: Database, plan: ExperimentPlan, run: string): Promise<void> {
+  const known = await findRun(db, run);
+  if (known === null || jsonSha256(known.config) === jsonSha256(configOfRun(plan, run))) return;
+  throw new ToolsampleError('config', `run "${run}" exists with another configuration`, {
+    hint: 'choose another name for the experiment',
+  });
+}

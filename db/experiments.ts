@@ -1,0 +1,154 @@
+import { asc, eq, inArray, sql } from 'drizzle-orm';
+import type {
+  ExperimentPlan,
+  ExperimentRunResult,
+  ExperimentState,
+  ExperimentStatus,
+} from '../contracts/experiment.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { Database } from './connection.ts';
+import { experimentRuns, experiments } from './schema/experiments.ts';
+import { runs } from './schema/runs.ts';
+import { steps } from './schema/steps.ts';
+import { learningCurve } from './schema/views.ts';
+
+export type ExperimentRow = typeof experiments.$inferSelect;
+
+/** An experiment, or null when there is none of that id. */
+export async function findExperiment(
+  db: Database,
+  experiment: string,
+): Promise<ExperimentRow | null> {
+  const [row] = await db.select().from(experiments).where(eq(experiments.experiment, experiment));
+  return row ?? null;
+}
+
+/** Stores an experiment with its runs, in the order in which they begin. */
+export async function insertExperiment(
+  tx: Database,
+  experiment: string,
+  { asked, arms, baseline, runs: planned }: ExperimentPlan,
+): Promise<void> {
+  const { protocol, tokens } = asked;
+  await tx
+    .insert(experiments)
+    .values({ experiment, state: 'running', protocol, tokens, baseline, asked });
+  const settings = new Map(arms.map((arm) => [arm.arm, arm.settings]));
+  await tx.insert(experimentRuns).values(
+    planned.map((each, ordinal) => ({
+      experiment,
+      ordinal,
+      ...each,
+      settings: settings.get(each.arm) ?? {},
+    })),
+  );
+}
+
+/** Sets how an experiment stands; nothing happens where it never came to be. */
+export async function setExperimentState(
+  db: Database,
+  experiment: string,
+  state: ExperimentState,
+  reason: string | null,
+): Promise<void> {
+  await db
+    .update(experiments)
+    .set({ state, reason, finishedAt: state === 'running' ? null : sql`now()` })
+    .where(eq(experiments.experiment, experiment));
+}
+
+/** @throws ToolsampleError `not-found` */
+export async function experimentStatus(
+  db: Database,
+  experiment: string,
+): Promise<ExperimentStatus> {
+  const row = await findExperiment(db, experiment);
+  if (row === null) {
+    throw new ToolsampleError('not-found', `there is no experiment "${experiment}"`, {
+      hint: 'start one with `toolsample compare`',
+    });
+  }
+  const tokens = db
+    .select({
+      run: steps.run,
+      tokens: sql<number>`sum(${steps.generatedTokens})`.mapWith(Number).as('tokens'),
+    })
+    .from(steps)
+    .innerJoin(experimentRuns, eq(experimentRuns.run, steps.run))
+    .where(eq(experimentRuns.experiment, experiment))
+    .groupBy(steps.run)
+    .as('generated');
+  const planned = await db
+    .select({
+      run: experimentRuns.run,
+      arm: experimentRuns.arm,
+      seed: experimentRuns.seed,
+      state: runs.state,
+      generatedTokens: tokens.tokens,
+    })
+    .from(experimentRuns)
+    .leftJoin(runs, eq(runs.run, experimentRuns.run))
+    .leftJoin(tokens, eq(tokens.run, experimentRuns.run))
+    .where(eq(experimentRuns.experiment, experiment))
+    .orderBy(asc(experimentRuns.ordinal));
+  const { state, reason, asked, baseline } = row;
+  return {
+    experiment,
+    state,
+    reason,
+    asked,
+    baseline,
+    runs: planned.map((run) => ({ ...run, generatedTokens: run.generatedTokens ?? 0 })),
+  };
+}
+
+/** What the completed runs of an experiment came to, in the order in which they began. */
+export async function experimentResults(
+  db: Database,
+  experiment: string,
+): Promise<ExperimentRunResult[]> {
+  const planned = (await experimentStatus(db, experiment)).runs.filter(
+    ({ state }) => state === 'completed',
+  );
+  if (planned.length === 0) return [];
+  const ids = planned.map(({ run }) => run);
+  const made = await db
+    .select({
+      run: steps.run,
+      steps: sql<number>`count(*)`.mapWith(Number),
+      zeroVariance:
+        sql<number>`sum(${steps.fracRewardZeroStd} * ${steps.groups}) / sum(${steps.groups})`.mapWith(
+          Number,
+        ),
+    })
+    .from(steps)
+    .where(inArray(steps.run, ids))
+    .groupBy(steps.run);
+  const points = await db
+    .select()
+    .from(learningCurve)
+    .where(inArray(learningCurve.run, ids))
+    .orderBy(asc(learningCurve.run), asc(learningCurve.step));
+  return planned.map(({ run, arm, seed, generatedTokens }) => {
+    const own = made.find((each) => each.run === run);
+    return {
+      run,
+      arm,
+      seed,
+      generatedTokens,
+      steps: own?.steps ?? 0,
+      zeroVariance: own?.zeroVariance ?? 0,
+      curve: points.flatMap((point) =>
+        point.run !== run || point.heldoutReward === null || point.heldoutExactMatch === null
+          ? []
+          : [
+              {
+                tokens: point.generatedTokens,
+                reward: point.heldoutReward,
+                exactMatch: point.heldoutExactMatch,
+              },
+            ],
+      ),
+    };
+  });
+}

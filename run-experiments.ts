@@ -1,0 +1,126 @@
+import {
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  WorkflowNotFoundError,
+  type Client,
+} from '@temporalio/client';
+import { rootCause } from '@temporalio/common';
+import { ERROR_CODES, ToolsampleError, type ErrorCode } from './contracts/errors.ts';
+import type {
+  ExperimentAsked,
+  ExperimentRunResult,
+  ExperimentStatus,
+} from './contracts/experiment.ts';
+import { EXPERIMENT } from './contracts/temporal.ts';
+import type { Database } from './db/connection.ts';
+import { experimentResults, experimentStatus, findExperiment } from './db/experiments.ts';
+import { newRunId } from './run-labels.ts';
+import { withAbsoluteInput } from './services/configuration/absolute-paths.ts';
+import { planExperiment, requireSameExperiment } from './services/experiments/plan.ts';
+
+export interface StartExperimentOptions {
+  /** Id of the experiment. Default: `compare-` and the time. */
+  readonly experiment?: string | undefined;
+  /** What is compared; null: what the experiment of that id compares already. */
+  readonly asked: Partial<ExperimentAsked> | null;
+}
+
+/** Starts and reads experiments: many runs that are compared. */
+export interface RunExperiments {
+  /**
+   * Starts an experiment; one of that id that is under way is left alone, one that failed, was stopped or lost goes on.
+   *
+   * @throws ToolsampleError `config` when what is asked is wrong, or the id belongs to an experiment that compares something else;
+   *   `not-found` when nothing is asked and there is none of that id
+   */
+  startExperiment(options: StartExperimentOptions): Promise<StartedExperiment>;
+  /** @throws ToolsampleError `not-found` */
+  experimentStatus(experiment: string): Promise<ExperimentStatus>;
+  /** What the completed runs came to. @throws ToolsampleError `not-found` */
+  experimentResults(experiment: string): Promise<readonly ExperimentRunResult[]>;
+  /** Waits for the end of the experiment's workflow. @throws ToolsampleError when it failed */
+  experimentEnded(experiment: string): Promise<void>;
+  /** Ends what is under way; the same start goes on. */
+  stopExperiment(experiment: string): Promise<void>;
+}
+
+export interface StartedExperiment {
+  readonly experiment: string;
+  /** It had completed before: nothing was started. */
+  readonly completed: boolean;
+  /** What somebody who asked should know. */
+  readonly notes: readonly string[];
+  /** All arms, in their order. */
+  readonly arms: readonly string[];
+}
+
+export function runExperiments(
+  { workflow }: Pick<Client, 'workflow'>,
+  db: Database,
+  taskQueue: string,
+): RunExperiments {
+  return {
+    async startExperiment({ experiment = newRunId('compare'), asked }) {
+      const known = await findExperiment(db, experiment);
+      const wanted = asked === null ? known?.asked : withPaths(asked);
+      if (wanted === undefined) return failUnknown(experiment);
+      const plan = planExperiment(experiment, wanted);
+      if (known !== null) requireSameExperiment(experiment, known.asked, plan.asked);
+      const started = { experiment, notes: plan.notes, arms: plan.arms.map(({ arm }) => arm) };
+      try {
+        await workflow.start(EXPERIMENT, {
+          workflowId: experiment,
+          taskQueue,
+          args: [plan.asked],
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          staticSummary: `${plan.runs.length} runs, ${plan.asked.tokens} tokens each: ${started.arms.join(', ')}`,
+        });
+        return { ...started, completed: false };
+      } catch (error) {
+        if (error instanceof WorkflowExecutionAlreadyStartedError)
+          return { ...started, completed: true };
+        throw error;
+      }
+    },
+    experimentStatus: async (experiment) => experimentStatus(db, experiment),
+    experimentResults: async (experiment) => experimentResults(db, experiment),
+    async experimentEnded(experiment) {
+      try {
+        await workflow.getHandle(experiment).result();
+      } catch (error) {
+        // One whose server forgot it has ended, too.
+        if (error instanceof WorkflowNotFoundError) return;
+        if (!(error instanceof WorkflowFailedError)) throw error;
+        throw failureOf(error);
+      }
+    },
+    async stopExperiment(experiment) {
+      try {
+        await workflow.getHandle(experiment).cancel();
+      } catch (error) {
+        // It ended meanwhile.
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+  };
+}
+
+function withPaths(asked: Partial<ExperimentAsked>): Partial<ExperimentAsked> {
+  const { config } = asked;
+  return config === undefined
+    ? asked
+    : { ...asked, config: withAbsoluteInput(config, process.cwd()) };
+}
+
+function failUnknown(experiment: string): never {
+  throw new ToolsampleError('not-found', `there is no experiment "${experiment}"`, {
+    hint: 'say what to compare: --tokens N, and perhaps --sampler, --curriculum, --seeds',
+  });
+}
+
+function failureOf({ cause }: WorkflowFailedError): ToolsampleError {
+  const type = cause !== undefined && 'type' in cause ? cause.type : undefined;
+  const code: ErrorCode = ERROR_CODES.find((known) => known === type) ?? 'service';
+  return new ToolsampleError(code, rootCause(cause) ?? 'the experiment did not complete');
+}

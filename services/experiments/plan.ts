@@ -1,0 +1,183 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import {
+  CORPUS_NAMES,
+  DSCL_PARTS,
+  PROTOCOLS,
+  type ExperimentAsked,
+  type ExperimentPlan,
+  type ExperimentRun,
+} from '../../contracts/experiment.ts';
+import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
+import { mergeInputs, shown } from '../configuration/canonical.ts';
+import { spell } from '../configuration/names.ts';
+import { resolveConfig } from '../configuration/resolve.ts';
+import { armSlug, baselineOf, experimentArms } from './arms.ts';
+import { NAMED_CORPORA } from './named-corpora.ts';
+
+/** More would make the workflow's history long; several experiments can share a data folder. */
+const MOST_RUNS = 300;
+/** Evaluations that a run has about, if its completions are as long as they may be; shorter ones make more steps. */
+const EVALUATIONS = 6;
+
+/** A name becomes part of run ids, which become names of folders. */
+const NAME = /^[A-Za-z0-9][\w.-]{0,79}$/;
+
+const distinct = <T extends string>(words: readonly T[]) =>
+  z
+    .array(z.enum(words))
+    .max(words.length)
+    .transform((list): readonly T[] => [...new Set(list)]);
+
+const askedSchema = z.strictObject({
+  samplers: distinct(SAMPLERS).default(['uniform', 'dscl']),
+  curricula: distinct(CURRICULA).default(['none', 'tdcl']),
+  without: distinct(DSCL_PARTS).default([]),
+  seeds: z.int().min(1).max(100).default(5),
+  firstSeed: z.int().min(0).max(1_000_000_000).default(1),
+  tokens: z.int().min(1).max(1_000_000_000_000),
+  protocol: z.enum(PROTOCOLS).default('fixed-prompts'),
+  corpus: z.enum(CORPUS_NAMES).nullable().default(null),
+  parallel: z.int().min(1).max(64).default(1),
+  config: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** What the experiment decides, and so nobody else. */
+const DECIDED = [
+  'seed',
+  'sampler',
+  'curriculum',
+  'sampling.ablate',
+  'filterGroups',
+  'oversample',
+  'maxBackfillRounds',
+  'maxGeneratedTokens',
+  'maxSteps',
+  'numTrainEpochs',
+] as const;
+
+/**
+ * What is asked for, with all defaults filled in.
+ * @throws ToolsampleError `config` with the field
+ */
+function experimentAsked(input: unknown): ExperimentAsked {
+  const { data, error } = askedSchema.safeParse(input);
+  if (data === undefined) throw problemOf(error, input);
+  const config = mergeInputs(data.config);
+  const decided = DECIDED.find((path) => config[path] !== undefined);
+  if (decided !== undefined) {
+    throw new ToolsampleError('config', 'is decided by the experiment', {
+      at: { field: spell(decided, 'snake') },
+      hint: 'leave it out',
+    });
+  }
+  if (data.samplers.length + data.without.length === 0 || data.curricula.length === 0)
+    throw new ToolsampleError('config', 'there would be no run', {
+      at: { field: data.curricula.length === 0 ? 'curricula' : 'samplers' },
+      hint: 'name at least one',
+    });
+  return { ...data, config };
+}
+
+/**
+ * Spells an experiment out: its arms and runs, each checked as a configuration of its own.
+ *
+ * @throws ToolsampleError `config` when a name, a setting or the number of runs is not as it should be
+ */
+export function planExperiment(experiment: string, input: unknown): ExperimentPlan {
+  if (!NAME.test(experiment)) {
+    throw new ToolsampleError('config', `${shown(experiment)} is no name for an experiment`, {
+      hint: 'use up to 80 letters, digits, dots, dashes and underscores',
+    });
+  }
+  const asked = experimentAsked(input);
+  const { arms, notes } = experimentArms(asked);
+  const seeds = Array.from({ length: asked.seeds }, (_, i) => asked.firstSeed + i);
+  if (arms.length * seeds.length > MOST_RUNS) {
+    throw new ToolsampleError(
+      'config',
+      `${arms.length} arms with ${seeds.length} seeds are more than ${MOST_RUNS} runs`,
+      { hint: 'compare fewer at a time' },
+    );
+  }
+  const base = baseSettings(asked);
+  for (const { settings } of arms) resolveConfig(runInput(base, settings, asked.firstSeed));
+  const runs = seeds.flatMap((seed) =>
+    arms.map(({ arm }): ExperimentRun => ({
+      run: `${experiment}.${armSlug(arm)}.${seed}`,
+      arm,
+      seed,
+    })),
+  );
+  return { asked, base, arms, baseline: baselineOf(arms), runs, notes };
+}
+
+/** The whole configuration of a planned run. */
+export function configOfRun({ base, arms, runs }: ExperimentPlan, run: string): RunConfig {
+  const planned = runs.find((each) => each.run === run);
+  const settings = arms.find(({ arm }) => arm === planned?.arm)?.settings;
+  if (planned === undefined || settings === undefined)
+    throw new Error(`no run "${run}" is planned`);
+  return resolveConfig(runInput(base, settings, planned.seed));
+}
+
+/**
+ * An experiment that goes on compares what it did; how many runs are under way at a time may change.
+ * @throws ToolsampleError `config`
+ */
+export function requireSameExperiment(
+  experiment: string,
+  known: ExperimentAsked,
+  asked: ExperimentAsked,
+): void {
+  if (isDeepStrictEqual({ ...known, parallel: 1 }, { ...asked, parallel: 1 })) return;
+  throw new ToolsampleError('config', `experiment "${experiment}" compares something else`, {
+    hint: 'choose another name, or give the name alone to go on with it',
+  });
+}
+
+/** Input of one run. All keys are canonical, so that later ones win. */
+function runInput(base: RunConfigInput, settings: RunConfigInput, seed: number): RunConfigInput {
+  return { ...base, ...settings, seed };
+}
+
+function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInput {
+  const preset = corpus === null ? {} : NAMED_CORPORA[corpus];
+  if (corpus !== null && config['data'] !== undefined && config['data'] !== 'builtin') {
+    throw new ToolsampleError('config', `${corpus} is a corpus of the built-in generator`, {
+      at: { field: 'corpus' },
+      hint: 'give either a corpus or data',
+    });
+  }
+  const given: RunConfigInput = {
+    ...preset,
+    // Nobody goes back to a run of an experiment: what is kept is what it goes on from, and its best.
+    saveTotalLimit: 1,
+    saveEpochs: 0,
+    ...config,
+    maxGeneratedTokens: tokens,
+  };
+  if (given['evalSchedule'] !== undefined) return given;
+  const { trainBatchSize, numGenerations, maxCompletionLength } = resolveConfig(given);
+  const fewestSteps = tokens / (trainBatchSize * numGenerations * maxCompletionLength);
+  return { ...given, evalSchedule: Math.ceil(fewestSteps / EVALUATIONS) };
+}
+
+function problemOf(error: z.ZodError | undefined, input: unknown): ToolsampleError {
+  const [issue] = error?.issues ?? [];
+  const path = (issue?.path ?? []).map(String).join('.');
+  const value = issue?.path.reduce<unknown>(
+    (inside, part) => (inside as { [part: PropertyKey]: unknown } | undefined)?.[part],
+    input,
+  );
+  return new ToolsampleError(
+    'config',
+    `${issue?.message ?? 'is not as it should be'}: ${shown(value)}`,
+    {
+      at: path === '' ? {} : { field: path },
+      hint: '`toolsample compare --help` tells what is accepted',
+    },
+  );
+}
