@@ -11,7 +11,8 @@ import { freePort } from '../../services/ports.ts';
 const ENVIRONMENT = process.env['TOOLSAMPLE_SKYRL'] ?? '/opt/tinker';
 const PYTHON = join(ENVIRONMENT, 'bin', 'python');
 const UV = join(ENVIRONMENT, 'bin', 'uv');
-const START_MS = 180_000;
+const START_MS = 300_000;
+const STARTED = 'Initialized TinkerEngine';
 
 /** Whether SkyRL is at hand. */
 export const SKYRL_AT_HAND = existsSync(PYTHON) && existsSync(UV);
@@ -44,7 +45,8 @@ export async function startSkyrl({
 }: SkyrlOptions): Promise<SkyrlServer> {
   await mkdir(folder, { recursive: true });
   const port = asked ?? (await freePort(folder, new Set()));
-  const log = await open(join(folder, 'server.log'), 'a');
+  const logFile = join(folder, 'server.log');
+  const log = await open(logFile, 'w');
   const backend = { max_lora_adapters: 4, max_lora_rank: 16 };
   // Its engine is started as it was itself: through uv.
   const child = spawn(
@@ -88,11 +90,11 @@ export async function startSkyrl({
   for (const until = Date.now() + START_MS; ;) {
     if (gone(child) || Date.now() > until) {
       await kill();
-      const text = await readFile(join(folder, 'server.log'), 'utf8');
+      const text = await readFile(logFile, 'utf8');
       throw new Error(`SkyRL did not start:\n${text.slice(-2000)}`);
     }
-    const response = await fetch(`${url}/api/v1/healthz`).catch(() => null);
-    if (response?.ok === true) break;
+    // It answers before its engine is there.
+    if ((await readFile(logFile, 'utf8')).includes(STARTED)) break;
     await sleep(500);
   }
   return {

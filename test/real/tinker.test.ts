@@ -15,6 +15,7 @@ import { inspectServices } from '../../services/services.ts';
 import { createTinkerEngine } from '../../tinker/create-tinker-engine.ts';
 import { superviseRun, type SupervisedRun } from '../chaos/supervised-run.ts';
 import { OWN_ENVIRONMENT } from '../chaos/toolsample-home.ts';
+import { OBJECTIVE, OPTIMIZER } from '../unit/support/tinker-exchange.ts';
 import { SKYRL_AT_HAND, startSkyrl, type SkyrlServer } from './skyrl-server.ts';
 import { writeTinyQwen3 } from './tiny-qwen3.ts';
 
@@ -92,25 +93,8 @@ describe.skipIf(!SKYRL_AT_HAND)('a tiny random Qwen3 at SkyRL', { timeout: LONG 
       advantage: [1, -0.5, 0.25, -1, 0.75][i] ?? 0,
       masked: i === 4,
     })),
-    objective: {
-      lossType: 'dapo',
-      epsilon: 0.2,
-      epsilonHigh: 0.28,
-      beta: 0,
-      numIterations: 1,
-      importanceSamplingCap: 2,
-      temperature: 1,
-      maxCompletionLength: 24,
-      ...objective,
-    },
-    optimizer: {
-      learningRate: 1e-2,
-      beta1: 0.9,
-      beta2: 0.95,
-      epsilon: 1e-8,
-      weightDecay: 0,
-      maxGradNorm: 1e6,
-    },
+    objective: { ...OBJECTIVE, maxCompletionLength: 24, ...objective },
+    optimizer: { ...OPTIMIZER, learningRate: 1e-2 },
     microBatchTokens: 4096,
   });
 

@@ -6,6 +6,16 @@ import { TINY, writeTinyPolicy } from '../unit/support/tiny-policy.ts';
 export async function writeTinyQwen3(folder: string): Promise<void> {
   const traits = { ...TINY.traits, qkNorm: true };
   await writeTinyPolicy(folder, { ...TINY, modelType: 'qwen3', traits });
-  const path = join(folder, 'config.json');
-  await writeFile(path, (await readFile(path, 'utf8')).replace('bfloat16', 'float32'));
+  await edit(join(folder, 'config.json'), (config) => ({ ...config, torch_dtype: 'float32' }));
+  // transformers would else take it for Qwen2's, and its tokens for texts.
+  await edit(join(folder, 'tokenizer_config.json'), (config) => ({
+    ...config,
+    eos_token: '</s>',
+    tokenizer_class: 'PreTrainedTokenizerFast',
+  }));
+}
+
+async function edit(path: string, change: (json: object) => object): Promise<void> {
+  const json = JSON.parse(await readFile(path, 'utf8')) as object;
+  await writeFile(path, JSON.stringify(change(json)));
 }

@@ -44,7 +44,19 @@ export interface UsedService {
 }
 
 const TRAINABLE = { mode: 'lora', loraRank: 1, loraAlpha: 32, seed: 3 } as const;
-const OPTIMIZER = {
+/** Of one update. */
+export const OBJECTIVE = {
+  lossType: 'dapo',
+  epsilon: 0.2,
+  epsilonHigh: 0.28,
+  beta: 0,
+  numIterations: 1,
+  importanceSamplingCap: 2,
+  temperature: 1,
+  maxCompletionLength: 40,
+} as const;
+
+export const OPTIMIZER = {
   learningRate: 1e-3,
   beta1: 0.9,
   beta2: 0.95,
@@ -64,16 +76,7 @@ export async function recordedBatch(
     policy,
     trainable: TRAINABLE,
     sequences: await trainingSequences(artifacts, policy, sampled),
-    objective: {
-      lossType: 'dapo',
-      epsilon: 0.2,
-      epsilonHigh: 0.28,
-      beta: 0,
-      numIterations,
-      importanceSamplingCap: 2,
-      temperature: 1,
-      maxCompletionLength: 40,
-    },
+    objective: { ...OBJECTIVE, numIterations },
     optimizer: OPTIMIZER,
     microBatchTokens: 4096,
   };
@@ -131,7 +134,7 @@ async function trainingSequences(
 }
 
 /** What a service does wrong before it does right. */
-export type Fault = 'none' | '408' | '425' | '429' | '500' | '503' | 'cut' | 'lost';
+export type Fault = 'none' | '408' | '429' | '500' | 'cut' | 'lost';
 
 export interface Replay {
   readonly url: string;
@@ -178,8 +181,12 @@ export async function replay({ exchanges }: RecordedExchange): Promise<Replay> {
     }
     if (fault !== 'none' && !faulted.has(key)) {
       faulted.add(key);
-      // Lost is the answer alone: the service has done its work.
-      if (fault === 'cut' || fault === 'lost') return void request.socket.destroy();
+      // The service has done its work; its answer is lost, or half of it.
+      if (fault === 'lost') return void request.socket.destroy();
+      if (fault === 'cut') {
+        response.writeHead(200, { 'content-type': 'application/json', 'content-length': 100 });
+        return void response.write('{"request_id": "', () => request.socket.destroy());
+      }
       const detail = Buffer.from(`{"detail":"${fault}"}`).toString('base64');
       return send(response, { ...json, status: Number(fault), answer: detail });
     }
