@@ -92,7 +92,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
         redirect: 'manual',
         signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
       });
-      if (response.ok) return answered(response, limit);
+      if (response.ok) return await answered(response, limit);
       const { status } = response;
       const elsewhere = response.headers.get('location');
       if (body === null && elsewhere !== null && status < 400) {
@@ -100,7 +100,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
         // To a storage that is not the service's own the key does not go.
         const own = place.origin === new URL(root).origin;
         const file = await fetch(place, { signal, headers: own ? headers : {} });
-        if (file.ok) return answered(file, limit);
+        if (file.ok) return await answered(file, limit);
         throw new ServiceRefusal(call, file.status, 'the file is not where the service says');
       }
       const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES)));

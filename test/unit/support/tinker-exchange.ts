@@ -37,10 +37,14 @@ export interface UsedService {
   readonly sampled: readonly GeneratedCompletion[];
   /** One update, from fresh adapters. */
   readonly step: GradientResult;
-  /** Two updates on a batch, from there. */
+  /** One update, from there. */
   readonly next: GradientResult;
+  /** Two updates on a batch, from there. */
+  readonly last: GradientResult;
+  /** By the policy after the last. */
   readonly greedy: readonly GeneratedCompletion[];
-  readonly exported: string;
+  /** Folders of the policies after the first step and after the last. */
+  readonly exported: { readonly first: string; readonly last: string };
 }
 
 const TRAINABLE = { mode: 'lora', loraRank: 1, loraAlpha: 32, seed: 3 } as const;
@@ -82,7 +86,7 @@ export async function recordedBatch(
   };
 }
 
-/** Samples from the base, trains two steps on what came, samples from the outcome, and exports it. */
+/** Samples from the base, trains three steps on what came, samples from the outcome, and exports it. */
 export async function useService(
   engine: PolicyEngine,
   artifacts: ArtifactStore,
@@ -91,11 +95,13 @@ export async function useService(
   const base = await importTextFolder(BUILTIN_POLICY, artifacts);
   const sampled = await sampleFrom(engine, artifacts, base, 1);
   const step = await engine.gradientStep(await recordedBatch(artifacts, base, sampled, 1));
-  const next = await engine.gradientStep(await recordedBatch(artifacts, step.policy, sampled, 2));
-  const greedy = await sampleFrom(engine, artifacts, next.policy, 0);
-  const exported = join(folder, 'exported');
-  await engine.export(next.policy, TRAINABLE, exported);
-  return { sampled, step, next, greedy, exported };
+  const exported = { first: join(folder, 'first'), last: join(folder, 'last') };
+  await engine.export(step.policy, TRAINABLE, exported.first);
+  const next = await engine.gradientStep(await recordedBatch(artifacts, step.policy, sampled, 1));
+  const last = await engine.gradientStep(await recordedBatch(artifacts, next.policy, sampled, 2));
+  const greedy = await sampleFrom(engine, artifacts, last.policy, 0);
+  await engine.export(last.policy, TRAINABLE, exported.last);
+  return { sampled, step, next, last, greedy, exported };
 }
 
 async function promptsOf(artifacts: ArtifactStore, { base }: PolicyRef) {
