@@ -17,7 +17,7 @@ import { createFolder } from './services/new-folder.ts';
  * Writes a policy of a run, whatever the run's state, as a folder that appears whole or not at all. Needs no worker.
  *
  * @throws ToolsampleError `not-found` when there is no such run or it has not come to that epoch, `config` when it never will,
- *   has no adapters, or the folder is taken; `disk-full`, `corrupt-artifact`
+ *   has no adapters, trained at a service, or the folder is taken; `disk-full`, `corrupt-artifact`
  */
 export async function exportRun(
   { db, artifacts }: { readonly db: Database; readonly artifacts: ArtifactStore },
@@ -27,7 +27,12 @@ export async function exportRun(
   const { epoch, format = 'hf', dtype = 'float32' } = options;
   const folder = resolve(options.folder);
   const row = await readRun(db, run);
-  const { trainMode, loraRank, loraAlpha } = row.config;
+  const { backend, trainMode, loraRank, loraAlpha } = row.config;
+  if (backend === 'tinker') {
+    throw new ToolsampleError('config', `run ${run} trained at a service: its weights are there`, {
+      hint: 'when it ends, runs/RUN/policy of the data folder names them in tinker.json, beside the adapters where the service hands them out',
+    });
+  }
   if (format === 'peft' && trainMode !== 'lora') {
     throw new ToolsampleError('config', `run ${run} trained all weights: it has no adapters`, {
       hint: 'leave out --format peft; --train-mode lora trains adapters',

@@ -145,7 +145,7 @@ function sequence(
 }
 
 function requireFinite({ loss, gradNorm }: GradientResult, step: number): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm ?? 0)) return;
   throw new ToolsampleError(
     'non-finite',
     `step ${step}: the loss is ${loss}, the gradient norm ${gradNorm}`,

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { DEVICES, LOSS_TYPES, SCALE_REWARDS, TRAIN_MODES } from '../../contracts/config.ts';
+import {
+  BACKENDS,
+  DEVICES,
+  LOSS_TYPES,
+  SCALE_REWARDS,
+  TINKER_REDUCTIONS,
+  TRAIN_MODES,
+} from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import {
@@ -8,12 +15,14 @@ import {
   positiveInt,
   randomPolicySchema,
   samplingSchema,
+  serviceUrl,
   warmStartPhaseSchema,
 } from './nested-schemas.ts';
 
 /** Headings under which `--help` and the documentation list the keys. */
 export const GROUPS = [
   'Policy',
+  'Training service',
   'Data',
   'Cold start',
   'Schedule',
@@ -55,6 +64,33 @@ export const runConfigSchema = z.strictObject({
     .max(65536)
     .default(32)
     .meta(about('Policy', 'LoRA scale: adapters are multiplied by alpha / rank')),
+
+  backend: z
+    .enum(BACKENDS)
+    .default('onnx')
+    .meta(
+      about(
+        'Training service',
+        'what trains: this machine, or a service with the Tinker API (docs/tinker.md)',
+      ),
+    ),
+  tinkerBaseUrl: serviceUrl()
+    .default('http://127.0.0.1:8000')
+    .meta(about('Training service', 'where the service answers; its key is TINKER_API_KEY')),
+  baseModel: place()
+    .default('auto')
+    .meta(
+      about('Training service', "the service's name for the model; `auto`: the only one it has"),
+    ),
+  tinkerReduction: z
+    .enum(TINKER_REDUCTIONS)
+    .default('sequence-mean')
+    .meta(
+      about(
+        'Training service',
+        'how the service adds up token losses; advantages are scaled for loss-type to hold',
+      ),
+    ),
 
   data: place()
     .default('builtin')
