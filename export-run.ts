@@ -27,12 +27,7 @@ export async function exportRun(
   const { epoch, format = 'hf', dtype = 'float32' } = options;
   const folder = resolve(options.folder);
   const row = await readRun(db, run);
-  const { backend, trainMode, loraRank, loraAlpha } = row.config;
-  if (backend === 'tinker') {
-    throw new ToolsampleError('config', `run ${run} trained at a service: its weights are there`, {
-      hint: 'when it ends, runs/RUN/policy of the data folder names them in tinker.json, beside the adapters where the service hands them out',
-    });
-  }
+  const { trainMode, loraRank, loraAlpha } = row.config;
   if (format === 'peft' && trainMode !== 'lora') {
     throw new ToolsampleError('config', `run ${run} trained all weights: it has no adapters`, {
       hint: 'leave out --format peft; --train-mode lora trains adapters',

@@ -49,9 +49,14 @@ export async function openPoint<T>(
 /** The newest policy up to an epoch's end, or the best. @throws ToolsampleError `not-found`, `config` as {@link runPolicy} */
 export async function pointOf(
   db: Database,
-  { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
+  { run, config, epochs, stepsPerEpoch, totalSteps }: RunRow,
   epoch: ExportOptions['epoch'],
 ): Promise<PolicyPoint> {
+  if (config.backend === 'tinker') {
+    throw new ToolsampleError('config', `run ${run} trained at a service: its weights are there`, {
+      hint: 'when it ends, runs/RUN/policy of the data folder names them in tinker.json, beside the adapters where the service hands them out',
+    });
+  }
   if (epoch === 'best') {
     const best = await bestPolicy(db, run);
     if (best !== null) return best;

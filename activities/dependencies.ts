@@ -3,9 +3,12 @@ import type { PolicyEngine, PolicyText } from '../contracts/policy.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import type { Database } from '../db/connection.ts';
 
-/** What an engine is opened for. */
+/** What an engine is opened for: a run's own settings, or this machine alone. */
 export type EngineMachine = Pick<RunConfig, 'threads' | 'device'> &
-  Pick<RunConfig, 'backend' | 'tinkerBaseUrl' | 'baseModel' | 'tinkerReduction'>;
+  (
+    | Pick<RunConfig, 'backend' | 'tinkerBaseUrl' | 'baseModel' | 'tinkerReduction'>
+    | { readonly backend: 'onnx' }
+  );
 
 /** What activities work with; made once by the worker and handed to each of them. */
 export interface ActivityDependencies {

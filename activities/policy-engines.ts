@@ -15,8 +15,10 @@ export interface PolicyEngines {
 export function policyEngines(artifacts: ArtifactStore, tinkerApiKey?: string): PolicyEngines {
   let current: { readonly opened: string; readonly engine: PolicyEngine } | null = null;
   const open = (machine: EngineMachine): PolicyEngine => {
-    const { backend, threads, device } = machine;
-    if (backend === 'onnx') return createPolicyEngine({ artifacts, threads, device });
+    if (machine.backend === 'onnx') {
+      const { threads, device } = machine;
+      return createPolicyEngine({ artifacts, threads, device });
+    }
     const { tinkerBaseUrl: baseUrl, baseModel, tinkerReduction: reduction } = machine;
     return createTinkerEngine({ artifacts, baseUrl, baseModel, reduction, apiKey: tinkerApiKey });
   };
@@ -40,7 +42,7 @@ export function policyEngines(artifacts: ArtifactStore, tinkerApiKey?: string): 
 
 /** Runs for which this is the same share an engine. */
 function openedFor(machine: EngineMachine): string {
-  const { backend, threads, device, tinkerBaseUrl, baseModel, tinkerReduction } = machine;
-  const own = backend === 'onnx' ? [threads, device] : [tinkerBaseUrl, baseModel, tinkerReduction];
-  return JSON.stringify([backend, ...own]);
+  if (machine.backend === 'onnx') return JSON.stringify([machine.threads, machine.device]);
+  const { tinkerBaseUrl, baseModel, tinkerReduction } = machine;
+  return JSON.stringify([tinkerBaseUrl, baseModel, tinkerReduction]);
 }

@@ -58,7 +58,7 @@ export async function readTokenizerFiles(files: CheckpointFiles): Promise<Tokeni
       hint: 'set eos_token there, or eos_token_id in generation_config.json',
     });
   }
-  return { tokenizer, config, named, eosIds, contextLength, vocabularySize: traits.vocab };
+  return { tokenizer, config, named, eosIds, contextLength, vocabularySize: vocab };
 }
 
 /** All tokens with their ids: the model's vocabulary and the added tokens. */
