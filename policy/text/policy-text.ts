@@ -4,6 +4,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
+import { KNOWN_PATTERNS } from './known-patterns.ts';
 import { createPromptRenderer } from './prompt-text.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
 import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
@@ -31,7 +32,7 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
-  const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
+  const hasPatterns = ownPatterns(parts.tokenizer).some((own) => !KNOWN_PATTERNS.has(own));
   // What cuts texts has no part in putting them together.
   const decodesByPatterns = ownPatterns(parts.tokenizer['decoder']).length > 0;
   const limit = createTimeLimit();
