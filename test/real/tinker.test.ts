@@ -23,7 +23,8 @@ import { writeTinyQwen3 } from './tiny-qwen3.ts';
  * Against SkyRL's real service, where docs/tinker.md's virtual environment is at hand. JAX compiles each shape for seconds.
  */
 
-const LONG = 600_000;
+/** On an idle machine two or three minutes are enough. */
+const LONG = 30 * 60_000;
 const TRAINABLE = { mode: 'lora', loraRank: 4, loraAlpha: 32, seed: 5 } as const;
 
 let root: string;
@@ -152,10 +153,10 @@ describe.skipIf(!SKYRL_AT_HAND)('a run at SkyRL', { timeout: LONG }, () => {
       trainBatchSize: 4,
       numGenerations: 4,
       corpusSize: 32,
-      evalSize: 8,
+      evalSize: 4,
       maxPromptLength: 96,
       maxCompletionLength: 64,
-      maxSteps: 4,
+      maxSteps: 3,
       evalSchedule: 'none',
       learningRate: 1e-3,
     });
@@ -170,8 +171,8 @@ describe.skipIf(!SKYRL_AT_HAND)('a run at SkyRL', { timeout: LONG }, () => {
       rows<{ loss: number; grad_norm: number }>(
         `select loss, grad_norm from steps where state = 'committed' order by step`,
       );
-    while ((await steps()).length < 2) await sleep(200);
-    // Step 3 is under way.
+    while ((await steps()).length < 1) await sleep(200);
+    // Step 2 is under way.
     await sleep(1000);
     await skyrl.kill();
     await sleep(3000);
@@ -179,7 +180,7 @@ describe.skipIf(!SKYRL_AT_HAND)('a run at SkyRL', { timeout: LONG }, () => {
     const { starts } = await run.completed;
     expect(starts).toBe(1);
     const committed = await steps();
-    expect(committed).toHaveLength(4);
+    expect(committed).toHaveLength(3);
     for (const { loss, grad_norm: norm } of committed) {
       expect(Number.isFinite(loss)).toBe(true);
       expect(norm).toBeGreaterThan(0);
@@ -187,6 +188,6 @@ describe.skipIf(!SKYRL_AT_HAND)('a run at SkyRL', { timeout: LONG }, () => {
     const checkpoints = await rows<{ weights_sha256: string }>(
       'select distinct weights_sha256 from checkpoints where step > 0',
     );
-    expect(checkpoints).toHaveLength(4);
+    expect(checkpoints).toHaveLength(3);
   });
 });
