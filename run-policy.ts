@@ -49,11 +49,11 @@ export async function openPoint<T>(
 /** The newest policy up to an epoch's end, or the best. @throws ToolsampleError `not-found`, `config` as {@link runPolicy} */
 export async function pointOf(
   db: Database,
-  { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
+  { run, config, epochs, stepsPerEpoch, totalSteps }: RunRow,
   epoch: ExportOptions['epoch'],
 ): Promise<PolicyPoint> {
   if (epoch === 'best') {
-    const best = await bestPolicy(db, run);
+    const best = await bestPolicy(db, run, config.bestMetric);
     if (best !== null) return best;
     throw new ToolsampleError('not-found', `run ${run} has no evaluated policy after a step yet`, {
       hint: `write ${run} for the newest`,

@@ -21,6 +21,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   loraAlpha: 'weights',
   data: 'samples',
   evalData: 'samples',
+  evalSuite: 'samples',
   corpusSize: 'samples',
   levelMix: 'samples',
   wrongLabels: 'samples',
@@ -75,5 +76,6 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   memoryLimit: 'live',
   saveTotalLimit: 'live',
   saveBest: 'live',
+  bestMetric: 'fork',
   saveEpochs: 'live',
 };
