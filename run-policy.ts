@@ -58,7 +58,7 @@ export async function pointOf(
     });
   }
   if (epoch === 'best') {
-    const best = await bestPolicy(db, run);
+    const best = await bestPolicy(db, run, config.bestMetric);
     if (best !== null) return best;
     throw new ToolsampleError('not-found', `run ${run} has no evaluated policy after a step yet`, {
       hint: `write ${run} for the newest`,

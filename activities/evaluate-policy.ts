@@ -1,5 +1,6 @@
 import type { EvaluationKey, EvaluationSummary } from '../contracts/activities.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
 import type { Sample } from '../contracts/sample.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { samplesInOrder, splitCorpus } from '../db/corpora.ts';
@@ -82,7 +83,11 @@ async function evaluateChunk(
     const { scores, reward, exactMatch } = scoreCompletion({
       completion,
       groundTruth: sample,
-      valueMatch: config.valueMatch,
+      // BFCL allows several values, whatever the run's own reward does.
+      valueMatch:
+        key.split === SUITE_SPLIT && sample.allowedValues !== undefined
+          ? 'bfcl'
+          : config.valueMatch,
     });
     return {
       sampleId: sample.id,

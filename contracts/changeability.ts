@@ -26,6 +26,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   tinkerReduction: 'live',
   data: 'samples',
   evalData: 'samples',
+  evalSuite: 'samples',
   corpusSize: 'samples',
   levelMix: 'samples',
   wrongLabels: 'samples',
@@ -80,5 +81,6 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   memoryLimit: 'live',
   saveTotalLimit: 'live',
   saveBest: 'live',
+  bestMetric: 'fork',
   saveEpochs: 'live',
 };

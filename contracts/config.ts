@@ -26,6 +26,10 @@ export type TinkerReduction = (typeof TINKER_REDUCTIONS)[number];
 export const TRAIN_MODES = ['full', 'lora'] as const;
 export type TrainMode = (typeof TRAIN_MODES)[number];
 
+export const BEST_METRICS = ['reward', 'exact_match', 'suite'] as const;
+/** Mean reward or share of exact matches on the first held-out split, or of exact matches on the suite. */
+export type BestMetric = (typeof BEST_METRICS)[number];
+
 /** Shape of a Llama policy that starts from random weights. */
 export interface RandomPolicy {
   readonly hiddenSize: number;
@@ -101,6 +105,11 @@ export interface RunConfig {
   readonly data: string;
   /** Held-out samples: `auto` (built-in splits, or a seeded part of the data) or a file. */
   readonly evalData: string;
+  /**
+   * Further samples on which the policy is evaluated whenever it is on the held-out ones: a file, a folder of BFCL's files (of
+   * each at most {@link RunConfig.evalSize}), or `none`.
+   */
+  readonly evalSuite: string;
   /** Samples of the built-in corpus. */
   readonly corpusSize: number;
   /** Shares of the built-in corpus's levels 0, 1, 2, 3 (and 4). */
@@ -190,8 +199,10 @@ export interface RunConfig {
   readonly memoryLimit: string;
   /** The newest checkpoints kept besides those of the two settings below (TRL: save_total_limit). */
   readonly saveTotalLimit: number;
-  /** Checkpoints kept because no other one that was evaluated did better on the first held-out split. */
+  /** Checkpoints kept because no other one that was evaluated did better, by {@link RunConfig.bestMetric}. */
   readonly saveBest: number;
+  /** What makes a checkpoint the best. */
+  readonly bestMetric: BestMetric;
   /** Checkpoints kept of those at epoch ends, the newest; −1: all. */
   readonly saveEpochs: number;
 }
@@ -209,6 +220,8 @@ export const LATER_SETTINGS = {
   tinkerReduction: 'sequence-mean',
   wrongLabels: 0,
   maxGeneratedTokens: -1,
+  evalSuite: 'none',
+  bestMetric: 'reward',
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -220,6 +220,8 @@ function checkTogether(config: RunConfig, settings: Settings): void {
     refuse('maxSteps', 'there would be no step', 'use -1 for no limit, or give a warm start');
   if (config.maxGeneratedTokens === 0)
     refuse('maxGeneratedTokens', 'there would be no step', 'use -1 for no limit');
+  if (config.bestMetric === 'suite' && config.evalSuite === 'none')
+    refuse('bestMetric', 'there is no suite', 'name one: eval_suite');
   if (config.data === 'builtin' && config.corpusSize < config.trainBatchSize)
     refuse(
       'corpusSize',

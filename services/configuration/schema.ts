@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   BACKENDS,
+  BEST_METRICS,
   DEVICES,
   LOSS_TYPES,
   SCALE_REWARDS,
@@ -101,6 +102,14 @@ export const runConfigSchema = z.strictObject({
       about(
         'Data',
         'held-out samples: a file, or `auto` (built-in splits; of your data, a seeded part)',
+      ),
+    ),
+  evalSuite: place()
+    .default('none')
+    .meta(
+      about(
+        'Data',
+        "evaluated whenever held-out samples are: a file, a folder of BFCL's files (eval_size of each), or `none`",
       ),
     ),
   corpusSize: positiveInt(10_000_000)
@@ -355,7 +364,16 @@ export const runConfigSchema = z.strictObject({
     .min(0)
     .max(1_000_000)
     .default(1)
-    .meta(about('Machine', 'the best checkpoints kept, by reward on the first held-out split')),
+    .meta(about('Machine', 'the best checkpoints kept, by best_metric')),
+  bestMetric: z
+    .enum(BEST_METRICS)
+    .default('reward')
+    .meta(
+      about(
+        'Machine',
+        'what makes a checkpoint the best: `reward` or `exact_match` on the first held-out split, or exact matches on the `suite`',
+      ),
+    ),
   saveEpochs: z
     .int()
     .min(-1)

@@ -91,6 +91,7 @@ describe('resolveConfig', () => {
     ],
     [{ warm_start: { steps: 3, noise: { raw_value: 2 } } }, 'must be a number from 0 to 1, not 2'],
     [{ max_steps: 0 }, 'there would be no step'],
+    [{ best_metric: 'suite' }, 'there is no suite'],
     [{ corpus_size: 10 }, '10 samples cannot fill a batch of 16'],
     [{ micro_batch_tokens: 100 }, 'do not hold one sequence'],
     [{ random_policy: { heads: 3 } }, 'does not divide into 3 heads'],
