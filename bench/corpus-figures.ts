@@ -27,7 +27,7 @@ export interface CorpusFigures {
   readonly transactions: number;
   readonly walBytes: number;
   readonly databaseBytes: number;
-  /** Large tables that Postgres read from end to end in a step. */
+  /** Tables that grow with the corpus, of 16 MiB and more, that Postgres read from end to end in a step. */
   readonly sequentialScans: readonly string[];
   /** Of some thousand picks, in parts of the corpus by importance and place. */
   readonly chiSquare: ChiSquare;

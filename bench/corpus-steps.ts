@@ -18,10 +18,10 @@ export async function seedStatistics({ db, pool }: Connection, run: string): Pro
     begin;
     set local session_replication_role = replica;
     insert into sample_statistics (run, sample_id, corpus, visits, mean, within_variance, epoch_variance, mean_of_means,
-      m2_of_means, group_size, last_step, category, importance)
-    select '${run}', sample_id, corpus, 2, 1, 1, 0, 1, 0, ${GENERATIONS}, -steps_ago, 'active', u ^ 4
+      m2_of_means, group_size, last_step, category, importance, ordinal)
+    select '${run}', sample_id, corpus, 2, 1, 1, 0, 1, 0, ${GENERATIONS}, -steps_ago, 'active', u ^ 4, ordinal
     from (
-      select sample_id, corpus, (('x' || left(md5(sample_id), 7))::bit(28)::integer / 268435456.0)::float8 as u,
+      select sample_id, corpus, ordinal, (('x' || left(md5(sample_id), 7))::bit(28)::integer / 268435456.0)::float8 as u,
         ('x' || right(md5(sample_id), 7))::bit(28)::integer % ${2 * row.stepsPerEpoch} as steps_ago
       from samples where corpus = '${row.corpus}' and ordinal % 3 > 0
     ) visits
@@ -133,7 +133,8 @@ async function reservedGroups({ pool }: Connection, run: string, step: number): 
   return rowCount ?? 0;
 }
 
-/** Of the database so far: rows written, transactions, bytes of the write-ahead log, and scans of whole tables that are large. */
+/** Of the database so far: rows written, transactions, bytes of the write-ahead log, and scans of whole tables that grow with the corpus, once they are
+ * large. */
 async function counters({ pool }: Connection) {
   const { rows } = await pool.query<{ rows: string; transactions: string; wal: string }>(`
     select tup_inserted + tup_updated + tup_deleted as rows, xact_commit as transactions,
@@ -141,7 +142,7 @@ async function counters({ pool }: Connection) {
     from pg_stat_database where datname = current_database()`);
   const scans = await pool.query<{ table: string; scans: string }>(`
     select relname as table, seq_scan as scans from pg_stat_user_tables
-    where pg_relation_size(relid) > 16 * 2 ^ 20`);
+    where relname in ('samples', 'sample_statistics', 'importance_sums') and pg_relation_size(relid) > 16 * 2 ^ 20`);
   const [found] = rows;
   return {
     rows: Number(found?.rows),

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
@@ -10,7 +11,6 @@ import { ensureDatabaseOnly, removeDataFolder } from '../services/services.ts';
 import { withClient } from '../services/postgres/connection.ts';
 import type { CorpusFigures, Times } from './corpus-figures.ts';
 import { describeMachine } from './machine.ts';
-import { withScratchFolder } from './scratch-folder.ts';
 
 /*
  * What a large corpus costs: `npm run bench:corpus -- [--sizes 10000,100000,1000000] [--steps N] [--json FILE]`. A file of so many
@@ -32,25 +32,35 @@ async function bench(): Promise<boolean> {
   const steps = atLeast('--steps', values.steps, 2);
   for (const line of describeMachine()) console.log(line);
   const figures: CorpusFigures[] = [];
-  await withScratchFolder(async (folder) => {
-    // Root's Postgres runs as another user, who has to get through.
-    await chmod(folder, 0o711);
-    const home = join(folder, 'home');
+  const folder = await mkdtemp(join(tmpdir(), 'toolsample-bench-'));
+  // Root's Postgres runs as another user, who has to get through.
+  await chmod(folder, 0o711);
+  const home = join(folder, 'home');
+  const close = async (): Promise<void> => {
+    await removeDataFolder(home);
+    await rm(folder, { recursive: true, force: true });
+  };
+  const interrupted = (): void => {
+    void close().finally(() => process.exit(130));
+  };
+  process.once('SIGINT', interrupted);
+  process.once('SIGTERM', interrupted);
+  try {
     const { databaseUrl } = await ensureDatabaseOnly({ home, env: {} });
-    try {
-      for (const size of sizes) {
-        const name = `corpus_${size}`;
-        await withClient(databaseUrl, (client) => client.query(`create database ${name}`));
-        const url = new URL(databaseUrl);
-        url.pathname = `/${name}`;
-        figures.push(await measure(url.href, folder, size, steps));
-        await withClient(databaseUrl, (client) => client.query(`drop database ${name}`));
-        if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures));
-      }
-    } finally {
-      await removeDataFolder(home);
+    for (const size of sizes) {
+      const name = `corpus_${size}`;
+      await withClient(databaseUrl, (client) => client.query(`create database ${name}`));
+      const url = new URL(databaseUrl);
+      url.pathname = `/${name}`;
+      figures.push(await measure(url.href, folder, size, steps));
+      await withClient(databaseUrl, (client) => client.query(`drop database ${name}`));
+      if (values.json !== undefined) await writeFile(values.json, JSON.stringify(figures));
     }
-  });
+  } finally {
+    process.off('SIGINT', interrupted);
+    process.off('SIGTERM', interrupted);
+    await close();
+  }
   for (const line of report(figures)) console.log(line);
   return figures.every(({ sequentialScans, chiSquare }) => {
     return sequentialScans.length === 0 && chiSquare.probability > LEAST_PROBABILITY;
@@ -100,7 +110,7 @@ function report(figures: readonly CorpusFigures[]): string[] {
     ['transactions a step', (each) => each.transactions.toFixed(0)],
     ['write-ahead log a step, KiB', (each) => (each.walBytes / 1024).toFixed(0)],
     ['database, MiB', (each) => mebibytes(each.databaseBytes)],
-    ['tables scanned in the steps', (each) => each.sequentialScans.join(', ') || 'none'],
+    ['large tables scanned in the steps', (each) => each.sequentialScans.join(', ') || 'none'],
     [
       'picks against the exact distribution',
       ({ chiSquare: { statistic, degreesOfFreedom, probability } }) =>

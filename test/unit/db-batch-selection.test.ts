@@ -13,13 +13,15 @@ import { readRun } from '../../db/runs.ts';
 import { writeStatistics } from '../../db/sample-statistics.ts';
 import { insertStep } from '../../db/steps.ts';
 import { categorize } from '../../dscl/category.ts';
-import { halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import { halfLifeSteps } from '../../dscl/importance.ts';
 import { chances, pickByImportance, pickShuffled } from '../../dscl/selection.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
   randomStatistics,
   SCRATCH_RANGE as RANGE,
+  SOLVED,
+  staleImportances,
   storeStatistics,
 } from './support/scratch-statistics.ts';
 
@@ -62,16 +64,10 @@ function reference(
   count: number,
 ) {
   const options = { ...config.sampling, ablate, sampler: config.sampler };
-  const fresh = SAMPLES.map(({ id }) => importance(known.get(id) ?? null, RANGE, options));
-  const average = fresh.reduce((sum, value) => sum + value, 0) / N;
   const halfLife = ablate.includes('staleness')
-    ? Infinity
+    ? null
     : halfLifeSteps(config.sampling.halfLifeEpochs, N, config.trainBatchSize);
-  const stale = SAMPLES.map(({ id }, index) => {
-    const last = known.get(id)?.lastStep;
-    const value = fresh[index] ?? 0;
-    return last === undefined ? value : staleImportance(value, STEP - last, average, halfLife);
-  });
+  const { stale } = staleImportances(SAMPLES, known, options, { step: STEP, halfLife });
   const { probabilities, allMastered } = chances(stale, config.sampling);
   const candidates = SAMPLES.map(({ id }, index) => ({
     id,
@@ -141,21 +137,11 @@ describe.each(SITUATIONS)('$sampler without [$ablate]', ({ sampler, ablate }) =>
 test('without any importance left the draw is even, and still deterministic', async () => {
   const config = await scratchRun(connection.db, 'mastered', SAMPLES, { sampler: 'dscl' });
   const { corpus } = await readRun(connection.db, 'mastered');
-  const solved: SampleStatistics = {
-    visits: 1,
-    mean: 4,
-    withinVariance: 0,
-    epochVariance: 0,
-    meanOfMeans: 4,
-    m2OfMeans: 0,
-    groupSize: 8,
-    lastStep: 3,
-  };
   await writeStatistics(
     connection.db,
     'mastered',
     corpus,
-    SAMPLES.map(({ id }) => ({ sampleId: id, ...solved, category: 'easy', importance: 0 })),
+    SAMPLES.map(({ id }) => ({ sampleId: id, ...SOLVED, category: 'easy', importance: 0 })),
   );
   await emptyStep('mastered');
   const { uniformShare, temperature } = config.sampling;
@@ -171,7 +157,7 @@ test('without any importance left the draw is even, and still deterministic', as
     temperature,
     halfLifeSteps: 10,
   });
-  const expected = reference(new Map(SAMPLES.map(({ id }) => [id, solved])), config, [], 20);
+  const expected = reference(new Map(SAMPLES.map(({ id }) => [id, SOLVED])), config, [], 20);
   expect(expected.allMastered).toBe(true);
   expect((await picked('mastered')).map(({ sampleId }) => sampleId)).toEqual(expected.ids);
 });

@@ -16,7 +16,6 @@ import { makeSums, readTotals, updateSums, type SumsOf } from '../../db/importan
 import { proposedSamples } from '../../db/proposed-samples.ts';
 import { readRun } from '../../db/runs.ts';
 import { insertStep } from '../../db/steps.ts';
-import { importance, staleImportance } from '../../dscl/importance.ts';
 import { drawProposals, envelope, evenDraw } from '../../dscl/proposals.ts';
 import { chances } from '../../dscl/selection.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
@@ -24,7 +23,8 @@ import { startScratchServer, type ScratchServer } from './support/scratch-databa
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
   randomStatistics,
-  SCRATCH_RANGE as RANGE,
+  SOLVED,
+  staleImportances,
   storeStatistics,
 } from './support/scratch-statistics.ts';
 import { takeStep } from './support/scratch-steps.ts';
@@ -76,16 +76,11 @@ async function largeRun(
     halfLifeSteps: of.halfLife,
   };
   const options = { ...config.sampling, sampler: config.sampler };
-  const fresh = samples.map(({ id }) => importance(known.get(id) ?? null, RANGE, options));
-  const average = fresh.reduce((sum, each) => sum + each, 0) / samples.length;
-  const stale = samples.map(({ id }, index) => {
-    const last = known.get(id)?.lastStep;
-    const value = fresh[index] ?? 0;
-    return last === undefined
-      ? value
-      : staleImportance(value, STEP - last, average, of.halfLife ?? Infinity);
+  const importances = staleImportances(samples, known, options, {
+    step: STEP,
+    halfLife: of.halfLife,
   });
-  return { of, selection, average, stale, options };
+  return { of, selection, options, ...importances };
 }
 
 async function reserved(
@@ -202,18 +197,6 @@ test('pairs are drawn without replacement, one after the other', async () => {
   const expected = pairs.map(({ a, b }) => (a === b ? 0 : (p[a]! * p[b]!) / (1 - p[a]!)));
   expect(chiSquare(counts, expected).probability).toBeGreaterThan(0.001);
 });
-
-/** Solved at the first visit, whatever else: no importance. */
-const SOLVED: SampleStatistics = {
-  visits: 1,
-  mean: 4,
-  withinVariance: 0,
-  epochVariance: 0,
-  meanOfMeans: 4,
-  m2OfMeans: 0,
-  groupSize: 8,
-  lastStep: 3,
-};
 
 test('few samples have all of the importance: they come first, then others', async () => {
   const live = [7, 64, 4_199].map((index) => SAMPLES[index]?.id ?? '');

@@ -5,6 +5,7 @@ import { assessed } from '../../../activities/sample-assessment.ts';
 import type { Database } from '../../../db/connection.ts';
 import { readRun } from '../../../db/runs.ts';
 import { writeStatistics } from '../../../db/sample-statistics.ts';
+import { importance, staleImportance, type ImportanceOptions } from '../../../dscl/importance.ts';
 
 /** Of the rewards of scratch samples. */
 export const SCRATCH_RANGE = { min: -3, max: 4 };
@@ -48,4 +49,35 @@ export async function storeStatistics(
     ...assessed(statistics, SCRATCH_RANGE, config),
   }));
   await writeStatistics(db, run, corpus, rows);
+}
+
+/** Solved by every completion of its one visit: no importance. */
+export const SOLVED: SampleStatistics = {
+  visits: 1,
+  mean: 4,
+  withinVariance: 0,
+  epochVariance: 0,
+  meanOfMeans: 4,
+  m2OfMeans: 0,
+  groupSize: 8,
+  lastStep: 3,
+};
+
+/** Ī, and Ĩ of each sample at a step, as dscl/ has them. */
+export function staleImportances(
+  samples: readonly Sample[],
+  known: ReadonlyMap<string, SampleStatistics>,
+  options: ImportanceOptions,
+  { step, halfLife }: { readonly step: number; readonly halfLife: number | null },
+): { readonly average: number; readonly stale: readonly number[] } {
+  const fresh = samples.map(({ id }) => importance(known.get(id) ?? null, SCRATCH_RANGE, options));
+  const average = fresh.reduce((sum, each) => sum + each, 0) / samples.length;
+  const stale = samples.map(({ id }, index) => {
+    const last = known.get(id)?.lastStep;
+    const value = fresh[index] ?? 0;
+    return last === undefined
+      ? value
+      : staleImportance(value, step - last, average, halfLife ?? Infinity);
+  });
+  return { average, stale };
 }
