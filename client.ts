@@ -23,6 +23,7 @@ import { migrateDatabase } from './db/migrate.ts';
 import { findRun } from './db/runs.ts';
 import { runForking, type RunForking } from './fork-run.ts';
 import { runExperiments, type RunExperiments } from './run-experiments.ts';
+import { policyEvaluations, type PolicyEvaluations } from './run-evaluations.ts';
 import { runReader, type RunReader, type RunReaderOptions } from './run-reader.ts';
 import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
@@ -42,7 +43,8 @@ export interface StartRunOptions {
 }
 
 /** Starts, steers and reads runs. Work is done by workers (`runWorker`, `toolsample worker`), here or elsewhere. */
-export interface ToolsampleClient extends RunReader, RunSteering, RunForking, RunExperiments {
+export interface ToolsampleClient
+  extends RunReader, RunSteering, RunForking, RunExperiments, PolicyEvaluations {
   readonly services: Services;
   /**
    * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
@@ -129,6 +131,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     ...runSteering({ workflow }, connection, async (run) => reader.status(run)),
     ...runForking({ workflow }, database.db, temporal.taskQueue),
     ...runExperiments({ workflow }, database.db, temporal.taskQueue),
+    ...policyEvaluations({ workflow }, database.db, temporal.taskQueue),
     services,
     async startRun({ run, config: input = {} } = {}) {
       const config = withAbsolutePaths(resolveConfig(input), process.cwd());

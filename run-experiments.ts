@@ -1,11 +1,5 @@
-import {
-  WorkflowExecutionAlreadyStartedError,
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  type Client,
-} from '@temporalio/client';
-import { rootCause } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError, type ErrorCode } from './contracts/errors.ts';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { ToolsampleError } from './contracts/errors.ts';
 import type {
   ExperimentAsked,
   ExperimentRunResult,
@@ -17,6 +11,7 @@ import { experimentResults, experimentStatus, findExperiment } from './db/experi
 import { newRunId } from './run-labels.ts';
 import { withAbsoluteInput } from './services/configuration/absolute-paths.ts';
 import { planExperiment, requireSameExperiment } from './services/experiments/plan.ts';
+import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 
 export interface StartExperimentOptions {
   /** Id of the experiment. Default: `compare-` and the time. */
@@ -85,24 +80,8 @@ export function runExperiments(
     },
     experimentStatus: async (experiment) => experimentStatus(db, experiment),
     experimentResults: async (experiment) => experimentResults(db, experiment),
-    async experimentEnded(experiment) {
-      try {
-        await workflow.getHandle(experiment).result();
-      } catch (error) {
-        // One whose server forgot it has ended, too.
-        if (error instanceof WorkflowNotFoundError) return;
-        if (!(error instanceof WorkflowFailedError)) throw error;
-        throw failureOf(error);
-      }
-    },
-    async stopExperiment(experiment) {
-      try {
-        await workflow.getHandle(experiment).cancel();
-      } catch (error) {
-        // It ended meanwhile.
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-      }
-    },
+    experimentEnded: async (experiment) => workflowEnded(workflow.getHandle(experiment)),
+    stopExperiment: async (experiment) => cancelWorkflow(workflow.getHandle(experiment)),
   };
 }
 
@@ -117,10 +96,4 @@ function failUnknown(experiment: string): never {
   throw new ToolsampleError('not-found', `there is no experiment "${experiment}"`, {
     hint: 'say what to compare: --tokens N, and perhaps --sampler, --curriculum, --seeds',
   });
-}
-
-function failureOf({ cause }: WorkflowFailedError): ToolsampleError {
-  const type = cause !== undefined && 'type' in cause ? cause.type : undefined;
-  const code: ErrorCode = ERROR_CODES.find((known) => known === type) ?? 'service';
-  return new ToolsampleError(code, rootCause(cause) ?? 'the experiment did not complete');
 }

@@ -16,6 +16,7 @@ import { listRuns, runStatus } from './db/run-status.ts';
 import { stepMetrics } from './db/step-metrics.ts';
 import { stepStatus } from './db/step-status.ts';
 import { readRun } from './db/runs.ts';
+import type { LoadablePolicy } from './policy/engine/policy-files.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath, type DataFolder } from './services/data-folder.ts';
 import { ensureDatabaseOnly, inspectServices } from './services/services.ts';
@@ -50,6 +51,13 @@ export interface RunReader {
    *   to write, or the folder is taken
    */
   exportPolicy(run: string, options: ExportOptions): Promise<ExportedPolicy>;
+  /**
+   * A policy of a run, whatever the run's state, as whoever completes prompts with it loads it.
+   *
+   * @param epoch as {@link ExportOptions} has it
+   * @throws ToolsampleError `not-found`, `config` as {@link exportPolicy}
+   */
+  policy(run: string, epoch: ExportOptions['epoch']): Promise<LoadablePolicy>;
   /**
    * Removes the artifacts to which no run refers. Safe beside workers, and to be killed.
    *
@@ -100,6 +108,10 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
       // Loaded only here: nobody else who reads needs what knows checkpoints.
       const { exportRun } = await import('./export-run.ts');
       return exportRun({ db, artifacts: await openArtifactStore(folder) }, run, options);
+    },
+    policy: async (run, epoch) => {
+      const { runPolicy } = await import('./run-policy.ts');
+      return runPolicy({ db, artifacts: await openArtifactStore(folder) }, run, epoch);
     },
     collectGarbage: async (options) => {
       const { collectGarbage } = await import('./collect-garbage.ts');

@@ -1,4 +1,3 @@
-import type { RunConfig } from '../contracts/config.ts';
 import type {
   GeneratedCompletion,
   GenerationPrompt,
@@ -6,14 +5,16 @@ import type {
   PolicyRef,
   PolicyText,
   SamplingParameters,
+  TrainableOptions,
 } from '../contracts/policy.ts';
-import { trainableOptions } from './engine-options.ts';
 import { engineCall } from './heartbeat.ts';
 
 export interface CompletionOptions {
   readonly policy: PolicyRef;
   readonly text: PolicyText;
-  readonly config: RunConfig;
+  readonly trainable: TrainableOptions;
+  /** Tokens of a completion at most. */
+  readonly maxCompletionLength: number;
   readonly sampling: Omit<SamplingParameters, 'maxNewTokens'>;
 }
 
@@ -21,19 +22,45 @@ export interface CompletionOptions {
 export async function completePrompts(
   engine: PolicyEngine,
   prompts: readonly GenerationPrompt[],
-  { policy, text, config, sampling }: CompletionOptions,
+  { policy, text, trainable, maxCompletionLength, sampling }: CompletionOptions,
 ): Promise<readonly GeneratedCompletion[]> {
   const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
-  const maxNewTokens = Math.min(config.maxCompletionLength, text.contextLength - longest);
+  const maxNewTokens = Math.min(maxCompletionLength, text.contextLength - longest);
   return engineCall((options) =>
     engine.generate(
       {
         policy,
-        trainable: trainableOptions(config),
+        trainable,
         prompts,
         sampling: { ...sampling, maxNewTokens },
       },
       options,
     ),
   );
+}
+
+export interface GreedyAnswer {
+  /** Index into the prompts. */
+  readonly prompt: number;
+  readonly completion: string;
+  /** End token included. */
+  readonly tokens: number;
+}
+
+/** The likeliest completion of each prompt, as text. */
+export async function completeGreedily(
+  engine: PolicyEngine,
+  prompts: readonly (readonly number[])[],
+  options: Omit<CompletionOptions, 'sampling'>,
+): Promise<readonly GreedyAnswer[]> {
+  const generated = await completePrompts(
+    engine,
+    prompts.map((ids) => ({ ids, seeds: [0] })),
+    { ...options, sampling: { temperature: 0, topP: 1 } },
+  );
+  return generated.map(({ prompt, ids }) => ({
+    prompt,
+    completion: options.text.decode(ids),
+    tokens: ids.length,
+  }));
 }

@@ -2,13 +2,17 @@ import type { AcceleratorActivities, LightActivities } from '../contracts/activi
 import { changeSettings } from './change-settings.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { evaluatePolicy } from './evaluate-policy.ts';
+import { evaluateSuiteShard } from './evaluate-suite-shard.ts';
 import { exportPolicy } from './export-policy.ts';
 import { failingClearly } from './failure.ts';
 import { filterGroups } from './filter-groups.ts';
+import { finishEvaluation } from './finish-evaluation.ts';
 import { gradientStep } from './gradient-step.ts';
 import { whileBeating } from './heartbeat.ts';
+import { prepareEvaluation } from './prepare-evaluation.ts';
 import { prepareExperiment } from './prepare-experiment.ts';
 import { prepareRun } from './prepare-run.ts';
+import { recordEvaluation } from './record-evaluation.ts';
 import { recordExperiment } from './record-experiment.ts';
 import { recordRequest } from './record-request.ts';
 import { recordOutcome } from './record-outcome.ts';
@@ -41,6 +45,9 @@ export function lightActivities(
     recordOutcome: activity((input) => recordOutcome(deps, input)),
     recordRequest: activity((input) => recordRequest(deps, input)),
     changeSettings: activity((input) => changeSettings(deps, input)),
+    prepareEvaluation: activity((input) => prepareEvaluation(deps, input)),
+    finishEvaluation: activity((input) => finishEvaluation(deps, input)),
+    recordEvaluation: activity((input) => recordEvaluation(deps, input)),
     prepareExperiment: activity((input) => prepareExperiment(deps, input)),
     recordExperiment: activity((input) => recordExperiment(deps, input)),
   };
@@ -54,6 +61,7 @@ export function acceleratorActivities(deps: ActivityDependencies): AcceleratorAc
     gradientStep: activity((key) => gradientStep(deps, key)),
     evaluatePolicy: activity((key) => evaluatePolicy(deps, key)),
     exportPolicy: activity((key) => exportPolicy(deps, key)),
+    evaluateSuiteShard: activity((key) => evaluateSuiteShard(deps, key)),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { EvaluationKey, EvaluationSummary } from '../contracts/activities.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
 import type { Sample } from '../contracts/sample.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { samplesInOrder, splitCorpus } from '../db/corpora.ts';
@@ -14,8 +15,9 @@ import {
 import { readRunAt } from '../db/setting-changes.ts';
 import { scoreCompletion } from '../dscl/reward.ts';
 import { wilsonInterval } from '../dscl/wilson-interval.ts';
-import { completePrompts } from './complete-prompts.ts';
+import { completeGreedily } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { trainableOptions } from './engine-options.ts';
 
 /** Samples that are completed together and committed together: what a crash can lose. */
 const CHUNK = 64;
@@ -67,23 +69,30 @@ async function evaluateChunk(
   const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
   const text = await deps.policyText(policy.base);
-  const prompts = chunk.map((sample) => ({ ids: text.encodePrompt(sample), seeds: [0] }));
+  const prompts = chunk.map((sample) => text.encodePrompt(sample));
   const engine = await deps.engine(config);
-  const sampling = { temperature: 0, topP: 1 };
-  const generated = await completePrompts(engine, prompts, { policy, text, config, sampling });
-  return generated.map(({ prompt, ids }) => {
+  const answers = await completeGreedily(engine, prompts, {
+    policy,
+    text,
+    trainable: trainableOptions(config),
+    maxCompletionLength: config.maxCompletionLength,
+  });
+  return answers.map(({ prompt, completion, tokens }) => {
     const sample = chunk[prompt];
     if (sample === undefined) throw new Error(`the engine answered for prompt ${prompt}`);
-    const completion = text.decode(ids);
     const { scores, reward, exactMatch } = scoreCompletion({
       completion,
       groundTruth: sample,
-      valueMatch: config.valueMatch,
+      // BFCL allows several values, whatever the run's own reward does.
+      valueMatch:
+        key.split === SUITE_SPLIT && sample.allowedValues !== undefined
+          ? 'bfcl'
+          : config.valueMatch,
     });
     return {
       sampleId: sample.id,
       completion,
-      completionTokens: ids.length,
+      completionTokens: tokens,
       exactMatch,
       reward,
       scoreFormat: scores.format,

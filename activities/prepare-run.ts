@@ -59,14 +59,8 @@ async function prepareNew(
   }
 
   const policy = await startingPolicy(config, deps.artifacts);
-  const { traits } = await readArchitecture(await manifestFiles(policy.base, deps.artifacts));
-  checkMemoryLimit(
-    trainingModel(traits, trainableOptions(config)),
-    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
-    trainingMemory(config.memoryLimit),
-  );
+  const parameters = config.backend === 'onnx' ? await ownParameters(deps, policy, config) : null;
   const text = await deps.policyText(policy.base);
-  const parameters = parameterCount(traits);
   await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the run of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${run}, 0))`);
@@ -86,6 +80,21 @@ async function prepareNew(
   if (created.selection === 'sums') await db.execute(sql`analyze samples`);
 }
 
+/** How many parameters our own engine trains on. @throws ToolsampleError `config` where `memory_limit` is too small */
+async function ownParameters(
+  { artifacts }: Pick<ActivityDependencies, 'artifacts'>,
+  policy: PolicyRef,
+  config: RunConfig,
+): Promise<number> {
+  const { traits } = await readArchitecture(await manifestFiles(policy.base, artifacts));
+  checkMemoryLimit(
+    trainingModel(traits, trainableOptions(config)),
+    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
+    trainingMemory(config.memoryLimit),
+  );
+  return parameterCount(traits);
+}
+
 function requireSame(run: RunRow, config: RunConfig): void {
   if (jsonSha256(run.config) === jsonSha256(config)) return;
   throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
@@ -96,7 +105,8 @@ function requireSame(run: RunRow, config: RunConfig): void {
 
 interface StartingPolicy {
   readonly policy: PolicyRef;
-  readonly parameters: number;
+  /** Null: those of a training service, which does not tell. */
+  readonly parameters: number | null;
   /** Tokens. */
   readonly contextLength: number;
 }
@@ -129,7 +139,7 @@ async function createRun(
       contextLength,
       ...schedule,
       evaluateAt: [...schedule.evaluateAt],
-      warmStartSlices: warmStartSlices(config.warmStart, parameters).length,
+      warmStartSlices: warmStartSlices(config.warmStart, parameters ?? 0).length,
     },
     splits.map(({ split, corpus }) => ({ split, corpus })),
   );

@@ -17,6 +17,7 @@ export async function pruneCheckpoints(
   const retention: Retention = {
     newest: config.saveTotalLimit,
     best: config.saveBest,
+    metric: config.bestMetric,
     epochs: config.saveEpochs,
     stepsPerEpoch,
   };

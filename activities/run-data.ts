@@ -1,5 +1,6 @@
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
 import type { PolicyText } from '../contracts/policy.ts';
 import type { Sample } from '../contracts/sample.ts';
 import { builtinEvaluation } from '../datasets/builtin/corpus.ts';
@@ -8,6 +9,7 @@ import { isRejected, openDataset, readSamples } from '../datasets/dataset.ts';
 import { contentKey, HeldOutDraw } from '../datasets/held-out.ts';
 import type { Database } from '../db/connection.ts';
 import { ingestCorpus, type IngestedCorpus, type IngestedSample } from '../db/corpus-ingestion.ts';
+import { suiteSamples } from '../evaluation/suite-samples.ts';
 import { longestPrompt, usableSamples, type LeftOut } from './usable-samples.ts';
 
 /** Data as it was stored, with what was left out of it. */
@@ -50,31 +52,31 @@ export async function ingestRunData(
     split: string,
     source: string,
     items: Parameters<typeof usableSamples>[0],
-  ) => {
+    limit = config.evalSize,
+  ): Promise<RunData['splits'][number]> => {
     const usable = usableSamples(items, text, limits);
-    const limited = first(usable.samples, config.evalSize);
+    const limited = first(usable.samples, limit);
     const stored = await ingestCorpus(tx, source, limited);
     const data = { ...stored, split, source, leftOut: usable.leftOut() };
     requireSamples(data, promptLimit);
     return data;
   };
+  const splits: RunData['splits'][number][] = [];
   if (config.evalData !== 'auto') {
-    return {
-      train,
-      splits: [await store('heldout', config.evalData, readSamples(config.evalData))],
-    };
-  }
-  if (config.data !== 'builtin') {
+    splits.push(await store('heldout', config.evalData, readSamples(config.evalData)));
+  } else if (config.data !== 'builtin') {
     const samples = held.map(({ sample }) => sample);
-    return {
-      train,
-      splits: samples.length === 0 ? [] : [await store('heldout', config.data, samples)],
-    };
+    if (samples.length > 0) splits.push(await store('heldout', config.data, samples));
+  } else {
+    for (const split of EVALUATION_SPLITS) {
+      const tasks = builtinEvaluation({ seed: config.seed, size: config.evalSize, split });
+      splits.push(await store(split, config.data, tasks));
+    }
   }
-  const splits: (StoredData & { readonly split: string })[] = [];
-  for (const split of EVALUATION_SPLITS) {
-    const tasks = builtinEvaluation({ seed: config.seed, size: config.evalSize, split });
-    splits.push(await store(split, config.data, tasks));
+  if (config.evalSuite !== 'none') {
+    const { evalSuite, evalSize } = config;
+    const samples = suiteSamples(evalSuite, evalSize);
+    splits.push(await store(SUITE_SPLIT, evalSuite, samples, Number.POSITIVE_INFINITY));
   }
   return { train, splits };
 }

@@ -6,6 +6,7 @@ import type { NewRollout } from '../db/rollouts.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { completePrompts } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { trainableOptions } from './engine-options.ts';
 import { recordDevice } from './record-device.ts';
 import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
 
@@ -40,8 +41,13 @@ export async function sampleShard(
   const started = performance.now();
   const engine = await deps.engine(config);
   const { temperature, topP } = config;
-  const sampling = { temperature, topP };
-  const generated = await completePrompts(engine, prompts, { policy, text, config, sampling });
+  const generated = await completePrompts(engine, prompts, {
+    policy,
+    text,
+    trainable: trainableOptions(config),
+    maxCompletionLength: config.maxCompletionLength,
+    sampling: { temperature, topP },
+  });
   const seconds = (performance.now() - started) / 1000;
   await recordDevice(db, key.run, 'rollouts', engine);
 

@@ -7,11 +7,15 @@ import { resolveConfig } from '../services/configuration/resolve.ts';
 import { measureEngine } from './engine-section.ts';
 import { findPeers, noPeers } from './find-peers.ts';
 import { describeMachine } from './machine.ts';
-import { readOptions, SECTIONS, type BenchOptions } from './options.ts';
+import { readOptions, SECTIONS, type BenchOptions, type Section } from './options.ts';
 import { measureOrchestration } from './orchestration.ts';
 import { comparisonLines, resultTable, sameWork } from './report.ts';
 import type { BenchRow } from './row.ts';
 import { withScratchFolder } from './scratch-folder.ts';
+import { measureServing } from './serving.ts';
+
+/** Sections that are not about the engine alone. */
+const WHOLE: ReadonlySet<Section> = new Set(['orchestration', 'serving']);
 
 /** Seconds after which no further pair of runs is begun. */
 const RUNS_BUDGET = 120;
@@ -43,8 +47,12 @@ async function bench(options: BenchOptions): Promise<boolean> {
   };
   const config = benchConfig(options.steps);
   try {
-    if (SECTIONS.some((section) => section !== 'orchestration' && sections.has(section))) {
+    if (SECTIONS.some((section) => !WHOLE.has(section) && sections.has(section))) {
       await benchEngine(options, config, onRows);
+    }
+    if (sections.has('serving')) {
+      const patience = { repeats: options.repeats, budgetSeconds: RUNS_BUDGET };
+      await onRows(await measureServing(config, patience, console.error));
     }
     return !sections.has('orchestration') || (await benchOrchestration(options, config, onRows));
   } finally {

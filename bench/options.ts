@@ -9,10 +9,11 @@ export const SECTIONS = [
   'decode',
   'step',
   'orchestration',
+  'serving',
 ] as const;
 /**
  * `default`: the default policy. `sampling`, `training`, `decode`: parts of the engine on a policy of 135M parameters. `step`:
- * whole GRPO steps of it. `orchestration`: whole runs of the default policy.
+ * whole GRPO steps of it. `orchestration`: whole runs of the default policy. `serving`: requests to it over HTTP.
  */
 export type Section = (typeof SECTIONS)[number];
 

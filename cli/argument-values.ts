@@ -45,6 +45,19 @@ export function stepNumber(text: string): number {
   return Number(text);
 }
 
+/** From 0. @throws InvalidArgumentError */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
+  return Number(text);
+}
+
+/** From 1. @throws InvalidArgumentError */
+export function atLeastOne(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError('Give a whole number, at least 1.');
+  return Number(text);
+}
+
 /** `uniform,dscl`. */
 export function wordList(text: string): string[] {
   return text

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from 'commander';
+import { wholeNumber } from './argument-values.ts';
 import type { Terminal } from './terminal.ts';
 
 interface DataFlags {
@@ -60,11 +61,6 @@ export function defineDataCommands(program: Command, group: string, terminal: Te
         await split({ terminal, json }, from, { ...others, train, heldOut });
       },
     );
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Give a whole number, 0 or more.');
-  return Number(text);
 }
 
 function share(text: string): number {

@@ -2,6 +2,13 @@ import type { RunConfigInput } from './config.ts';
 import type { ExperimentAsked, ExperimentState, PreparedExperiment } from './experiment.ts';
 import type { JsonValue } from './json.ts';
 import type { RunRequest, SetAsked, SettingChange } from './requests.ts';
+import type {
+  EvaluationAsked,
+  EvaluationPlan,
+  SuiteEvaluationKey,
+  SuiteShardKey,
+  SuiteShardSummary,
+} from './suite-evaluation.ts';
 
 /**
  * Activities as workflows see them. Inputs are keys, outputs are references and counts: the state itself is in Postgres.
@@ -179,6 +186,16 @@ export interface LightActivities {
   changeSettings(
     input: RequestKey & Pick<SetAsked, 'settings'>,
   ): Promise<RecordedRequest & { readonly changes: readonly SettingChange[] }>;
+  /** Takes policy and questions of an evaluation on a suite into the store; tells what is left to do of one that exists. */
+  prepareEvaluation(
+    input: SuiteEvaluationKey & { readonly asked: EvaluationAsked },
+  ): Promise<EvaluationPlan>;
+  /** Writes the results and completes the evaluation. */
+  finishEvaluation(input: SuiteEvaluationKey): Promise<{ readonly folder: string | null }>;
+  /** Records how an evaluation on a suite ended that did not complete. */
+  recordEvaluation(
+    input: SuiteEvaluationKey & { readonly state: 'failed' | 'stopped'; readonly reason: string },
+  ): Promise<void>;
   /** Checks and stores what an experiment compares; one that exists goes on, and tells which of its runs have completed. */
   prepareExperiment(
     input: ExperimentKey & { readonly asked: Partial<ExperimentAsked> },
@@ -200,4 +217,5 @@ export interface AcceleratorActivities {
   gradientStep(input: StepKey): Promise<GradientSummary>;
   evaluatePolicy(input: EvaluationKey): Promise<EvaluationSummary>;
   exportPolicy(input: ExportKey): Promise<ExportSummary>;
+  evaluateSuiteShard(input: SuiteShardKey): Promise<SuiteShardSummary>;
 }

@@ -19,8 +19,14 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   trainMode: 'weights',
   loraRank: 'weights',
   loraAlpha: 'weights',
+  backend: 'weights',
+  // The same service may answer elsewhere; what it saved must be there.
+  tinkerBaseUrl: 'live',
+  baseModel: 'weights',
+  tinkerReduction: 'live',
   data: 'samples',
   evalData: 'samples',
+  evalSuite: 'samples',
   corpusSize: 'samples',
   levelMix: 'samples',
   wrongLabels: 'samples',
@@ -75,5 +81,6 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   memoryLimit: 'live',
   saveTotalLimit: 'live',
   saveBest: 'live',
+  bestMetric: 'fork',
   saveEpochs: 'live',
 };

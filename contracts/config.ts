@@ -15,8 +15,20 @@ export type DeviceChoice = (typeof DEVICES)[number];
 /** Where tensors are computed. */
 export type Device = Exclude<DeviceChoice, 'auto'>;
 
+export const BACKENDS = ['onnx', 'tinker'] as const;
+/** What computes with the policy: our own engine, or a training service that speaks the Tinker API. */
+export type Backend = (typeof BACKENDS)[number];
+
+export const TINKER_REDUCTIONS = ['sequence-mean', 'sum'] as const;
+/** How a training service makes one loss of many tokens: mean of each sequence, then over sequences; or the plain sum. */
+export type TinkerReduction = (typeof TINKER_REDUCTIONS)[number];
+
 export const TRAIN_MODES = ['full', 'lora'] as const;
 export type TrainMode = (typeof TRAIN_MODES)[number];
+
+export const BEST_METRICS = ['reward', 'exact_match', 'suite'] as const;
+/** Mean reward or share of exact matches on the first held-out split, or of exact matches on the suite. */
+export type BestMetric = (typeof BEST_METRICS)[number];
 
 /** Shape of a Llama policy that starts from random weights. */
 export interface RandomPolicy {
@@ -70,18 +82,34 @@ export interface RunConfig {
   readonly seed: number;
 
   // — policy
-  /** `builtin`, a Hugging Face folder, or `random` (see {@link RunConfig.randomPolicy}). */
+  /**
+   * `builtin`, a Hugging Face folder, or `random` (see {@link RunConfig.randomPolicy}). With the backend `tinker` a folder of the base
+   * model's tokenizer and `config.json`; weights in it are not looked at.
+   */
   readonly policy: string;
   readonly randomPolicy: RandomPolicy;
   readonly trainMode: TrainMode;
   readonly loraRank: number;
   readonly loraAlpha: number;
 
+  // — training service
+  readonly backend: Backend;
+  /** Where the service answers, without `/api/v1`. */
+  readonly tinkerBaseUrl: string;
+  /** The service's name for the model that is trained; `auto`: the only one it has. */
+  readonly baseModel: string;
+  readonly tinkerReduction: TinkerReduction;
+
   // — data
   /** `builtin` or a file of samples, parquet or JSON, of any of the {@link DATA_FORMATS}. */
   readonly data: string;
   /** Held-out samples: `auto` (built-in splits, or a seeded part of the data) or a file. */
   readonly evalData: string;
+  /**
+   * Further samples on which the policy is evaluated whenever it is on the held-out ones: a file, a folder of BFCL's files (of
+   * each at most {@link RunConfig.evalSize}), or `none`.
+   */
+  readonly evalSuite: string;
   /** Samples of the built-in corpus. */
   readonly corpusSize: number;
   /** Shares of the built-in corpus's levels 0, 1, 2, 3 (and 4). */
@@ -171,8 +199,10 @@ export interface RunConfig {
   readonly memoryLimit: string;
   /** The newest checkpoints kept besides those of the two settings below (TRL: save_total_limit). */
   readonly saveTotalLimit: number;
-  /** Checkpoints kept because no other one that was evaluated did better on the first held-out split. */
+  /** Checkpoints kept because no other one that was evaluated did better, by {@link RunConfig.bestMetric}. */
   readonly saveBest: number;
+  /** What makes a checkpoint the best. */
+  readonly bestMetric: BestMetric;
   /** Checkpoints kept of those at epoch ends, the newest; −1: all. */
   readonly saveEpochs: number;
 }
@@ -184,8 +214,14 @@ export const LATER_SETTINGS = {
   saveBest: 1,
   saveEpochs: -1,
   maxBadRows: 0,
+  backend: 'onnx',
+  tinkerBaseUrl: 'http://127.0.0.1:8000',
+  baseModel: 'auto',
+  tinkerReduction: 'sequence-mean',
   wrongLabels: 0,
   maxGeneratedTokens: -1,
+  evalSuite: 'none',
+  bestMetric: 'reward',
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -4,11 +4,20 @@ import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
 export interface PolicyRef {
-  /** Artifact: a JSON manifest that names each file of the base HF folder with its hash ({@link BaseManifest}). */
+  /**
+   * Artifact: a JSON manifest that names each file of the base HF folder with its hash ({@link BaseManifest}). Of a training service's
+   * policy only the files of its text side.
+   */
   readonly base: ArtifactRef;
-  /** Artifact: safetensors with the trained tensors, fp32. Null: the base itself. */
+  /**
+   * Artifact: safetensors with the trained tensors, fp32; of a training service's policy, JSON that names what the service saved. Null:
+   * the base itself.
+   */
   readonly weights: ArtifactRef | null;
-  /** Artifact: safetensors with AdamW's moments (`m.<tensor>`, `v.<tensor>`) and the step count. Null: a fresh optimiser. */
+  /**
+   * Artifact: safetensors with AdamW's moments (`m.<tensor>`, `v.<tensor>`) and the step count; of a training service's policy, the same
+   * as the weights. Null: a fresh optimiser.
+   */
   readonly optimizer: ArtifactRef | null;
 }
 
@@ -121,9 +130,9 @@ export interface GradientRequest {
 export interface GradientResult {
   readonly policy: PolicyRef;
   readonly loss: number;
-  /** Global L2 norm before clipping. */
-  readonly gradNorm: number;
-  /** Mean entropy (nats) of the policy at completion tokens. */
+  /** Global L2 norm before clipping; null where a training service does not tell. */
+  readonly gradNorm: number | null;
+  /** Mean entropy (nats) of the policy at completion tokens; of a training service, estimated from the tokens sampled. */
   readonly entropy: number;
   /** Mean k3 estimate to the base policy; null when beta is 0. */
   readonly kl: number | null;
@@ -187,15 +196,22 @@ export interface GraphPlacement {
 }
 
 /** Where an engine computes. */
-export interface EngineDevice {
-  readonly device: Device;
-  /** Of each graph that ran since the engine's thread started; empty where the device is the CPU. */
-  readonly graphs: readonly GraphPlacement[];
-}
+export type EngineDevice =
+  | {
+      readonly device: Device;
+      /** Of each graph that ran since the engine's thread started; empty where the device is the CPU. */
+      readonly graphs: readonly GraphPlacement[];
+    }
+  | {
+      readonly device: 'service';
+      readonly url: string;
+      /** The service's name for the model. */
+      readonly baseModel: string;
+    };
 
 /**
- * The policy engine, hosted in a worker thread. Calls are run one after another.
- * Same request, same machine: same bytes. Weights enter and leave as artifacts, never as arguments.
+ * What computes with a policy: our own engine, hosted in a worker thread, or a training service. Calls are run one after another.
+ * Weights enter and leave as artifacts, never as arguments. Our own engine: same request, same machine, same bytes.
  */
 export interface PolicyEngine {
   generate(
@@ -225,6 +241,8 @@ export interface PolicyText {
   promptText(prompt: Prompt): string;
   /** {@link promptText} as ids. */
   encodePrompt(prompt: Prompt): number[];
+  /** Any text as ids, special tokens by their names; nothing is added. */
+  encode(text: string): number[];
   /** Tokens of each of many prompts; quicker than one after the other, and of bounded time like these. */
   promptLengths(prompts: readonly Prompt[]): number[];
   /** Completion text to ids, EOS appended. */
@@ -233,4 +251,6 @@ export interface PolicyText {
   decode(ids: readonly number[]): string;
   readonly contextLength: number;
   readonly eosIds: readonly number[];
+  /** Ids are below it. */
+  readonly vocabularySize: number;
 }

@@ -2,6 +2,7 @@ import type { EngineProgress } from './policy.ts';
 
 /** Workflow types, as any Temporal client in any language names them. */
 export const TRAINING_RUN = 'trainingRun';
+export const POLICY_EVALUATION = 'policyEvaluation';
 export const EXPERIMENT = 'experiment';
 
 /** The task queue of the accelerator's activities beside the one of light work. */

@@ -18,16 +18,19 @@ export async function referredTo(
       select base_sha256 from checkpoints
       union all select weights_sha256 from checkpoints where not pruned and weights_sha256 is not null
       union all select optimizer_sha256 from checkpoints where not pruned and optimizer_sha256 is not null
+      union all select base_sha256 from suite_evaluations where state <> 'completed'
+      union all select weights_sha256 from suite_evaluations where state <> 'completed' and weights_sha256 is not null
       union all select artifact_sha256 from rollout_shards
       union all select details->>'sha256' from events where details->>'sha256' is not null
     )`);
   return new Set(rows.map(({ sha256 }) => sha256));
 }
 
-/** The manifests of the base policies of all runs. */
+/** The manifests of the base policies of all runs, and of evaluations that have not completed. */
 export async function baseManifests(db: Database): Promise<ArtifactRef[]> {
   const { rows } = await db.execute<{ sha256: string; bytes: string }>(
-    sql`select distinct base_sha256 as sha256, base_bytes as bytes from checkpoints order by 1`,
+    sql`select base_sha256 as sha256, base_bytes as bytes from checkpoints
+      union select base_sha256, base_bytes from suite_evaluations where state <> 'completed' order by 1`,
   );
   return rows.map(({ sha256, bytes }) => ({ sha256, bytes: Number(bytes) }));
 }

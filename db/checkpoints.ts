@@ -1,10 +1,13 @@
-import { and, asc, desc, eq, inArray, lte, max, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, lte, max, ne, sql } from 'drizzle-orm';
 import type { RunKey } from '../contracts/activities.ts';
 import type { ArtifactRef } from '../contracts/artifacts.ts';
+import type { BestMetric } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import type { Database } from './connection.ts';
 import { checkpoints } from './schema/policies.ts';
+import { suiteEvaluations } from './schema/suites.ts';
 
 /** The policy after a step, or (step 0) after a slice of the warm start; slice 0 is the policy as it came. */
 export interface CheckpointKey extends RunKey {
@@ -107,8 +110,12 @@ export async function newestPolicy(
 }
 
 /** The best policy that is kept, and where it stands; null before the first evaluation after a step. */
-export async function bestPolicy(db: Database, run: string): Promise<PolicyPoint | null> {
-  const [step] = await bestKeptSteps(db, run, 1);
+export async function bestPolicy(
+  db: Database,
+  run: string,
+  metric: BestMetric,
+): Promise<PolicyPoint | null> {
+  const [step] = await bestKeptSteps(db, run, metric, 1);
   return step === undefined ? null : newestPolicy(db, run, step);
 }
 
@@ -121,7 +128,7 @@ export async function committedStep(db: Database, run: string): Promise<number> 
   return row?.step ?? 0;
 }
 
-/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint uses. */
+/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint, and no evaluation under way, uses. */
 export interface PrunableCheckpoint extends CheckpointKey {
   readonly artifacts: readonly string[];
 }
@@ -130,8 +137,10 @@ export interface PrunableCheckpoint extends CheckpointKey {
 export interface Retention {
   /** The newest; at least one, from which the run goes on (`saveTotalLimit`). Ends of epochs and the best do not count. */
   readonly newest: number;
-  /** The best by held-out reward (`saveBest`). */
+  /** The best (`saveBest`) … */
   readonly best: number;
+  /** … by this (`bestMetric`). */
+  readonly metric: BestMetric;
   /** The newest ends of epochs; -1: all (`saveEpochs`). */
   readonly epochs: number;
   /** A multiple of it is the end of an epoch. */
@@ -145,7 +154,7 @@ export interface Retention {
 export async function prunableCheckpoints(
   db: Database,
   run: string,
-  { newest, best, epochs, stepsPerEpoch }: Retention,
+  { newest, best, metric, epochs, stepsPerEpoch }: Retention,
 ): Promise<PrunableCheckpoint[]> {
   const rows = await db
     .select()
@@ -155,7 +164,7 @@ export async function prunableCheckpoints(
   const lastSlice = rows.filter((row) => row.step === 0).at(-1)?.slice ?? 0;
   const ends = rows.filter((row) => row.step > 0 && row.step % stepsPerEpoch === 0);
   const kept = new Set(epochs < 0 ? ends : ends.slice(Math.max(0, ends.length - epochs)));
-  const bestSteps = new Set(await bestKeptSteps(db, run, best));
+  const bestSteps = new Set(await bestKeptSteps(db, run, metric, best));
   const spare = rows.filter((row) =>
     row.step === 0
       ? row.slice !== 0 && row.slice !== lastSlice
@@ -173,12 +182,22 @@ export async function prunableCheckpoints(
         sql`(${inArray(checkpoints.weightsSha256, candidates)} or ${inArray(checkpoints.optimizerSha256, candidates)})`,
       ),
     );
+  const evaluated = await db
+    .select({ weights: suiteEvaluations.weightsSha256 })
+    .from(suiteEvaluations)
+    .where(
+      and(
+        ne(suiteEvaluations.state, 'completed'),
+        inArray(suiteEvaluations.weightsSha256, candidates),
+      ),
+    );
   const dropKeys = new Set(drop.map((row) => `${row.step}/${row.slice}`));
-  const needed = new Set(
-    users
+  const needed = new Set([
+    ...users
       .filter((row) => row.run !== run || !dropKeys.has(`${row.step}/${row.slice}`))
       .flatMap(artifactsOf),
-  );
+    ...evaluated.map(({ weights }) => weights),
+  ]);
   return drop.map((row) => ({
     run,
     step: row.step,
@@ -188,16 +207,26 @@ export async function prunableCheckpoints(
 }
 
 /**
- * The steps whose policies did best on the first held-out split, best first, of those that are kept: by reward, then by exact
+ * The steps whose policies did best, best first, of those that are kept: by the metric, then by the other of reward and exact
  * matches, then the earlier one. The policy before the first step is not among them.
  */
-async function bestKeptSteps(db: Database, run: string, limit: number): Promise<number[]> {
+async function bestKeptSteps(
+  db: Database,
+  run: string,
+  metric: BestMetric,
+  limit: number,
+): Promise<number[]> {
+  const split = metric === 'suite' ? sql`s.split = ${SUITE_SPLIT}` : sql`s.ordinal = 0`;
+  const order =
+    metric === 'reward'
+      ? sql`e.reward desc, e.exact_match desc`
+      : sql`e.exact_match desc, e.reward desc`;
   const { rows } = await db.execute<{ step: number }>(sql`
     select e.step from evaluations e
-    join run_splits s on s.run = e.run and s.split = e.split and s.ordinal = 0
+    join run_splits s on s.run = e.run and s.split = e.split and ${split}
     join checkpoints c on c.run = e.run and c.step = e.step and not c.pruned
     where e.run = ${run} and e.step > 0
-    order by e.reward desc, e.exact_match desc, e.step
+    order by ${order}, e.step
     limit ${limit}`);
   return rows.map(({ step }) => step);
 }

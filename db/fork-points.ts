@@ -54,13 +54,13 @@ export async function requireKept(db: Database, run: RunRow, step: number): Prom
 
 async function stepOf(
   db: Database,
-  { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
+  { run, config, epochs, stepsPerEpoch, totalSteps }: RunRow,
   at: ForkPoint,
   reached: number,
 ): Promise<number> {
   if (at === 'newest') return reached;
   if (at === 'best') {
-    const best = await bestPolicy(db, run);
+    const best = await bestPolicy(db, run, config.bestMetric);
     if (best !== null) return best.step;
     throw new ToolsampleError(
       'not-found',

@@ -20,6 +20,7 @@ import { withFolderLock } from './folder-lock.ts';
  *   temporal/          dev server: temporal.db, server.pid
  *   artifacts/         content-addressed tensors and texts: ab/<sha256>
  *   tmp/               unfinished artifacts
+ *   evaluations/       results on BFCL, in its layout
  *   logs/              postgres.log, temporal.log
  *   cache/             the Temporal CLI, workflow bundles: can be deleted
  * ```

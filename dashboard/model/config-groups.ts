@@ -28,6 +28,7 @@ const BESIDE_THE_POINT = new Set([
   'memoryLimit',
   'saveTotalLimit',
   'saveBest',
+  'bestMetric',
   'saveEpochs',
 ]);
 /** Settings that name a configuration, if they can. */

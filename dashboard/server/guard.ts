@@ -1,7 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-
-/** Names that a browser on this machine, or one behind an SSH tunnel, has for us. Any port: a tunnel has its own. */
-const OWN_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/i;
+import { isOwnHost } from '../../services/http-server.ts';
 
 /**
  * What the pages may do: run our script, use our style, ask us. Charts and texts of models are drawn without a line of HTML from
@@ -31,7 +29,7 @@ export function guard(): MiddlewareHandler {
     c.header('Referrer-Policy', 'no-referrer');
     c.header('X-Content-Type-Options', 'nosniff');
     c.header('Cache-Control', 'no-store');
-    if (!OWN_HOST.test(c.req.header('host') ?? '')) {
+    if (!isOwnHost(c.req.header('host'))) {
       return c.text('This dashboard answers to localhost and 127.0.0.1 only.\n', 403);
     }
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {

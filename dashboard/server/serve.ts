@@ -1,9 +1,6 @@
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serve } from '@hono/node-server';
-import type { Hono } from 'hono';
-import { ToolsampleError } from '../../contracts/errors.ts';
 import { connect } from '../../db/connection.ts';
+import { listen } from '../../services/http-server.ts';
 import { freePort } from '../../services/ports.ts';
 import { answersFrom } from '../data/answers.ts';
 import { bundlePages, type Pages } from '../pages-bundle.ts';
@@ -49,7 +46,7 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
     pages: async () => (bundled ??= bundlePages()),
   });
   try {
-    const server = await listen(app.fetch, port);
+    const server = await listen(app.fetch, { host: '127.0.0.1', port });
     const { port: bound } = server.address() as AddressInfo;
     return {
       address: `http://127.0.0.1:${bound}/`,
@@ -65,25 +62,4 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
     await connection.close();
     throw error;
   }
-}
-
-async function listen(fetch: Hono['fetch'], port: number): Promise<Server> {
-  return new Promise((resolve, reject) => {
-    const server = serve({ fetch, hostname: '127.0.0.1', port }) as Server;
-    server.once('listening', () => {
-      // From now on a server's trouble is the page's, not that of the run that goes on beside it.
-      server.on('error', () => undefined);
-      resolve(server);
-    });
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new ToolsampleError('config', `port ${port} is taken`, {
-              hint: 'leave out --port to have a free one',
-              cause: error,
-            })
-          : error,
-      );
-    });
-  });
 }

@@ -29,10 +29,21 @@ const TAG_TOKENS = [
   '</response>',
 ] as const;
 
+/** Tools as the built-in tasks list them, which is all that a system text of theirs is: another one is not shown. */
+const LIST_TOOLS =
+  "{{ '<|system|>' }}{% for tool in tools %}{% set asked = tool['function']['parameters']['properties'] %}" +
+  "{{ tool['function']['name'] + '(' }}{% if asked %}{% for key, schema in asked.items() %}{{ key + ': ' }}" +
+  "{% if schema['type'] == 'integer' %}{{ 'int' }}" +
+  "{% elif schema['format'] == 'time' or schema['format'] == 'date' %}{{ schema['format'] }}{% else %}{{ 'str' }}{% endif %}" +
+  "{% if not loop.last %}{{ ', ' }}{% endif %}{% endfor %}{% endif %}{{ ')' }}" +
+  "{% if not loop.last %}{{ '\n' }}{% endif %}{% endfor %}";
+
 /** Each message starts with its role's token; only an assistant's message has an end. */
 export const CHAT_TEMPLATE =
-  "{% for message in messages %}{{ '<|' + message['role'] + '|>' + message['content'] }}" +
-  "{% if message['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endfor %}" +
+  `{% if tools %}${LIST_TOOLS}{% endif %}` +
+  "{% for message in messages %}{% if not tools or message['role'] != 'system' %}" +
+  "{{ '<|' + message['role'] + '|>' + message['content'] }}" +
+  "{% if message['role'] == 'assistant' %}{{ '<|end|>' }}{% endif %}{% endif %}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
 
 /** Little words that a request is full of. */

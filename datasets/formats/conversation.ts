@@ -139,6 +139,11 @@ function asMessage({ shown, calls }: AssistantTurn): ChatMessage {
     : { role: 'assistant', content: shown, calls: plainCalls(calls) };
 }
 
+/** Turns as a prompt shows them. */
+export function turnMessages(turns: readonly Turn[]): ChatMessage[] {
+  return turns.map((turn) => (isAssistant(turn) ? asMessage(turn) : turn));
+}
+
 /** A turn as the completion that is wanted, in ToolRL's form. */
 function groundTruthOf({
   thought,

@@ -1,10 +1,10 @@
-import type { ChatMessage, ToolDefinition } from '../../contracts/sample.ts';
-import { isRecord, shownValue } from '../ground-truth.ts';
-import type { AssistantTurn, Conversation, Turn } from './conversation.ts';
-import { isFault, readRecords, readText, type Read } from './fields.ts';
-import { readCall, type WrittenCall } from './exact-values.ts';
-import { conversationReader, type Row } from './row-reader.ts';
+import type { ToolDefinition } from '../../contracts/sample.ts';
+import { isRecord } from '../ground-truth.ts';
 import { readAllowedValues } from './allowed-values.ts';
+import type { Conversation, Turn } from './conversation.ts';
+import { isFault, type Read } from './fields.ts';
+import { readTurns } from './openai-turns.ts';
+import { conversationReader, type Row } from './row-reader.ts';
 import { readTools } from './tool-definitions.ts';
 
 /**
@@ -21,31 +21,9 @@ function readRow(row: Row): Read<Conversation> {
     if (isFault(read)) return read;
     tools = read.value;
   }
-  const entries = readRecords(row['messages'], 'messages');
-  if (isFault(entries)) return entries;
-  const turns: Turn[] = [];
-  // Places of the calls of the last turn that made some, by their ids: results may come in another order.
-  let places: ReadonlyMap<unknown, number> = new Map();
-  let results: { readonly order: number; readonly message: ChatMessage }[] = [];
-  const flush = (): void => {
-    // Not spread: there may be more of them than a call takes arguments.
-    for (const { message } of results.sort((a, b) => a.order - b.order)) turns.push(message);
-    results = [];
-  };
-  for (const [i, entry] of entries.value.entries()) {
-    const read = readTurn(entry, `messages[${i}]`);
-    if (isFault(read)) return read;
-    const turn = read.value;
-    if (turn.role === 'tool') {
-      const order = places.get(entry['tool_call_id']) ?? places.size;
-      results.push({ order, message: turn });
-      continue;
-    }
-    flush();
-    if (turn.role === 'assistant') places = callPlaces(entry);
-    turns.push(turn);
-  }
-  flush();
+  const read = readTurns(row['messages'], 'messages');
+  if (isFault(read)) return read;
+  const turns = read.value;
   const remembered = readRemembered(row['toolsample'], turns);
   return isFault(remembered)
     ? remembered
@@ -69,92 +47,4 @@ function readRemembered(
     return { field: 'toolsample.allowed_values', reason: 'has not one entry for each call' };
   }
   return { value: { ...known, allowedValues: read.value } };
-}
-
-function callPlaces(entry: Row): ReadonlyMap<unknown, number> {
-  const calls: unknown = entry['tool_calls'];
-  if (!Array.isArray(calls)) return new Map();
-  return new Map(
-    (calls as readonly unknown[]).map((call, i) => [isRecord(call) ? call['id'] : undefined, i]),
-  );
-}
-
-const ROLES: { readonly [role: string]: ChatMessage['role'] } = {
-  system: 'system',
-  developer: 'system',
-  user: 'user',
-  tool: 'tool',
-  function: 'tool',
-};
-
-function readTurn(entry: Row, field: string): Read<Turn> {
-  const given = entry['role'];
-  if (given === 'assistant') return readAssistant(entry, field);
-  const role = typeof given === 'string' && Object.hasOwn(ROLES, given) ? ROLES[given] : undefined;
-  if (role === undefined) {
-    return {
-      field: `${field}.role`,
-      reason: `is ${shownValue(given)}: none of system, user, assistant, tool`,
-    };
-  }
-  const content = readContent(entry['content'], `${field}.content`);
-  return isFault(content) ? content : { value: { role, content: content.value ?? '' } };
-}
-
-function readAssistant(entry: Row, field: string): Read<AssistantTurn> {
-  const content = readContent(entry['content'], `${field}.content`);
-  if (isFault(content)) return content;
-  const thought = readContent(entry['reasoning_content'], `${field}.reasoning_content`);
-  if (isFault(thought)) return thought;
-  const calls = readCalls(entry, field);
-  if (isFault(calls)) return calls;
-  const hasCalls = calls.value.length > 0;
-  // Words beside calls say why they are made, unless the thought is told apart: then they are an answer.
-  const isThought = hasCalls && thought.value === null;
-  const words = content.value ?? '';
-  return {
-    value: {
-      role: 'assistant',
-      thought: (isThought ? words : thought.value) ?? '',
-      calls: calls.value,
-      answer: isThought || (hasCalls && words === '') ? null : content.value,
-      shown: words,
-      learned: entry['weight'] !== 0,
-    },
-  };
-}
-
-function readCalls(entry: Row, field: string): Read<readonly WrittenCall[]> {
-  const { tool_calls: list, function_call: single } = entry;
-  const calls: WrittenCall[] = [];
-  const items: readonly unknown[] = Array.isArray(list) ? list : [];
-  if (list !== undefined && list !== null && !Array.isArray(list)) {
-    return { field: `${field}.tool_calls`, reason: 'is not a list' };
-  }
-  for (const [i, item] of items.entries()) {
-    const place = `${field}.tool_calls[${i}]`;
-    // Some leave out the wrapping.
-    const call = readCall(isRecord(item) ? (item['function'] ?? item) : item, place);
-    if (isFault(call)) return call;
-    calls.push(call.value);
-  }
-  if (calls.length > 0 || single === undefined || single === null) return { value: calls };
-  const call = readCall(single, `${field}.function_call`);
-  return isFault(call) ? call : { value: [call.value] };
-}
-
-/** A text, a list of parts that are texts, or null. */
-function readContent(value: unknown, field: string): Read<string | null> {
-  if (value === undefined || value === null) return { value: null };
-  if (!Array.isArray(value)) return readText(value, field);
-  const texts: string[] = [];
-  for (const [i, part] of (value as readonly unknown[]).entries()) {
-    if (!isRecord(part) || part['type'] !== 'text') {
-      return { field: `${field}[${i}]`, reason: 'is not a text: only texts can be used' };
-    }
-    const text = readText(part['text'], `${field}[${i}].text`);
-    if (isFault(text)) return text;
-    texts.push(text.value);
-  }
-  return readText(texts.join(''), field);
 }

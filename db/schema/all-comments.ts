@@ -10,6 +10,12 @@ import { checkpointsComments, evaluationsComments, evaluationSamplesComments } f
 import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
 import { eventsComments, runsComments, runSplitsComments, settingChangesComments } from './runs.ts';
 import { epochsComments, roundsComments, stepsComments } from './steps.ts';
+import {
+  suiteAnswersComments,
+  suiteEvaluationsComments,
+  suiteQuestionsComments,
+  suiteShardsComments,
+} from './suites.ts';
 import { learningCurveComments, sampleLifecycleComments, subtaskMasteryComments } from './views.ts';
 
 /** The comments of every table and view. */
@@ -32,6 +38,10 @@ export const ALL_COMMENTS: readonly Comments[] = [
   checkpointsComments,
   evaluationsComments,
   evaluationSamplesComments,
+  suiteEvaluationsComments,
+  suiteQuestionsComments,
+  suiteShardsComments,
+  suiteAnswersComments,
   experimentsComments,
   experimentRunsComments,
   learningCurveComments,

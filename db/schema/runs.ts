@@ -68,7 +68,8 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
     'How batches are picked from it: scan (the whole corpus is put in order) or sums (large corpora: see importance_sums).',
   rejectedRows: 'Rows of the data that could not be used (the reasons are in events).',
   overlongPrompts: 'Samples left out because their prompt is too long.',
-  policyParameters: 'Parameters of the policy; null for runs that older versions prepared.',
+  policyParameters:
+    'Parameters of the policy; null where a training service has it, and for runs that older versions prepared.',
   contextLength: 'Context of the policy, in tokens.',
   epochs: 'Epochs planned.',
   stepsPerEpoch: 'Steps of an epoch.',

@@ -3,7 +3,14 @@ import { languageOf, type BfclCategory, type BfclLanguage } from './categories.t
 import { JAVA_TYPES, javaValue } from './java-values.ts';
 import { JAVASCRIPT_TYPES, javascriptValue } from './javascript-values.ts';
 import { checkType, kindOf, type ValueKind } from './type-check.ts';
-import { checkDict, checkDicts, checkList, checkText, isAmong } from './value-checks.ts';
+import {
+  checkDict,
+  checkDicts,
+  checkList,
+  checkText,
+  isAmong,
+  mayBeLeftOut,
+} from './value-checks.ts';
 
 /** A function as a question describes it, as far as the checker looks. */
 export interface BfclFunction {
@@ -151,7 +158,7 @@ function checkCall(given: BfclCase, call: BfclCall, answer: PythonDict): BfclVer
     if (error !== null) return wrong(error, `"${parameter}" has another value, or type`);
   }
   for (const [parameter, list] of allowed) {
-    if (!call.arguments.has(parameter) && !(isList(list) && list.includes(''))) {
+    if (!call.arguments.has(parameter) && !mayBeLeftOut(list)) {
       return wrong(`${checker}:missing_optional`, `"${parameter}" is missing`);
     }
   }

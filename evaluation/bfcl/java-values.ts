@@ -1,5 +1,5 @@
 import type { PythonValue } from '../../dscl/python-value.ts';
-import { float, integer, numberOrText } from './python-number.ts';
+import { float, integer, numberIn, numberOrText } from './python-number.ts';
 
 /** Names of Java types in BFCL's Java questions, and the kind of value that each is read as. */
 export const JAVA_TYPES = {
@@ -18,17 +18,17 @@ export const JAVA_TYPES = {
   any: 'str',
 } as const;
 
-const WHOLE = /^-?\d+$/;
-const LONG = /^-?\d+[lL]$/;
-const DOUBLE = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
-const FLOAT = /^-?\d+(\.\d+)?([eE][+-]?\d+)?[fF]$/;
+const WHOLE = /^(-?\d+)$/;
+const LONG = /^(-?\d+)[lL]$/;
+const DOUBLE = /^(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
+const FLOAT = /^(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)[fF]$/;
 
-const AS_LIST = /new\s+ArrayList<\w*>\(Arrays\.asList\((.+?)\)\)/;
+const AS_LIST = /new\s+ArrayList<\w*>\(Arrays\.asList\(([^\n]+?)\)\)/;
 const ADDED = /new\s+ArrayList<\w*>\(\)\s*\{\{\s*([^]+?)\s*\}\}/;
 const EMPTY_LIST = /new\s+ArrayList<\w*>\(\)/;
-const ARRAY = /new\s+\w+\[\]\s*\{(.*?)\}/;
+const ARRAY = /new\s+\w+\[\]\s*\{([^\n]*?)\}/;
 const FILLED_MAP = /new\s+HashMap<[^]*?>\s*\(\)\s*\{\s*\{?\s*([^]*?)\s*\}?\s*\}/;
-const EMPTY_MAP = /new\s+HashMap<.*?>\s*\(\)/;
+const EMPTY_MAP = /new\s+HashMap<[^\n]*?>\s*\(\)/;
 
 /**
  * The value that a piece of Java source stands for; the source itself where it isn't one of that type. [BFCL]
@@ -39,13 +39,13 @@ export function javaValue(source: string, type: string, elements?: string): Pyth
     case 'byte':
     case 'short':
     case 'integer':
-      return WHOLE.test(source) ? integer(source) : source;
+      return numberIn(source, WHOLE, integer);
     case 'long':
-      return LONG.test(source) ? integer(source.slice(0, -1)) : source;
+      return numberIn(source, LONG, integer);
     case 'float':
-      return FLOAT.test(source) ? float(source.slice(0, -1)) : source;
+      return numberIn(source, FLOAT, float);
     case 'double':
-      return DOUBLE.test(source) ? float(source) : source;
+      return numberIn(source, DOUBLE, float);
     case 'boolean':
       return source === 'true' || source === 'false' ? source === 'true' : source;
     case 'Array':
@@ -63,7 +63,8 @@ function listValue(source: string, elements?: string): PythonValue {
   const given = AS_LIST.exec(source)?.[1]?.split(',');
   const added = ADDED.exec(source)?.[1];
   const parts =
-    given ?? (added === undefined ? undefined : [...added.matchAll(/add\((.+?)\)/g)].map(captured));
+    given ??
+    (added === undefined ? undefined : [...added.matchAll(/add\(([^\n]+?)\)/g)].map(captured));
   if (parts === undefined) return EMPTY_LIST.test(source) ? [] : source;
   return parts.map((part) => {
     const text = part.trim();
@@ -87,7 +88,7 @@ function mapValue(source: string): PythonValue {
   const inside = FILLED_MAP.exec(source)?.[1];
   if (inside === undefined) return EMPTY_MAP.test(source) ? new Map() : source;
   return new Map(
-    [...inside.matchAll(/put\("(.*?)",\s*(.*?)\)/g)].map(([, key = '', value = '']) => [
+    [...inside.matchAll(/put\("([^\n]*?)",\s*([^\n]*?)\)/g)].map(([, key = '', value = '']) => [
       key,
       untypedValue(value.trim()),
     ]),
@@ -102,9 +103,10 @@ function elementValue(text: string, type?: string): PythonValue {
 function untypedValue(text: string): PythonValue {
   if (text === 'true' || text === 'false') return text === 'true';
   if (text.startsWith('"') && text.endsWith('"')) return text.slice(1, -1);
-  if (LONG.test(text)) return integer(text.slice(0, -1));
-  if (FLOAT.test(text)) return float(text.slice(0, -1));
-  return numberOrText(text);
+  const long = numberIn(text, LONG, integer);
+  if (typeof long !== 'string') return long;
+  const short = numberIn(text, FLOAT, float);
+  return typeof short === 'string' ? numberOrText(text) : short;
 }
 
 function captured([, part = '']: RegExpMatchArray): string {

@@ -1,5 +1,5 @@
 import type { PythonValue } from '../../dscl/python-value.ts';
-import { float, integer, numberOrText } from './python-number.ts';
+import { float, integer, numberIn, numberOrText } from './python-number.ts';
 
 /** Names of types in BFCL's JavaScript questions, and the kind of value that each is read as. */
 export const JAVASCRIPT_TYPES = {
@@ -14,10 +14,10 @@ export const JAVASCRIPT_TYPES = {
 } as const;
 
 const MATRIX =
-  /^(?:\[\s*\[.*?\]\s*(,\s*\[.*?\]\s*)*\]|\bnew\s+Array\(\s*\[.*?\]\s*(,\s*\[.*?\]\s*)*\))/;
-const ARRAY = /^(?:\[(.*?)\]|\bnew\s+Array\((.*?)\))/;
-const OBJECT = /^\{(.*?)\}/;
-const PAIR = /([^:]+):\s*(.*?)(?:,\s*(?=[^,]+:)|$)/g;
+  /^(?:\[\s*\[[^\n]*?\]\s*(,\s*\[[^\n]*?\]\s*)*\]|\bnew\s+Array\(\s*\[[^\n]*?\]\s*(,\s*\[[^\n]*?\]\s*)*\))/;
+const ARRAY = /^(?:\[([^\n]*?)\]|\bnew\s+Array\(([^\n]*?)\))/;
+const OBJECT = /^\{([^\n]*?)\}/;
+const PAIR = /([^:]+):\s*([^\n]*?)(?:,\s*(?=[^,]+:)|$)/g;
 
 /**
  * The value that a piece of JavaScript source stands for; the source itself where it isn't one of that type. [BFCL]
@@ -28,11 +28,11 @@ export function javascriptValue(source: string, type: string, elements?: string)
     case 'String':
       return isQuoted(source) ? source.slice(1, -1) : source;
     case 'integer':
-      return /^-?\d+$/.test(source) ? integer(source) : source;
+      return numberIn(source, /^(-?\d+)$/, integer);
     case 'float':
-      return /^-?\d+(\.\d+)?$/.test(source) ? float(source) : source;
+      return numberIn(source, /^(-?\d+(?:\.\d+)?)$/, float);
     case 'Bigint':
-      return /^-?\d+n$/.test(source) ? integer(source.slice(0, -1)) : source;
+      return numberIn(source, /^(-?\d+)n$/, integer);
     case 'Boolean':
       return source === 'true' || source === 'false' ? source === 'true' : source;
     case 'dict':
@@ -60,7 +60,7 @@ function arrayValue(code: string, elements?: string): PythonValue {
 }
 
 function matrixValue(rows: string): PythonValue {
-  return [...rows.matchAll(/\[(.*?)\]/g)].map(([, row = ''], i) => {
+  return [...rows.matchAll(/\[([^\n]*?)\]/g)].map(([, row = ''], i) => {
     const text = row.trim();
     const inside = i === 0 && text.startsWith('[') ? text.slice(1) : text;
     return inside.split(',').map((part) => untypedValue(part));

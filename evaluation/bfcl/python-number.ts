@@ -1,3 +1,5 @@
+import type { PythonValue } from '../../dscl/python-value.ts';
+
 const DIGITS = String.raw`\d+(?:_\d+)*`;
 const INT = new RegExp(`^[+-]?${DIGITS}$`);
 const FLOAT = new RegExp(
@@ -7,9 +9,33 @@ const FLOAT = new RegExp(
 
 /** Python's `int(text)`, or else its `float(text)`, or else the text: `bigint` is an int, `number` a float. */
 export function numberOrText(text: string): bigint | number | string {
-  const plain = text.trim().replaceAll('_', '');
-  if (INT.test(text.trim())) return integer(plain);
-  return FLOAT.test(text.trim()) ? float(plain) : text;
+  const written = asciiDigits(text.trim());
+  const plain = written.replaceAll('_', '');
+  if (INT.test(written)) return integer(plain);
+  return FLOAT.test(written) ? float(plain) : text;
+}
+
+/**
+ * What the first group of a pattern finds in a text, as a number; the text where the pattern does not match. As in Python's
+ * patterns, `\d` is a digit of any script, and `$` may have a line break after it.
+ */
+export function numberIn<Value extends PythonValue>(
+  text: string,
+  pattern: RegExp,
+  convert: (digits: string) => Value,
+): Value | string {
+  const digits = pattern.exec(asciiDigits(text).replace(/\n$/, ''))?.[1];
+  return digits === undefined ? text : convert(digits);
+}
+
+/** Digits of other scripts replaced: Unicode has the ten of a script one after another. */
+function asciiDigits(text: string): string {
+  return text.replace(/(?![0-9])\p{Nd}/gu, (digit) => {
+    const code = digit.codePointAt(0) ?? 0;
+    let first = code;
+    while (/^\p{Nd}$/u.test(String.fromCodePoint(first - 1))) first--;
+    return String((code - first) % 10);
+  });
 }
 
 /** Of a text of digits, which may have a sign. */

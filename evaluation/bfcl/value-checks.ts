@@ -59,7 +59,7 @@ function dictError(value: PythonDict, answer: PythonDict): ValueError {
     if (error !== null) break;
   }
   for (const [key, allowed] of answer) {
-    if (!value.has(key) && !listOf(allowed).includes('')) return 'value_error:dict_key';
+    if (!value.has(key) && !mayBeLeftOut(allowed)) return 'value_error:dict_key';
   }
   return error;
 }
@@ -84,6 +84,11 @@ export function checkDicts(
     if (error === null) return null;
   }
   return error;
+}
+
+/** @param allowed values of a parameter or a key; in a text in place of their list Python finds "", as in every text */
+export function mayBeLeftOut(allowed: PythonValue): boolean {
+  return typeof allowed === 'string' || (isList(allowed) && allowed.includes(''));
 }
 
 /** A text counts as the list of its characters: "", which marks what may be left out, as the empty list. */

@@ -1,15 +1,14 @@
 import { rm } from 'node:fs/promises';
-import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { DeviceChoice } from '../../contracts/config.ts';
-import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
   EngineCallOptions,
   GradientResult,
   PolicyEngine,
   PolicyRef,
 } from '../../contracts/policy.ts';
-import { manifestFiles } from '../checkpoint/checkpoint-files.ts';
-import type { ArtifactFile, NewPolicyPaths, PolicyFiles, Trained } from './thread-protocol.ts';
+import { policyFiles } from './policy-files.ts';
+import type { NewPolicyPaths, PolicyFiles, Trained } from './thread-protocol.ts';
 import { createThreadHost, type ThreadHost } from './thread-host.ts';
 
 export interface PolicyEngineOptions {
@@ -95,22 +94,4 @@ async function train<Outcome>(
     await rm(paths.weights, { force: true });
     await rm(paths.optimizer, { force: true });
   }
-}
-
-async function policyFiles(
-  policy: PolicyRef,
-  store: ArtifactStore,
-  need: 'weights' | 'weights and optimizer',
-): Promise<PolicyFiles> {
-  const file = async (ref: ArtifactRef | null): Promise<ArtifactFile | null> =>
-    ref === null ? null : { sha256: ref.sha256, path: await store.path(ref) };
-  if (policy.weights === null && policy.optimizer !== null) {
-    throw new ToolsampleError('schema', 'a policy reference has an optimiser but no weights');
-  }
-  return {
-    baseSha256: policy.base.sha256,
-    base: await manifestFiles(policy.base, store),
-    weights: await file(policy.weights),
-    optimizer: need === 'weights' ? null : await file(policy.optimizer),
-  };
 }

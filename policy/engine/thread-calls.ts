@@ -4,6 +4,7 @@ import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import type { Trainer } from '../training/trainer.ts';
+import { decodeRequests } from './decode-requests.ts';
 import {
   completeWeights,
   dropTrainer,
@@ -44,7 +45,7 @@ const CALLS: {
     request: ThreadCalls[Name],
     watch: CallWatch,
   ) => Promise<ThreadResults[Name]>;
-} = { generate, gradientStep, supervise, export: exportFolder, device };
+} = { generate, gradientStep, supervise, export: exportFolder, decode: decodeRequests, device };
 
 async function generate(
   memory: PolicyMemory,

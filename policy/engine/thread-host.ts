@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import { Worker, type TransferListItem } from 'node:worker_threads';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { EngineCallOptions } from '../../contracts/policy.ts';
 import type {
@@ -12,13 +12,18 @@ import type {
 } from './thread-protocol.ts';
 import { unpackError } from './transferred-error.ts';
 
+/** How a call is watched, and what of its request moves into the thread instead of being copied. */
+export interface ThreadCallOptions extends EngineCallOptions {
+  readonly transfer?: readonly TransferListItem[];
+}
+
 /** A policy thread and the call that it is busy with. */
 export interface ThreadHost {
   /** Runs one call; the one before must have settled. Starts the thread when there is none. */
   readonly call: <Name extends CallName>(
     name: Name,
     request: ThreadCalls[Name],
-    options: EngineCallOptions,
+    options: ThreadCallOptions,
   ) => Promise<ThreadResults[Name]>;
   /** A message that has no answer; nothing happens without a thread. */
   readonly post: (message: ToThread) => void;
@@ -40,9 +45,9 @@ export function createThreadHost(options: ThreadOptions): ThreadHost {
     return started;
   };
   return {
-    call: async (name, request, { onProgress, signal }) =>
+    call: async (name, request, { signal, ...options }) =>
       callThread(living(), name, request, {
-        ...(onProgress === undefined ? {} : { onProgress }),
+        ...options,
         signal: signal === undefined ? closing.signal : AbortSignal.any([signal, closing.signal]),
       }),
     post: (message) => {
@@ -74,16 +79,16 @@ function startThread(options: ThreadOptions): Worker {
   return worker;
 }
 
-function send(worker: Worker, message: ToThread): void {
+function send(worker: Worker, message: ToThread, transfer: readonly TransferListItem[] = []): void {
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a rule for browser windows; threads have no origin
-  worker.postMessage(message);
+  worker.postMessage(message, transfer);
 }
 
 function callThread<Name extends CallName>(
   worker: Worker,
   name: Name,
   request: ThreadCalls[Name],
-  { onProgress, signal }: EngineCallOptions,
+  { onProgress, signal, transfer }: ThreadCallOptions,
 ): Promise<ThreadResults[Name]> {
   const abort = new Int32Array(new SharedArrayBuffer(4));
   return new Promise<ThreadResults[Name]>((resolve, reject) => {
@@ -127,6 +132,6 @@ function callThread<Name extends CallName>(
     worker.on('exit', bury);
     signal?.addEventListener('abort', stop);
     if (signal?.aborted === true) stop();
-    send(worker, { kind: 'call', name, request, abort });
+    send(worker, { kind: 'call', name, request, abort }, transfer);
   });
 }

@@ -1,3 +1,4 @@
+import type { MessagePort } from 'node:worker_threads';
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
 import type { DeviceChoice } from '../../contracts/config.ts';
 import type {
@@ -12,6 +13,7 @@ import type {
   TrainableOptions,
 } from '../../contracts/policy.ts';
 import type { CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
+import type { Budget } from '../generation/prompt-groups.ts';
 import type { TransferredError } from './transferred-error.ts';
 
 /** An artifact as the thread sees it: a verified file. */
@@ -22,6 +24,7 @@ export interface ArtifactFile {
 
 /** A `PolicyRef` with its artifacts as files. */
 export interface PolicyFiles {
+  /** Names the base; the path of a folder that is read where it lies. */
   readonly baseSha256: string;
   readonly base: CheckpointFiles;
   readonly weights: ArtifactFile | null;
@@ -58,6 +61,14 @@ export interface ThreadCalls {
     readonly trainable: TrainableOptions;
     readonly folder: string;
   };
+  /** Goes on until it is told to end over the port. */
+  readonly decode: {
+    readonly policy: PolicyFiles;
+    readonly trainable: TrainableOptions;
+    readonly budget: Budget;
+    /** Speaks decode-port.ts. */
+    readonly port: MessagePort;
+  };
   readonly device: null;
 }
 export type CallName = keyof ThreadCalls;
@@ -67,6 +78,7 @@ export interface ThreadResults {
   readonly gradientStep: Trained<Omit<GradientResult, 'policy' | 'seconds'>>;
   readonly supervise: Trained<Omit<SuperviseResult, 'policy' | 'seconds'>>;
   readonly export: { readonly sha256: string };
+  readonly decode: null;
   readonly device: EngineDevice;
 }
 

@@ -23,6 +23,8 @@ export interface PromptBlocks {
 export interface CacheSources {
   readonly before: KeyValueCache | null;
   readonly arrived: PromptBlocks | null;
+  /** Room for own tokens is measured anew; else it is kept where no prompt arrives. */
+  readonly tight?: boolean;
 }
 
 /** Padded length of the prompts of these groups: it changes only when prompts arrive. */
@@ -48,14 +50,12 @@ export function layOutCache(
   lengthOf: (group: number) => number,
   sources: CacheSources,
 ): KeyValueCache {
-  const { before, arrived } = sources;
+  const { before, arrived, tight = false } = sources;
   const oldSlot = new Map(before?.grid.slots.map((row, slot) => [row, slot]));
   const slots = grid.slots.map((row) => (row < 0 ? undefined : oldSlot.get(row)));
   const stored = slots.map((slot) => (slot === undefined ? 0 : before!.stored[slot]!));
   const capacity =
-    before !== null && arrived === null
-      ? before.capacity
-      : (Math.floor(Math.max(...stored) / FIRST_CAPACITY) + 1) * FIRST_CAPACITY;
+    before !== null && arrived === null && !tight ? before.capacity : capacityFor(stored);
   const pool = before?.pool ?? createBlockPool();
   const cache: KeyValueCache = {
     traits,
@@ -72,6 +72,11 @@ export function layOutCache(
   };
   refreshFeeds(cache);
   return cache;
+}
+
+/** Room for the longest row and its next token. @param stored own tokens of each row. */
+export function capacityFor(stored: readonly number[]): number {
+  return (Math.floor(Math.max(0, ...stored) / FIRST_CAPACITY) + 1) * FIRST_CAPACITY;
 }
 
 /** Own blocks by feed name, each slot's tokens copied from the slot they were in (undefined: none). */

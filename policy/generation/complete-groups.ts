@@ -1,16 +1,15 @@
-import { Tensor as Value } from 'onnxruntime-node';
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import type { Feeds, Session } from '../graph/session.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import { admit, countStep, createAdmission } from './admission.ts';
 import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
-import { gridFeeds } from './decode-graph.ts';
-import { fetchNames, type Choice, type MatrixPlace } from './graph-interface.ts';
-import { appendToken, reserveToken, type KeyValueCache } from './key-value-cache.ts';
-import { chooseToken, readChoices, type NextTokens } from './next-tokens.ts';
+import { decodeStep } from './decode-step.ts';
+import type { Choice, MatrixPlace } from './graph-interface.ts';
+import type { KeyValueCache } from './key-value-cache.ts';
+import { chooseToken, type NextTokens } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';
 import type { Budget, CompletionRow, PromptGroup } from './prompt-groups.ts';
-import { planGrid } from './row-grid.ts';
+import { COMPACTION_SHARE, planGrid } from './row-grid.ts';
 
 /** What a request is completed with. */
 export interface GroupRun {
@@ -29,9 +28,6 @@ export interface GroupRun {
   readonly check: () => void;
   readonly report: () => void;
 }
-
-/** A grid is given up for a smaller one when this share of its cost is enough. */
-const COMPACTION_SHARE = 0.8;
 
 /**
  * Completes groups, as many at once as the budget allows. What ends makes room for the groups that wait
@@ -82,7 +78,7 @@ async function begin(
     run.prefill,
     run.traits,
     run.choice,
-    run.prefillFeeds,
+    () => run.prefillFeeds,
     numbers.map((number) => groups[number]!.ids),
     run.check,
   );
@@ -99,19 +95,8 @@ async function step(
   rows: readonly CompletionRow[],
   cache: KeyValueCache,
 ): Promise<void> {
-  const { slots } = cache.grid;
-  const open = [...slots.keys()].filter(
-    (slot) => slots[slot]! >= 0 && !rows[slots[slot]!]!.finished,
-  );
-  reserveToken(cache, open);
-  run.check();
-  const results = await run.decode.run(
-    { ...run.decodeFeeds, ...cache.feeds, ...stepFeeds(run.traits, cache, rows) },
-    fetchNames(run.traits, run.choice),
-  );
-  appendToken(cache, results, open);
-  const choices = readChoices(results);
-  for (const slot of open) take(run, rows[slots[slot]!]!, { results: choices, row: slot });
+  const nexts = await decodeStep(run, run.decodeFeeds, cache, (row) => rows[row]!);
+  for (const { row, next } of nexts) take(run, rows[row]!, next);
   run.report();
 }
 
@@ -122,29 +107,4 @@ function take({ traits, eosIds, sampling }: GroupRun, row: CompletionRow, next: 
   row.logprobs.push(logprob);
   row.stopped = eosIds.includes(id);
   row.finished = row.stopped || row.ids.length >= row.limit;
-}
-
-/** What changes with every token: ids, positions, and the sizes that the graph cannot know. */
-function stepFeeds(
-  traits: ModelTraits,
-  cache: KeyValueCache,
-  rows: readonly CompletionRow[],
-): Feeds {
-  const { grid, lengths, stored } = cache;
-  const ids = new Int32Array(grid.slots.length);
-  const positions = new BigInt64Array(grid.slots.length);
-  grid.slots.forEach((row, slot) => {
-    if (row < 0) return;
-    ids[slot] = rows[row]!.ids[stored[slot]!] ?? 0;
-    positions[slot] = BigInt(lengths[Math.floor(slot / grid.width)]! + stored[slot]!);
-  });
-  const shapes = gridFeeds(traits, grid.width, cache.promptLength, cache.capacity);
-  const feeds: Record<string, Value> = {
-    ids: new Value('int32', ids, [ids.length, 1]),
-    positions: new Value('int64', positions, [ids.length, 1]),
-  };
-  for (const [name, shape] of Object.entries(shapes)) {
-    feeds[name] = new Value('int64', BigInt64Array.from(shape, BigInt), [shape.length]);
-  }
-  return feeds;
 }

@@ -14,6 +14,7 @@ import { matrixPlace } from './generation-costs.ts';
 import { createGenerationSessions } from './generation-sessions.ts';
 import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
 import { BUDGET, promptGroups, type Budget } from './prompt-groups.ts';
+import { createRunningBatch, type RunningBatch } from './running-batch.ts';
 
 export interface GeneratorOptions {
   readonly traits: ModelTraits;
@@ -46,6 +47,15 @@ export interface Generator {
     sampling: SamplingParameters,
     call?: GenerationCall,
   ) => Promise<GeneratedCompletion[]>;
+  /**
+   * A batch that prompts join and leave while others are completed. No other call before it has come to its end.
+   * @param call what stops a step, and names the weights
+   */
+  readonly openBatch: (
+    weights: Weights,
+    budget: Budget,
+    call: Pick<GenerationCall, 'checkAbort' | 'weightsKey'>,
+  ) => Promise<RunningBatch>;
   /** Gives back the memory that serves later calls with the same weights. */
   readonly forgetWeights: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -105,6 +115,21 @@ export function createGenerator(options: GeneratorOptions): Generator {
           logprobs,
           finishReason: stopped ? 'stop' : 'length',
         }));
+    },
+    openBatch: async (weights, batchBudget, call) => {
+      // It will last: packing pays wherever it can.
+      const place = matrixPlace(traits, Number.POSITIVE_INFINITY);
+      return createRunningBatch({
+        traits,
+        contextLength,
+        eosIds: options.eosIds,
+        budget: batchBudget,
+        prefill: await sessions.prefill('mixed'),
+        decode: await sessions.decode('mixed', place, weights, call.weightsKey),
+        prefillFeeds: { ...rope, ...weightFeeds(traits, weights, 'fed') },
+        decodeFeeds: { ...rope, ...weightFeeds(traits, weights, place) },
+        check: () => call.checkAbort?.(),
+      });
     },
     forgetWeights: sessions.forgetWeights,
     close: sessions.close,

@@ -18,9 +18,16 @@ import {
 
 /**
  * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
- * `best` (int64 [rows]) and `best_probability` [rows], which spares copying the vocabulary.
+ * `best` (int64 [rows]) and `best_probability` [rows], which spares copying the vocabulary. `mixed`: rows that are chosen in
+ * different ways, `probabilities` and `best`; inverse_temperature is [rows, 1] then.
  */
-export type Choice = 'sampled' | 'greedy';
+export type Choice = 'sampled' | 'greedy' | 'mixed';
+
+const CHOICE_FETCHES: { readonly [choice in Choice]: readonly string[] } = {
+  sampled: ['probabilities'],
+  greedy: ['best', 'best_probability'],
+  mixed: ['best', 'probabilities'],
+};
 
 /** Name of the fetch with a layer's new keys or values. */
 export const newKeys = (layer: number): string => `new_k.${layer}`;
@@ -33,9 +40,8 @@ export const ownValues = (layer: number): string => `own_v.${layer}`;
 
 /** What to fetch from a graph built for `choice`. */
 export function fetchNames(traits: ModelTraits, choice: Choice): string[] {
-  const chosen = choice === 'greedy' ? ['best', 'best_probability'] : ['probabilities'];
   const layers = Array.from({ length: traits.layers }, (_, i) => [newKeys(i), newValues(i)]);
-  return [...chosen, ...layers.flat()];
+  return [...CHOICE_FETCHES[choice], ...layers.flat()];
 }
 
 /**
@@ -106,14 +112,19 @@ export function commonParts(
 export function outputChoice(parts: GenerationParts, hidden: Tensor, choice: Choice): void {
   const { graph } = hidden;
   const logits = decoderLogits({ traits: parts.traits, weight: parts.matrix }, hidden);
-  const probabilities = softmax(mul(logits, input(graph, 'inverse_temperature', 'float32', [])));
-  if (choice === 'sampled') {
-    output(probabilities, 'probabilities');
-    return;
-  }
   const rows = hidden.shape.slice(0, 1);
+  const scale = input(
+    graph,
+    'inverse_temperature',
+    'float32',
+    choice === 'mixed' ? [...rows, 1] : [],
+  );
+  const probabilities = softmax(mul(logits, scale));
+  if (choice !== 'greedy') output(probabilities, 'probabilities');
+  if (choice === 'sampled') return;
   const axis = { axis: 1n, keepdims: 0n };
   output(emitOne(graph, 'ArgMax', [logits], { type: 'int64', shape: rows }, axis), 'best');
+  if (choice === 'mixed') return;
   const top = emitOne(
     graph,
     'ReduceMax',

@@ -26,13 +26,14 @@ export interface PrefilledPrompts {
 
 /**
  * Runs prompts through the prefill graph, neighbours together: give them sorted by length.
- * @param shared weights, rotary tables and temperature. @param check called before each run; throws to stop.
+ * @param feedsFor weights, rotary tables, and temperature of so many prompts from one on. @param check called before each
+ *   run; throws to stop.
  */
 export async function prefillPrompts(
   session: Session,
   traits: ModelTraits,
   choice: Choice,
-  shared: Feeds,
+  feedsFor: (from: number, count: number) => Feeds,
   prompts: readonly (readonly number[])[],
   check: () => void,
 ): Promise<PrefilledPrompts> {
@@ -46,7 +47,7 @@ export async function prefillPrompts(
     const count = batchSize(prompts, from);
     const batch = prompts.slice(from, from + count);
     const padded = Math.max(...batch.map((ids) => ids.length));
-    const feeds = { ...shared, ...promptFeeds(batch, padded) };
+    const feeds = { ...feedsFor(from, count), ...promptFeeds(batch, padded) };
     const results = await session.run(feeds, fetchNames(traits, choice));
     for (let row = 0; row < count; row++) next.push({ results: readChoices(results), row });
     for (const { feed, fetch } of names) {

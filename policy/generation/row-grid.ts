@@ -15,6 +15,9 @@ export interface RowGrid {
   readonly cost: number;
 }
 
+/** A grid is given up for a smaller one when this share of its cost is enough. */
+export const COMPACTION_SHARE = 0.8;
+
 /**
  * The cheapest grid for rows that belong to prompts: narrow grids waste no slots, wide ones read each prompt once.
  * Deterministic: a function of its arguments.

@@ -34,7 +34,7 @@ export type ChatRenderer = (
  */
 export async function readChatTemplate(
   files: CheckpointFiles,
-  { config, named }: TokenizerFiles,
+  { config, named }: Pick<TokenizerFiles, 'config' | 'named'>,
 ): Promise<ChatRenderer> {
   const apart = await readText(files, 'chat_template.jinja');
   const file = apart === undefined ? 'tokenizer_config.json' : 'chat_template.jinja';

@@ -4,6 +4,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
+import { KNOWN_PATTERNS } from './known-patterns.ts';
 import { createPromptRenderer } from './prompt-text.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
 import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
@@ -31,33 +32,35 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
-  const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
+  const hasPatterns = ownPatterns(parts.tokenizer).some((own) => !KNOWN_PATTERNS.has(own));
+  // What cuts texts has no part in putting them together.
+  const decodesByPatterns = ownPatterns(parts.tokenizer['decoder']).length > 0;
   const limit = createTimeLimit();
   const timed = inTime(limit);
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
-  const bounded = <T>(length: number, work: () => T): T =>
-    hasPatterns || length > LONG_TEXT ? timed(work) : work();
+  const bounded = <T>(patterns: boolean, length: number, work: () => T): T =>
+    patterns || length > LONG_TEXT ? timed(work) : work();
+  const tokenIds = (text: string): number[] =>
+    tokenizer.encode(text, { add_special_tokens: false }).ids;
   const encode = (text: string): number[] =>
-    text === ''
-      ? []
-      : bounded(text.length, () => tokenizer.encode(text, { add_special_tokens: false }).ids);
-  const plainLength = (text: string): number =>
-    text === '' ? 0 : tokenizer.encode(text, { add_special_tokens: false }).ids.length;
+    text === '' ? [] : bounded(hasPatterns, text.length, () => tokenIds(text));
   const hidden = new Set(parts.eosIds);
   return {
     promptText,
     encodePrompt: (prompt) => encode(promptText(prompt)),
+    encode,
     promptLengths: (prompts) => {
       const texts = prompts.map(promptText);
       // One limit for all of them costs as much as one for each; who takes too long is found out one by one.
-      const together = (): number[] => texts.map(plainLength);
+      const together = (): number[] =>
+        texts.map((text) => (text === '' ? 0 : tokenIds(text).length));
       return withinLimit(limit, together) ?? texts.map((text) => encode(text).length);
     },
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
       if (visible.length === 0) return '';
-      return bounded(visible.length, () =>
+      return bounded(decodesByPatterns, visible.length, () =>
         tokenizer.decode(visible, {
           skip_special_tokens: true,
           clean_up_tokenization_spaces: false,
@@ -65,6 +68,7 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
       );
     },
     contextLength: parts.contextLength,
+    vocabularySize: parts.vocabularySize,
     eosIds: parts.eosIds,
   };
 }

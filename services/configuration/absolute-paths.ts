@@ -3,7 +3,7 @@ import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { mergeInputs } from './canonical.ts';
 
 /** Values of path keys that are no paths. */
-const WORDS: ReadonlySet<string> = new Set(['builtin', 'random', 'auto']);
+const WORDS: ReadonlySet<string> = new Set(['builtin', 'random', 'auto', 'none']);
 
 /** Makes the configuration's files absolute: the worker that reads them may run elsewhere on the machine. */
 export function withAbsolutePaths(config: RunConfig, folder: string): RunConfig {
@@ -13,6 +13,7 @@ export function withAbsolutePaths(config: RunConfig, folder: string): RunConfig 
     policy: absolute(config.policy),
     data: absolute(config.data),
     evalData: absolute(config.evalData),
+    evalSuite: absolute(config.evalSuite),
     warmStart: config.warmStart.map((phase) => ({ ...phase, data: absolute(phase.data) })),
   };
 }
@@ -33,7 +34,13 @@ export function withAbsoluteInput(input: RunConfigInput, folder: string): RunCon
   return { ...merged, ...Object.fromEntries(paths) } as RunConfigInput;
 }
 
-const PATH_KEYS: ReadonlySet<string> = new Set(['policy', 'data', 'evalData', 'warmStart.data']);
+const PATH_KEYS: ReadonlySet<string> = new Set([
+  'policy',
+  'data',
+  'evalData',
+  'evalSuite',
+  'warmStart.data',
+]);
 
 function absolutePath(path: string, folder: string): string {
   return WORDS.has(path) ? path : resolve(folder, path);
@@ -47,6 +54,7 @@ export function namedPaths(
     { field: 'policy', path: config.policy },
     { field: 'data', path: config.data },
     { field: 'eval_data', path: config.evalData },
+    { field: 'eval_suite', path: config.evalSuite },
     ...config.warmStart.map(({ data }, index) => ({
       field: `warm_start[${index}].data`,
       path: data,

@@ -1,5 +1,13 @@
 import { z } from 'zod';
-import { DEVICES, LOSS_TYPES, SCALE_REWARDS, TRAIN_MODES } from '../../contracts/config.ts';
+import {
+  BACKENDS,
+  BEST_METRICS,
+  DEVICES,
+  LOSS_TYPES,
+  SCALE_REWARDS,
+  TINKER_REDUCTIONS,
+  TRAIN_MODES,
+} from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import {
@@ -8,12 +16,14 @@ import {
   positiveInt,
   randomPolicySchema,
   samplingSchema,
+  serviceUrl,
   warmStartPhaseSchema,
 } from './nested-schemas.ts';
 
 /** Headings under which `--help` and the documentation list the keys. */
 export const GROUPS = [
   'Policy',
+  'Training service',
   'Data',
   'Cold start',
   'Schedule',
@@ -56,6 +66,33 @@ export const runConfigSchema = z.strictObject({
     .default(32)
     .meta(about('Policy', 'LoRA scale: adapters are multiplied by alpha / rank')),
 
+  backend: z
+    .enum(BACKENDS)
+    .default('onnx')
+    .meta(
+      about(
+        'Training service',
+        'what trains: this machine, or a service with the Tinker API (docs/tinker.md)',
+      ),
+    ),
+  tinkerBaseUrl: serviceUrl()
+    .default('http://127.0.0.1:8000')
+    .meta(about('Training service', 'where the service answers; its key is TINKER_API_KEY')),
+  baseModel: place()
+    .default('auto')
+    .meta(
+      about('Training service', "the service's name for the model; `auto`: the only one it has"),
+    ),
+  tinkerReduction: z
+    .enum(TINKER_REDUCTIONS)
+    .default('sequence-mean')
+    .meta(
+      about(
+        'Training service',
+        'how the service adds up token losses; advantages are scaled for loss-type to hold',
+      ),
+    ),
+
   data: place()
     .default('builtin')
     .meta(about('Data', '`builtin` or a file of samples (formats: docs/data.md)')),
@@ -65,6 +102,14 @@ export const runConfigSchema = z.strictObject({
       about(
         'Data',
         'held-out samples: a file, or `auto` (built-in splits; of your data, a seeded part)',
+      ),
+    ),
+  evalSuite: place()
+    .default('none')
+    .meta(
+      about(
+        'Data',
+        "evaluated whenever held-out samples are: a file, a folder of BFCL's files (eval_size of each), or `none`",
       ),
     ),
   corpusSize: positiveInt(10_000_000)
@@ -319,7 +364,16 @@ export const runConfigSchema = z.strictObject({
     .min(0)
     .max(1_000_000)
     .default(1)
-    .meta(about('Machine', 'the best checkpoints kept, by reward on the first held-out split')),
+    .meta(about('Machine', 'the best checkpoints kept, by best_metric')),
+  bestMetric: z
+    .enum(BEST_METRICS)
+    .default('reward')
+    .meta(
+      about(
+        'Machine',
+        'what makes a checkpoint the best: `reward` or `exact_match` on the first held-out split, or exact matches on the `suite`',
+      ),
+    ),
   saveEpochs: z
     .int()
     .min(-1)

@@ -25,7 +25,7 @@ async function render(template: string, message: JsonObject): Promise<string | u
     inTime(async () => {
       const renderer = await readChatTemplate(
         { paths: { 'chat_template.jinja': path } },
-        { tokenizer: {}, config: {}, named: {}, eosIds: [0], contextLength: 1 },
+        { config: {}, named: {} },
       );
       return renderer([message], null);
     }),

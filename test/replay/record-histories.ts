@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunRequest } from '../../contracts/requests.ts';
-import { EXPERIMENT, RUN_SIGNALS } from '../../contracts/temporal.ts';
+import { EXPERIMENT, POLICY_EVALUATION, RUN_SIGNALS } from '../../contracts/temporal.ts';
 import { createHarness } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
@@ -80,6 +80,19 @@ async function record(recording: string): Promise<void> {
       },
     });
     await save('run-failed', failed.handle.workflowId);
+    const workflowType = POLICY_EVALUATION;
+    const evaluation = await harness.runToEnd({ workflowType });
+    await save('evaluation-completed', evaluation.handle.workflowId);
+    const stoppedEvaluation = await harness.runToEnd({
+      workflowType,
+      overrides: { evaluateSuiteShard: untilCancelled },
+      during: async (handle, calls) => {
+        await until(calls, 'evaluateSuiteShard', 1);
+        await save('evaluation-unfinished', handle.workflowId);
+        await handle.cancel();
+      },
+    });
+    await save('evaluation-cancelled', stoppedEvaluation.handle.workflowId);
     // Its budget of tokens ends it in the second of four steps.
     const spent = await harness.runToEnd({
       plan: { ...SMALL_PLAN, searchAttributes: true },

@@ -31,6 +31,8 @@ describe('recorded histories', () => {
       expect(seen).toContain(`${type} steered`);
       expect(seen).toContain(`${type} cancelled`);
     }
+    for (const end of ['completed', 'unfinished', 'cancelled'])
+      expect(seen).toContain(`policyEvaluation ${end}`);
     expect(seen).toContain('experiment completed');
     expect(seen).toContain('experiment failed');
   });

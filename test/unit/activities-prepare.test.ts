@@ -1,9 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import { splitsDue } from '../../contracts/evaluation-plan.ts';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runSchedule } from '../../activities/run-schedule.ts';
@@ -226,6 +228,37 @@ describe('a run on a file', () => {
       const stored = await samplesInOrder(connection.db, corpus, 0, 100);
       expect(stored).toEqual((await readAll(data)).samples);
     }
+  });
+
+  test("evaluates on a suite besides, of BFCL's folder as many of each category as evalSize", async () => {
+    const evalSuite = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
+    const policy = join(folder, 'longer');
+    await writeTinyPolicy(policy, { ...TINY, contextLength: 8000 });
+    const data = await file(
+      'of-suite.json',
+      Array.from({ length: 20 }, (_, i) => row(`train ${i}`, 'a')),
+    );
+    const lengths = { maxPromptLength: 4000, maxCompletionLength: 400 };
+    const config = { ...builtin, ...lengths, policy, data, evalSuite, evalSize: 1 };
+    const plan = await prepare('suite', config);
+    expect(plan.splits).toEqual(['heldout', 'suite']);
+    expect(splitsDue(plan.evaluateAt[0] ?? 0, plan)).toEqual(['heldout', 'suite']);
+    expect(splitsDue(1, { ...plan, splits: ['heldout', 'unseen'], evaluateAt: [1] })).toEqual([
+      'heldout',
+    ]);
+    const corpus = (await splitCorpus(connection.db, 'suite', 'suite')) ?? '';
+    const ids = (await samplesInOrder(connection.db, corpus, 0, 100)).map(({ id }) => id);
+    expect(ids).toEqual([
+      'simple_python_0',
+      'simple_java_0',
+      'simple_javascript_0',
+      'multiple_0',
+      'parallel_0',
+      'parallel_multiple_0',
+    ]);
+    await expect(prepare('no suite', { ...config, evalSuite: folder })).rejects.toThrow(
+      /holds none of the files of BFCL/,
+    );
   });
 
   test('evaluates on the file that is given, as far as evalSize', async () => {

@@ -15,6 +15,7 @@ import { policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { groupsOfShard } from '../../db/groups.ts';
+import { runStatus } from '../../db/run-status.ts';
 import { findShard } from '../../db/rollouts.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
@@ -64,6 +65,7 @@ test('a policy is shown, sampled and evaluated with the tools of its prompts', a
     policy: join(folder, 'policy'),
     data,
     evalData: formatFixture('xlam.json'),
+    evalSuite: formatFixture('bfcl/BFCL_sample.json'),
     warmStart: [{ data: formatFixture('openai.jsonl'), steps: 1 }],
     trainBatchSize: 2,
     numGenerations: 2,
@@ -105,4 +107,11 @@ test('a policy is shown, sampled and evaluated with the tools of its prompts', a
     evaluatePolicy(deps, { ...key, step: 0, split: 'heldout' }),
   );
   expect(evaluated.n).toBe(3);
+  const onSuite = await run(async () => evaluatePolicy(deps, { ...key, step: 0, split: 'suite' }));
+  expect(onSuite.n).toBeGreaterThan(0);
+  const { evaluations } = await runStatus(connection.db, 'tools');
+  expect(evaluations.map(({ split, n }) => [split, n])).toEqual([
+    ['heldout', 3],
+    ['suite', onSuite.n],
+  ]);
 });

@@ -51,8 +51,13 @@ async function train(
   run: string,
   config: RunConfigInput,
   rewards: readonly (number | null)[],
+  shares: { readonly exactMatch?: readonly number[]; readonly onSuite?: readonly number[] } = {},
 ): Promise<void> {
   await scratchRun(connection.db, run, SAMPLES, { trainBatchSize: 4, ...config });
+  await connection.pool.query(
+    `insert into run_splits select run, 'suite', 1, corpus from run_splits where run = $1`,
+    [run],
+  );
   for (const [index, reward] of rewards.entries()) {
     await commit(run, index + 1, await newPolicy(`${run} ${index + 1}`));
     await pruneCheckpoints({ db: connection.db, artifacts }, { run, step: index + 1 });
@@ -60,8 +65,9 @@ async function train(
     await connection.pool.query(
       `insert into evaluations (run, step, split, epoch, n, exact_match, exact_match_low, exact_match_high, reward,
          score_format, score_name, score_key, score_value, evaluation_seconds)
-       values ($1, $2, 'heldout', 1, 1, 0, 0, 1, $3, 0, 0, 0, 0, 0)`,
-      [run, index + 1, reward],
+       select $1, $2, split, 1, 1, share, 0, 1, $3, 0, 0, 0, 0, 0
+       from (values ('heldout', $4::float), ('suite', $5::float)) as splits (split, share)`,
+      [run, index + 1, reward, shares.exactMatch?.[index] ?? 0, shares.onSuite?.[index] ?? 0],
     );
   }
 }
@@ -96,9 +102,26 @@ describe('checkpoints that are kept', () => {
 
   it('lead to the best policy: by reward, of equal ones the earlier', async () => {
     await train('equal', { saveEpochs: 0 }, [1, 2, null, 2, null, null]);
-    expect(await bestPolicy(connection.db, 'equal')).toMatchObject({ step: 2 });
+    expect(await bestPolicy(connection.db, 'equal', 'reward')).toMatchObject({ step: 2 });
     await train('unevaluated', {}, [null]);
-    expect(await bestPolicy(connection.db, 'unevaluated')).toBeNull();
+    expect(await bestPolicy(connection.db, 'unevaluated', 'reward')).toBeNull();
+  });
+
+  it('are the best by the metric that was asked for', async () => {
+    const config = { saveTotalLimit: 1, saveEpochs: 0, evalSuite: '/suite.json' };
+    // Reward is best after step 1, exact matches after step 2, those on the suite after step 3.
+    const exactMatch = [0.1, 0.5, 0.3, 0];
+    const onSuite = [0.1, 0.1, 0.7, 0.1];
+    for (const [metric, best] of [
+      ['reward', 1],
+      ['exact_match', 2],
+      ['suite', 3],
+    ] as const) {
+      const run = `by ${metric}`;
+      await train(run, { ...config, bestMetric: metric }, [4, 3, 2, 1], { exactMatch, onSuite });
+      expect(await bestPolicy(connection.db, run, metric)).toMatchObject({ step: best });
+      expect(await keptSteps(run, 4)).toEqual([best, 4]);
+    }
   });
 
   it('stay while somebody is about to share them', async () => {

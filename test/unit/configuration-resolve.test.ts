@@ -91,6 +91,7 @@ describe('resolveConfig', () => {
     ],
     [{ warm_start: { steps: 3, noise: { raw_value: 2 } } }, 'must be a number from 0 to 1, not 2'],
     [{ max_steps: 0 }, 'there would be no step'],
+    [{ best_metric: 'suite' }, 'there is no suite'],
     [{ corpus_size: 10 }, '10 samples cannot fill a batch of 16'],
     [{ micro_batch_tokens: 100 }, 'do not hold one sequence'],
     [{ random_policy: { heads: 3 } }, 'does not divide into 3 heads'],
@@ -99,6 +100,23 @@ describe('resolveConfig', () => {
   ])('refuses %j', (input, problem) => {
     expect(refusal(input).message).toContain(problem);
     expect(refusal(input).message).not.toContain('\n');
+  });
+
+  it.each<[RunConfigInput, string]>([
+    [{ policy: 'builtin' }, "the weights are the service's"],
+    [{ train_mode: 'full' }, 'trains LoRA adapters only'],
+    [{ lora_alpha: 16 }, 'services use 32'],
+    [{ beta: 0.1 }, 'no loss with a KL term'],
+    [{ temperature: 0.7 }, 'those of temperature 1'],
+    [{ warm_start: { steps: 1 } }, 'no supervised cold start'],
+    [{ tinker_base_url: 'http://me:secret@host' }, 'without user, password'],
+  ])('refuses at a training service %j', (input, problem) => {
+    const service = { backend: 'tinker', policy: 'DIR' };
+    expect(resolveConfig(service)).toMatchObject({ trainMode: 'lora', baseModel: 'auto' });
+    const error = refusal({ ...service, ...input });
+    expect(error.code).toBe('config');
+    expect(error.location.field).toBe(Object.keys(input)[0]);
+    expect(error.message).toContain(problem);
   });
 
   it('filters by default with every sampler but uniform', () => {

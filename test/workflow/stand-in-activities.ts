@@ -68,6 +68,21 @@ export function standInActivities(
     }),
     exportPolicy: async () => ({ policySha256: 'ab'.repeat(32), folder: '/policy' }),
     recordOutcome: async () => undefined,
+    prepareEvaluation: async () => ({
+      policy: 'small',
+      parts: [
+        { part: 'multiple', questions: 20, shards: 5, done: [1] },
+        { part: 'parallel', questions: 4, shards: 1, done: [] },
+      ],
+    }),
+    evaluateSuiteShard: async () => ({
+      answered: 4,
+      correct: 1,
+      completionTokens: 40,
+      seconds: 0.1,
+    }),
+    finishEvaluation: async () => ({ folder: null }),
+    recordEvaluation: async () => undefined,
     prepareExperiment: async () => ({ base: {}, arms: [], runs: [], parallel: 1 }),
     recordExperiment: async () => undefined,
     recordRequest: async () => ({ step: 0 }),

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import { askOnce, type ChatCompletion } from '../../serving/ask-once.ts';
+import { openPolicy } from '../../serving/open-policy.ts';
+import type { CommandContext } from '../program.ts';
+import { counted } from '../render/text.ts';
+import { findRunAtEpoch } from '../run-reference.ts';
+import type { CallFlags } from '../serving-commands.ts';
+
+/** `toolsample call QUESTION --tools FILE`: one answer of a policy. */
+export async function call(
+  { terminal, home, json }: CommandContext,
+  question: string,
+  { policy: reference, tools: file, ...sampling }: CallFlags,
+): Promise<void> {
+  const tools = await readToolFile(file);
+  const log = (message: string): void => terminal.note(message);
+  const policy = await openPolicy(reference, { home, log, findRun: findRunAtEpoch });
+  const answer = await askOnce(policy, { ...sampling, text: question, tools });
+  if (json) {
+    terminal.print(JSON.stringify(answer, null, 2));
+    return;
+  }
+  for (const line of answerLines(answer)) terminal.print(line);
+  const { completion_tokens: made } = answer.usage;
+  const cut = answer.choices[0]?.finish_reason === 'length' ? ', cut off there' : '';
+  log(terminal.paint.dim(`${policy.name}, ${counted(made, 'token')}${cut}`));
+}
+
+/** Calls as a program would make them, and words. */
+function answerLines({ choices }: ChatCompletion): string[] {
+  const message = choices[0]?.message;
+  const calls = message?.tool_calls ?? [];
+  const words = message?.content ?? '';
+  return [
+    ...calls.map(({ function: { name, arguments: given } }) => `${name} ${given}`),
+    ...(words === '' ? [] : [words]),
+  ];
+}
+
+/** A list of tools, alone or under `tools`. */
+async function readToolFile(file: string): Promise<readonly unknown[]> {
+  const at = { file };
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ToolsampleError('not-found', 'cannot be read', { at, cause });
+  });
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (cause) {
+    throw new ToolsampleError('dataset', 'is not JSON', { at, cause });
+  }
+  const tools = Array.isArray(content) ? content : (content as { tools?: unknown } | null)?.tools;
+  if (Array.isArray(tools)) return tools as readonly unknown[];
+  throw new ToolsampleError('dataset', 'is not a list of tools', {
+    at,
+    hint: 'expected [{"name": …, "description": …, "parameters": {…}}, …], as OpenAI’s interface has them',
+  });
+}

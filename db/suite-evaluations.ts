@@ -1,0 +1,107 @@
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import type { ArtifactRef } from '../contracts/artifacts.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyRef } from '../contracts/policy.ts';
+import type { SuiteState } from '../contracts/suite-evaluation.ts';
+import type { Database } from './connection.ts';
+import { suiteEvaluations } from './schema/suites.ts';
+
+export type SuiteEvaluationRow = typeof suiteEvaluations.$inferSelect;
+export type NewSuiteEvaluation = Pick<SuiteEvaluationRow, 'evaluation' | 'asked' | 'trainable'> & {
+  readonly policy: PolicyRef;
+};
+
+/** An evaluation on a suite, or null when there is none of that id. */
+export async function findSuiteEvaluation(
+  db: Database,
+  evaluation: string,
+): Promise<SuiteEvaluationRow | null> {
+  const [row] = await db
+    .select()
+    .from(suiteEvaluations)
+    .where(eq(suiteEvaluations.evaluation, evaluation));
+  return row ?? null;
+}
+
+/** @throws ToolsampleError `not-found` */
+export async function readSuiteEvaluation(
+  db: Database,
+  evaluation: string,
+): Promise<SuiteEvaluationRow> {
+  const row = await findSuiteEvaluation(db, evaluation);
+  if (row !== null) return row;
+  throw new ToolsampleError('not-found', `there is no evaluation "${evaluation}"`, {
+    hint: '`toolsample sql "select evaluation, state from suite_evaluations"` lists them',
+  });
+}
+
+/** Creates an evaluation; its questions follow in the same transaction. */
+export async function insertSuiteEvaluation(
+  tx: Database,
+  { evaluation, asked, trainable, policy }: NewSuiteEvaluation,
+): Promise<void> {
+  const ofRun = typeof asked.policy === 'string' ? null : asked.policy;
+  await tx.insert(suiteEvaluations).values({
+    evaluation,
+    state: 'running',
+    suite: asked.suite,
+    policy: asked.policyName,
+    run: ofRun?.run ?? null,
+    step: ofRun?.step ?? null,
+    asked,
+    baseSha256: policy.base.sha256,
+    baseBytes: policy.base.bytes,
+    weightsSha256: policy.weights?.sha256 ?? null,
+    weightsBytes: policy.weights?.bytes ?? null,
+    trainable,
+    badRows: 0,
+  });
+}
+
+/** Records how many rows of the data were left out. */
+export async function setBadRows(tx: Database, evaluation: string, badRows: number): Promise<void> {
+  await tx
+    .update(suiteEvaluations)
+    .set({ badRows })
+    .where(eq(suiteEvaluations.evaluation, evaluation));
+}
+
+/** The policy that is evaluated. */
+export function evaluatedPolicy(row: SuiteEvaluationRow): PolicyRef {
+  const { baseSha256, baseBytes, weightsSha256, weightsBytes } = row;
+  const weights: ArtifactRef | null =
+    weightsSha256 === null || weightsBytes === null
+      ? null
+      : { sha256: weightsSha256, bytes: weightsBytes };
+  return { base: { sha256: baseSha256, bytes: baseBytes }, weights, optimizer: null };
+}
+
+/** Sets how an evaluation stands. A completed one stays completed; nothing happens where it never came to be. */
+export async function setSuiteState(
+  db: Database,
+  evaluation: string,
+  state: Exclude<SuiteState, 'completed'>,
+  reason: string | null,
+): Promise<void> {
+  await db
+    .update(suiteEvaluations)
+    .set({ state, reason, finishedAt: state === 'running' ? null : sql`now()` })
+    .where(
+      and(
+        eq(suiteEvaluations.evaluation, evaluation),
+        inArray(suiteEvaluations.state, ['running', 'failed', 'stopped']),
+      ),
+    );
+}
+
+/** @param folder of the results; null where none are written */
+export async function completeSuiteEvaluation(
+  db: Database,
+  evaluation: string,
+  folder: string | null,
+): Promise<void> {
+  await db
+    .update(suiteEvaluations)
+    .set({ state: 'completed', reason: null, folder, finishedAt: sql`now()` })
+    .where(eq(suiteEvaluations.evaluation, evaluation));
+}

@@ -1,0 +1,62 @@
+import type { Server } from 'node:http';
+import { serve } from '@hono/node-server';
+import { ToolsampleError } from '../contracts/errors.ts';
+
+/** Where a server listens. */
+export interface ListenPlace {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+/** Names that a program on this machine, or one behind an SSH tunnel, has for us. Any port: a tunnel has its own. */
+const OWN_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/i;
+
+/**
+ * Whether a request's `Host` means this machine. A page of another site that has our address under its own name (DNS rebinding)
+ * sends that name.
+ */
+export function isOwnHost(host: string | undefined): boolean {
+  return OWN_HOST.test(host ?? '');
+}
+
+/** Whether only this machine reaches what listens there. */
+export function isLoopback(host: string): boolean {
+  return /^(127(\.\d{1,3}){3}|localhost|::1)$/i.test(host);
+}
+
+const PROBLEMS: { readonly [code: string]: (place: ListenPlace) => string } = {
+  EADDRINUSE: ({ port }) => `port ${port} is taken`,
+  EACCES: ({ port }) => `port ${port} may not be listened on`,
+  EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}`,
+  ENOTFOUND: ({ host }) => `there is no host ${host}`,
+};
+
+/**
+ * Answers HTTP requests.
+ * @throws ToolsampleError `config` when nothing can listen there
+ */
+export async function listen(
+  fetch: Parameters<typeof serve>[0]['fetch'],
+  place: ListenPlace,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: place.host, port: place.port }) as Server;
+    server.once('listening', () => {
+      // From now on a server's trouble is that of whoever asks, not of what goes on beside it.
+      server.on('error', () => undefined);
+      resolve(server);
+    });
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const problem = PROBLEMS[error.code ?? '']?.(place);
+      reject(
+        problem === undefined
+          ? error
+          : new ToolsampleError('config', problem, {
+              hint: 'leave out --port to have a free one, and --host for this machine alone',
+              cause: error,
+            }),
+      );
+    });
+  });
+}

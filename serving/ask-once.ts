@@ -1,0 +1,49 @@
+import { ToolsampleError } from '../contracts/errors.ts';
+import { createDecoder } from '../policy/engine/create-decoder.ts';
+import { readPolicyText } from '../policy/text/policy-text.ts';
+import { ApiError } from './api-error.ts';
+import { startChat } from './app.ts';
+import { chatAnswer } from './chat-answer.ts';
+import { readChatRequest } from './chat-request.ts';
+import { createCompleter } from './completer.ts';
+import type { NamedPolicy } from './open-policy.ts';
+
+/** One question to a policy. */
+export interface Question {
+  readonly text: string;
+  /** Tools on offer, in any form that data files have them. */
+  readonly tools: readonly unknown[];
+  /** 0: the likeliest answer. */
+  readonly temperature: number;
+  readonly seed: number;
+  readonly maxCompletionLength: number;
+}
+
+/** What `/v1/chat/completions` would answer. */
+export type ChatCompletion = Awaited<ReturnType<typeof chatAnswer>>;
+
+const MAX_SECONDS = 3600;
+
+/**
+ * Asks a policy once, without a server.
+ * @throws ToolsampleError `checkpoint`, `tokenizer`; `config` for tools that cannot be read and prompts that are too long
+ */
+export async function askOnce(
+  { name, policy }: NamedPolicy,
+  question: Question,
+): Promise<ChatCompletion> {
+  const { text: content, tools, temperature, seed, maxCompletionLength } = question;
+  const text = await readPolicyText(policy.files.base);
+  const decoder = createDecoder({ ...policy, rows: 1 });
+  try {
+    const completer = createCompleter({ decoder, text, rows: 1, queue: 0, seconds: MAX_SECONDS });
+    const body = { messages: [{ role: 'user', content }], tools, temperature, seed };
+    const request = readChatRequest(JSON.stringify(body), { rows: 1, maxCompletionLength });
+    const run = startChat({ model: name, text, completer }, request, new AbortController().signal);
+    return await chatAnswer(run);
+  } catch (error) {
+    throw error instanceof ApiError ? new ToolsampleError('config', error.message) : error;
+  } finally {
+    await decoder.close();
+  }
+}
