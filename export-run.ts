@@ -17,7 +17,7 @@ import { createFolder } from './services/new-folder.ts';
  * Writes a policy of a run, whatever the run's state, as a folder that appears whole or not at all. Needs no worker.
  *
  * @throws ToolsampleError `not-found` when there is no such run or it has not come to that epoch, `config` when it never will,
- *   has no adapters, or the folder is taken; `disk-full`, `corrupt-artifact`
+ *   has no adapters, trained at a service, or the folder is taken; `disk-full`, `corrupt-artifact`
  */
 export async function exportRun(
   { db, artifacts }: { readonly db: Database; readonly artifacts: ArtifactStore },

@@ -52,6 +52,11 @@ export async function pointOf(
   { run, config, epochs, stepsPerEpoch, totalSteps }: RunRow,
   epoch: ExportOptions['epoch'],
 ): Promise<PolicyPoint> {
+  if (config.backend === 'tinker') {
+    throw new ToolsampleError('config', `run ${run} trained at a service: its weights are there`, {
+      hint: 'when it ends, runs/RUN/policy of the data folder names them in tinker.json, beside the adapters where the service hands them out',
+    });
+  }
   if (epoch === 'best') {
     const best = await bestPolicy(db, run, config.bestMetric);
     if (best !== null) return best;

@@ -63,7 +63,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   await migrateDatabase(services.databaseUrl);
   const database = connect(services.databaseUrl, { presence: WORKER_PRESENCE });
   const artifacts = await openArtifactStore(services.folder);
-  const engines = policyEngines(artifacts);
+  const engines = policyEngines(artifacts, process.env['TINKER_API_KEY']);
   const { temporal } = services;
   const connection = await NativeConnection.connect(temporal.connection);
   try {

@@ -2,7 +2,7 @@ import type { AcceleratorActivities, LightActivities } from '../contracts/activi
 import { changeSettings } from './change-settings.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { evaluatePolicy } from './evaluate-policy.ts';
-import { evaluateShard } from './evaluate-shard.ts';
+import { evaluateSuiteShard } from './evaluate-suite-shard.ts';
 import { exportPolicy } from './export-policy.ts';
 import { failingClearly } from './failure.ts';
 import { filterGroups } from './filter-groups.ts';
@@ -61,7 +61,7 @@ export function acceleratorActivities(deps: ActivityDependencies): AcceleratorAc
     gradientStep: activity((key) => gradientStep(deps, key)),
     evaluatePolicy: activity((key) => evaluatePolicy(deps, key)),
     exportPolicy: activity((key) => exportPolicy(deps, key)),
-    evaluateShard: activity((key) => evaluateShard(deps, key)),
+    evaluateSuiteShard: activity((key) => evaluateSuiteShard(deps, key)),
   };
 }
 

@@ -5,6 +5,7 @@ import type { GradientResult, PolicyRef, TrainingSequence } from '../contracts/p
 import { policyAfter } from '../db/checkpoints.ts';
 import { keptRollouts, shardsOfStep, type RolloutRow } from '../db/rollouts.ts';
 import { commitGradientStep } from '../db/gradient-commit.ts';
+import { readRun } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, type StepRow } from '../db/steps.ts';
 import { advantages } from '../dscl/advantage.ts';
@@ -31,17 +32,17 @@ export async function gradientStep(
   key: StepKey,
 ): Promise<GradientSummary> {
   const { db } = deps;
+  const { config } = await readRunAt(db, key.run, key.step);
   const committed = await findStep(db, key);
   if (committed !== null && (committed.state === 'committed' || committed.state === 'skipped')) {
     await pruneCheckpoints(deps, key);
-    return summary(deps, committed);
+    return summary(deps, committed, config);
   }
 
-  const { config } = await readRunAt(db, key.run, key.step);
   const policy = startOfStep(await policyAfter(db, key.run, key.step - 1), key.step);
   const kept = await keptRollouts(db, key);
   if (kept.length === 0)
-    return summary(deps, await commitGradientStep(db, key, { policy, update: null }));
+    return summary(deps, await commitGradientStep(db, key, { policy, update: null }), config);
 
   const values = groupAdvantages(kept, config);
   const tokens = await tokensOfStep(deps, key);
@@ -84,7 +85,7 @@ export async function gradientStep(
     },
   });
   await pruneCheckpoints(deps, key);
-  return summary(deps, stored);
+  return summary(deps, stored, config);
 }
 
 /** The first step begins with a fresh optimiser: moments of the supervised phase are of another loss at another rate. [ours] */
@@ -144,7 +145,7 @@ function sequence(
 }
 
 function requireFinite({ loss, gradNorm }: GradientResult, step: number): void {
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return;
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm ?? 0)) return;
   throw new ToolsampleError(
     'non-finite',
     `step ${step}: the loss is ${loss}, the gradient norm ${gradNorm}`,
@@ -155,9 +156,9 @@ function requireFinite({ loss, gradNorm }: GradientResult, step: number): void {
 async function summary(
   { db }: Pick<ActivityDependencies, 'db'>,
   row: StepRow,
+  { maxGeneratedTokens }: RunConfig,
 ): Promise<GradientSummary> {
-  const { totalSteps, config } = await readRunAt(db, row.run, row.step);
-  const ends = config.maxGeneratedTokens >= 0 && totalSteps === row.step;
+  const ends = maxGeneratedTokens >= 0 && (await readRun(db, row.run)).totalSteps === row.step;
   return {
     skipped: row.state === 'skipped',
     reward: row.reward ?? 0,

@@ -10,11 +10,13 @@ import type { Database } from '../db/connection.ts';
 import { findEvent, recordEvent } from '../db/events.ts';
 import { findForkPoint } from '../db/fork-points.ts';
 import { copySteps, insertFork, setForkPlan, shareCheckpoints, type Fork } from '../db/forks.ts';
+import { makeSums } from '../db/importance-sums.ts';
 import { findRun, readRun, type RunRow } from '../db/runs.ts';
 import { configHistory, insertSettingChanges, readRunAt } from '../db/setting-changes.ts';
 import { generatedTokensUpTo } from '../db/steps.ts';
 import { changedConfig } from '../services/configuration/change.ts';
 import type { ForkInput } from '../services/configuration/fork-input.ts';
+import { importanceHalfLife } from './importance-half-life.ts';
 import { markResumed } from './mark-resumed.ts';
 import { rebuildStatistics } from './rebuild-statistics.ts';
 import { runSchedule, type RunSchedule } from './run-schedule.ts';
@@ -50,6 +52,11 @@ export async function prepareFork(db: Database, run: string, input: ForkInput): 
       sampler: config.sampler,
       ablate: config.sampling.ablate,
     });
+    const { corpusSamples, selection } = from;
+    if (selection === 'sums') {
+      const halfLife = importanceHalfLife({ config, corpusSamples });
+      await makeSums(tx, { run, corpusSamples, halfLife });
+    }
     await shareCheckpoints(tx, fork, from);
   });
   const created = await findRun(db, run);

@@ -3,6 +3,7 @@ import type { LightActivities, RunPlan } from '../contracts/activities.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { LARGE_CORPUS } from '../contracts/large-corpus.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { jsonSha256 } from '../db/canonical-json.ts';
 import { commitCheckpoint } from '../db/checkpoints.ts';
@@ -28,9 +29,6 @@ import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
 import { trainingMemory } from './training-memory.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
-
-/** Samples from which on Postgres is told at once how a corpus looks, for its plans. */
-const LARGE_CORPUS = 10_000;
 
 /**
  * Makes a run ready: configuration, policy and data, checked and stored, all rows in one transaction; or, as a fork, what another run
@@ -61,14 +59,8 @@ async function prepareNew(
   }
 
   const policy = await startingPolicy(config, deps.artifacts);
-  const { traits } = await readArchitecture(await manifestFiles(policy.base, deps.artifacts));
-  checkMemoryLimit(
-    trainingModel(traits, trainableOptions(config)),
-    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
-    trainingMemory(config.memoryLimit),
-  );
+  const parameters = config.backend === 'onnx' ? await ownParameters(deps, policy, config) : null;
   const text = await deps.policyText(policy.base);
-  const parameters = parameterCount(traits);
   await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the run of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${run}, 0))`);
@@ -84,7 +76,23 @@ async function prepareNew(
   });
   const created = await findRun(db, run);
   if (created === null) throw new Error('a run that was just created could not be read');
-  if (created.corpusSamples >= LARGE_CORPUS) await db.execute(sql`analyze samples`);
+  // Postgres is told at once how a large corpus looks, for its plans.
+  if (created.selection === 'sums') await db.execute(sql`analyze samples`);
+}
+
+/** How many parameters our own engine trains on. @throws ToolsampleError `config` where `memory_limit` is too small */
+async function ownParameters(
+  { artifacts }: Pick<ActivityDependencies, 'artifacts'>,
+  policy: PolicyRef,
+  config: RunConfig,
+): Promise<number> {
+  const { traits } = await readArchitecture(await manifestFiles(policy.base, artifacts));
+  checkMemoryLimit(
+    trainingModel(traits, trainableOptions(config)),
+    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
+    trainingMemory(config.memoryLimit),
+  );
+  return parameterCount(traits);
 }
 
 function requireSame(run: RunRow, config: RunConfig): void {
@@ -97,7 +105,8 @@ function requireSame(run: RunRow, config: RunConfig): void {
 
 interface StartingPolicy {
   readonly policy: PolicyRef;
-  readonly parameters: number;
+  /** Null: those of a training service, which does not tell. */
+  readonly parameters: number | null;
   /** Tokens. */
   readonly contextLength: number;
 }
@@ -123,13 +132,14 @@ async function createRun(
       configSha256: jsonSha256(config),
       corpus: train.corpus,
       corpusSamples: train.samples,
+      selection: train.samples >= LARGE_CORPUS ? 'sums' : 'scan',
       rejectedRows: train.leftOut.rejectedRows,
       overlongPrompts: train.leftOut.overlongPrompts,
       policyParameters: parameters,
       contextLength,
       ...schedule,
       evaluateAt: [...schedule.evaluateAt],
-      warmStartSlices: warmStartSlices(config.warmStart, parameters).length,
+      warmStartSlices: warmStartSlices(config.warmStart, parameters ?? 0).length,
     },
     splits.map(({ split, corpus }) => ({ split, corpus })),
   );

@@ -14,7 +14,7 @@ type Work = keyof typeof GRAPHS;
 const recorded = new WeakMap<PolicyEngine, Set<string>>();
 
 /**
- * Records where a run's tensors are computed, once the engine has done such work: one event for the CPU, on another device one for
+ * Records where a run's tensors are computed, once the engine has done such work: one event for the CPU or a service, on another device one for
  * each kind of work, with how many nodes of its graphs ran on the CPU all the same. What is recorded follows from the graphs alone,
  * whenever it is.
  */
@@ -35,8 +35,14 @@ export async function recordDevice(
 }
 
 /** Null where no graph of this work has run in the engine's thread. */
-export function deviceEvent({ device, graphs }: EngineDevice, work: Work): NewEvent | null {
+export function deviceEvent(where: EngineDevice, work: Work): NewEvent | null {
   const kind = 'device';
+  if (where.device === 'service') {
+    const { device, url, baseModel } = where;
+    const message = `training service at ${url}, model ${baseModel}`;
+    return { event: 'device/service', kind, message, details: { device, url, baseModel } };
+  }
+  const { device, graphs } = where;
   if (device === 'cpu') {
     return { event: 'device/cpu', kind, message: 'policy engine on cpu', details: { device } };
   }

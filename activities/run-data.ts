@@ -6,7 +6,7 @@ import type { Sample } from '../contracts/sample.ts';
 import { builtinEvaluation } from '../datasets/builtin/corpus.ts';
 import { EVALUATION_SPLITS } from '../datasets/builtin/splits.ts';
 import { isRejected, openDataset, readSamples } from '../datasets/dataset.ts';
-import { contentKey, heldOutKeys } from '../datasets/held-out.ts';
+import { contentKey, HeldOutDraw } from '../datasets/held-out.ts';
 import type { Database } from '../db/connection.ts';
 import { ingestCorpus, type IngestedCorpus, type IngestedSample } from '../db/corpus-ingestion.ts';
 import { suiteSamples } from '../evaluation/suite-samples.ts';
@@ -81,15 +81,21 @@ export async function ingestRunData(
   return { train, splits };
 }
 
-/** Whether a sample of the training data is kept from training to evaluate on. A file is read once more for it. */
+/** Contents that are remembered at first, for each sample to hold out, while a file is read for which they are. */
+const CANDIDATES = 8;
+
+/** Whether a sample of the training data is kept from training to evaluate on. A file is read once more for it, or more often if it repeats itself. */
 async function heldOutTest(config: RunConfig): Promise<(sample: Sample) => boolean> {
   if (config.data === 'builtin' || config.evalData !== 'auto') return () => false;
-  const keys: number[] = [];
-  for await (const item of readSamples(config.data)) {
-    if (!isRejected(item)) keys.push(contentKey(item));
+  const { seed, evalSize: size } = config;
+  for (let candidates = CANDIDATES * size; ; candidates *= CANDIDATES) {
+    const draw = new HeldOutDraw({ seed, size, candidates });
+    for await (const item of readSamples(config.data)) {
+      if (!isRejected(item)) draw.add(contentKey(item));
+    }
+    const held = draw.held();
+    if (held !== null) return (sample) => held.has(contentKey(sample));
   }
-  const held = heldOutKeys(keys, { seed: config.seed, size: config.evalSize });
-  return (sample) => held.has(contentKey(sample));
 }
 
 async function* without(

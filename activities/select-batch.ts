@@ -9,8 +9,9 @@ import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, findStep, insertRound, insertStep } from '../db/steps.ts';
 import { picksDynamically } from '../dscl/activation.ts';
 import { firstRoundGroups } from '../dscl/filter.ts';
-import { halfLifeSteps } from '../dscl/importance.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { importanceHalfLife } from './importance-half-life.ts';
+import { reserveBySums, reservePermuted } from './reserve-from-large-corpus.ts';
 
 /**
  * Picks the prompts of a step in Postgres: by importance once dynamic sampling is on, else from the epoch's seeded shuffle.
@@ -67,15 +68,14 @@ async function reserve(
 ): Promise<void> {
   const { config, corpus, corpusSamples } = run;
   const selection = { ...key, corpus, corpusSamples, seed: config.seed, groups };
-  if (!active) return reserveShuffled(tx, selection);
-  const { ablate, halfLifeEpochs, uniformShare, temperature } = config.sampling;
-  return reserveByImportance(tx, {
+  const bySums = run.selection === 'sums';
+  if (!active) return (bySums ? reservePermuted : reserveShuffled)(tx, selection);
+  const { uniformShare, temperature } = config.sampling;
+  return (bySums ? reserveBySums : reserveByImportance)(tx, {
     ...selection,
     uniformShare,
     temperature,
-    halfLifeSteps: ablate.includes('staleness')
-      ? null
-      : halfLifeSteps(halfLifeEpochs, corpusSamples, config.trainBatchSize),
+    halfLifeSteps: importanceHalfLife(run),
   });
 }
 

@@ -8,7 +8,7 @@ import type { PolicyRef } from '../contracts/policy.ts';
 import { VOCABULARY_SIZE, writeTokenizerFiles } from '../datasets/builtin/vocabulary.ts';
 import { configJson } from '../policy/checkpoint/architecture.ts';
 import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
-import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
+import { importPolicyFolder, importTextFolder } from '../policy/checkpoint/import-policy.ts';
 import { writePolicyFolder } from '../policy/checkpoint/write-folder.ts';
 import { initialWeights } from '../policy/models/initial-weights.ts';
 import type { ModelTraits } from '../policy/models/model-traits.ts';
@@ -22,6 +22,7 @@ const RANDOM_CONTEXT = 256;
  * @throws ToolsampleError `config`, `not-found`, `checkpoint` or `tokenizer` when it cannot be used
  */
 export async function startingPolicy(config: RunConfig, store: ArtifactStore): Promise<PolicyRef> {
+  if (config.backend === 'tinker') return importTextFolder(config.policy, store);
   if (config.policy === 'builtin') return importPolicyFolder(BUILTIN_POLICY, store);
   if (config.policy !== 'random') return importPolicyFolder(config.policy, store);
   const folder = await mkdtemp(join(tmpdir(), 'toolsample-policy-'));

@@ -9,6 +9,7 @@ import {
 } from '../db/curriculum.ts';
 import type { Database } from '../db/connection.ts';
 import { recordEvent } from '../db/events.ts';
+import { meanImportance, updateSums } from '../db/importance-sums.ts';
 import { deleteReserved, groupsOfStep, type GroupRow } from '../db/groups.ts';
 import { rolloutsOfStep, shardsOfStep } from '../db/rollouts.ts';
 import {
@@ -18,6 +19,7 @@ import {
   writeStatistics,
   type AssessedStatistics,
 } from '../db/sample-statistics.ts';
+import type { RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, lockStep, roundsOfStep, setStepLearned } from '../db/steps.ts';
 import { nextActivation } from '../dscl/activation.ts';
@@ -26,6 +28,7 @@ import { poolEvidence } from '../dscl/mastery.ts';
 import type { RewardRange } from '../dscl/signals.ts';
 import { visitSample } from '../dscl/statistics.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { importanceHalfLife } from './importance-half-life.ts';
 import { assessed } from './sample-assessment.ts';
 import { requireScored, stepMetrics, type ScoredRow } from './step-metrics.ts';
 
@@ -52,7 +55,8 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
   const unfiltered = (await roundsOfStep(tx, key)).find(({ filteredAt }) => filteredAt === null);
   if (unfiltered !== undefined) throw new Error(`round ${unfiltered.round} was not filtered yet`);
 
-  const { config, corpus, corpusSamples } = await readRunAt(tx, key.run, key.step);
+  const run = await readRunAt(tx, key.run, key.step);
+  const { config, corpus } = run;
   const groups = (await groupsOfStep(tx, key)).filter(({ state }) => state !== 'reserved');
   const rollouts = requireScored(await rolloutsOfStep(tx, key));
   const ids = groups.map(({ sampleId }) => sampleId);
@@ -66,13 +70,14 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
     corpus,
     await visited(tx, key, config, groups, rollouts, ranges),
   );
+  const remaining = await importanceRemains(tx, run, ids);
   await insertLearningState(tx, key.run, {
     curriculum: nextCurriculum(before.curriculum, poolEvidence(rollouts.map(evidence)), config),
     activation: nextActivation(before.activation, metrics.reward ?? 0, config.sampling),
   });
   await setStepLearned(tx, key, metrics);
   await deleteReserved(tx, key);
-  if (await nothingLeft(tx, key.run, corpusSamples)) {
+  if (!remaining) {
     await recordEvent(tx, key.run, {
       event: 'all_mastered',
       kind: 'all_mastered',
@@ -80,6 +85,19 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
       message: `after step ${key.step} no sample has any importance left: dynamic sampling draws evenly`,
     });
   }
+}
+
+/** Whether any sample has importance left; in a run that picks by sums, these are brought up to date first. */
+async function importanceRemains(
+  tx: Database,
+  run: RunRow,
+  visitedIds: readonly string[],
+): Promise<boolean> {
+  const { corpusSamples } = run;
+  if (run.selection === 'scan') return !(await nothingLeft(tx, run.run, corpusSamples));
+  const of = { run: run.run, corpusSamples, halfLife: importanceHalfLife(run) };
+  await updateSums(tx, of, visitedIds);
+  return (await meanImportance(tx, of)).average > 0;
 }
 
 async function visited(

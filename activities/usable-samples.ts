@@ -25,7 +25,7 @@ export interface UsableSamples {
 
 /** Examples of rows left out that are kept for people. */
 const EXAMPLES = 20;
-/** Items between two turns of the event loop: tokenising is all computing, and heartbeats have to get through. */
+/** Items that are tokenised between two turns of the event loop: it is all computing, and heartbeats have to get through. */
 const BREATH = 64;
 
 /** Tokens that a prompt may have, so that a whole completion still fits the policy's context. */
@@ -58,7 +58,7 @@ export interface UsabilityLimits {
  */
 export function usableSamples(
   items: AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>,
-  text: PolicyText,
+  text: Pick<PolicyText, 'promptLengths'>,
   { promptLimit, maxBadRows }: UsabilityLimits,
 ): UsableSamples {
   const allowBadRow = badRowLimit(maxBadRows);
@@ -69,17 +69,18 @@ export function usableSamples(
   const leaveOut = (row: RejectedRow): void => {
     if (examples.length < EXAMPLES) examples.push(row);
   };
-  async function* filtered(): AsyncGenerator<IngestedSample> {
-    for await (const item of items) {
-      if (++rows % BREATH === 0) await setImmediate();
-      const judged = isRejected(item) ? item : judge(item);
+  function* usable(batch: readonly (IngestedSample | RejectedRow)[]): Generator<IngestedSample> {
+    const prompts = batch.flatMap((judged) => ('reason' in judged ? [] : [judged.sample]));
+    const lengths = text.promptLengths(prompts).values();
+    for (const judged of batch) {
+      rows++;
       if ('reason' in judged) {
         allowBadRow(judged);
         rejectedRows++;
         leaveOut(judged);
         continue;
       }
-      const tokens = text.encodePrompt(judged.sample).length;
+      const tokens = lengths.next().value ?? 0;
       if (tokens > promptLimit) {
         overlongPrompts++;
         leaveOut(rejected(judged.sample, `prompt of ${tokens} tokens, ${promptLimit} at most`));
@@ -87,6 +88,17 @@ export function usableSamples(
       }
       yield judged;
     }
+  }
+  async function* filtered(): AsyncGenerator<IngestedSample> {
+    let batch: (IngestedSample | RejectedRow)[] = [];
+    for await (const item of items) {
+      batch.push(isRejected(item) ? item : judge(item));
+      if (batch.length < BREATH) continue;
+      yield* usable(batch);
+      batch = [];
+      await setImmediate();
+    }
+    yield* usable(batch);
   }
   return {
     samples: filtered(),

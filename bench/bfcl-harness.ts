@@ -4,6 +4,7 @@ import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { painter, table } from '../cli/render/text.ts';
+import { BFCL_CATEGORIES } from '../evaluation/bfcl/categories.ts';
 import { withScratchFolder } from './scratch-folder.ts';
 import { startServing } from './served-policy.ts';
 
@@ -15,15 +16,8 @@ import { startServing } from './served-policy.ts';
  *   npm run bfcl-harness -- --bfcl ~/bfcl/bin/bfcl --policy DIR --cases 8
  */
 
-const CATEGORIES = [
-  'simple_python',
-  'simple_java',
-  'simple_javascript',
-  'multiple',
-  'parallel',
-  'parallel_multiple',
-  'irrelevance',
-];
+/** Live ones have ids of their own kind. */
+const CATEGORIES = BFCL_CATEGORIES.filter((category) => !category.startsWith('live_'));
 
 /** Models that the harness knows, for the way in which it asks them. */
 const ROUTES = { A: 'openbmb/MiniCPM-SALA-FC', B: 'Qwen/Qwen3-0.6B-FC' } as const;
@@ -54,15 +48,17 @@ await withScratchFolder(async (root) => {
     const scores: Record<string, Map<string, Score>> = {};
     for (const route of values.route) {
       const model = ROUTES[route as Route];
+      const chosen = ['--model', model];
       const local = ['--skip-server-setup', '--local-model-path', folder];
-      await bfcl(root, server.address, 'generate', [
-        ...['--model', model, '--run-ids', '--num-threads', '32'],
-        ...(route === 'B' ? local : []),
-      ]);
-      const categories = values.category.join(',');
-      await bfcl(root, server.address, 'evaluate', [
-        ...['--model', model, '--test-category', categories, '--partial-eval'],
-      ]);
+      const generate = [...chosen, '--run-ids', '--num-threads', '32'];
+      await bfcl(
+        root,
+        server.address,
+        'generate',
+        route === 'B' ? [...generate, ...local] : generate,
+      );
+      const test = ['--test-category', values.category.join(','), '--partial-eval'];
+      await bfcl(root, server.address, 'evaluate', [...chosen, ...test]);
       scores[route] = await readScores(join(root, 'score', model.replace('/', '_')));
     }
     const lines = table(

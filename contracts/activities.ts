@@ -217,5 +217,5 @@ export interface AcceleratorActivities {
   gradientStep(input: StepKey): Promise<GradientSummary>;
   evaluatePolicy(input: EvaluationKey): Promise<EvaluationSummary>;
   exportPolicy(input: ExportKey): Promise<ExportSummary>;
-  evaluateShard(input: SuiteShardKey): Promise<SuiteShardSummary>;
+  evaluateSuiteShard(input: SuiteShardKey): Promise<SuiteShardSummary>;
 }

@@ -19,6 +19,11 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   trainMode: 'weights',
   loraRank: 'weights',
   loraAlpha: 'weights',
+  backend: 'weights',
+  // The same service may answer elsewhere; what it saved must be there.
+  tinkerBaseUrl: 'live',
+  baseModel: 'weights',
+  tinkerReduction: 'live',
   data: 'samples',
   evalData: 'samples',
   evalSuite: 'samples',

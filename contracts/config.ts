@@ -15,6 +15,14 @@ export type DeviceChoice = (typeof DEVICES)[number];
 /** Where tensors are computed. */
 export type Device = Exclude<DeviceChoice, 'auto'>;
 
+export const BACKENDS = ['onnx', 'tinker'] as const;
+/** What computes with the policy: our own engine, or a training service that speaks the Tinker API. */
+export type Backend = (typeof BACKENDS)[number];
+
+export const TINKER_REDUCTIONS = ['sequence-mean', 'sum'] as const;
+/** How a training service makes one loss of many tokens: mean of each sequence, then over sequences; or the plain sum. */
+export type TinkerReduction = (typeof TINKER_REDUCTIONS)[number];
+
 export const TRAIN_MODES = ['full', 'lora'] as const;
 export type TrainMode = (typeof TRAIN_MODES)[number];
 
@@ -74,12 +82,23 @@ export interface RunConfig {
   readonly seed: number;
 
   // — policy
-  /** `builtin`, a Hugging Face folder, or `random` (see {@link RunConfig.randomPolicy}). */
+  /**
+   * `builtin`, a Hugging Face folder, or `random` (see {@link RunConfig.randomPolicy}). With the backend `tinker` a folder of the base
+   * model's tokenizer and `config.json`; weights in it are not looked at.
+   */
   readonly policy: string;
   readonly randomPolicy: RandomPolicy;
   readonly trainMode: TrainMode;
   readonly loraRank: number;
   readonly loraAlpha: number;
+
+  // — training service
+  readonly backend: Backend;
+  /** Where the service answers, without `/api/v1`. */
+  readonly tinkerBaseUrl: string;
+  /** The service's name for the model that is trained; `auto`: the only one it has. */
+  readonly baseModel: string;
+  readonly tinkerReduction: TinkerReduction;
 
   // — data
   /** `builtin` or a file of samples, parquet or JSON, of any of the {@link DATA_FORMATS}. */
@@ -195,6 +214,10 @@ export const LATER_SETTINGS = {
   saveBest: 1,
   saveEpochs: -1,
   maxBadRows: 0,
+  backend: 'onnx',
+  tinkerBaseUrl: 'http://127.0.0.1:8000',
+  baseModel: 'auto',
+  tinkerReduction: 'sequence-mean',
   wrongLabels: 0,
   maxGeneratedTokens: -1,
   evalSuite: 'none',

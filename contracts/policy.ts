@@ -4,11 +4,20 @@ import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
 export interface PolicyRef {
-  /** Artifact: a JSON manifest that names each file of the base HF folder with its hash ({@link BaseManifest}). */
+  /**
+   * Artifact: a JSON manifest that names each file of the base HF folder with its hash ({@link BaseManifest}). Of a training service's
+   * policy only the files of its text side.
+   */
   readonly base: ArtifactRef;
-  /** Artifact: safetensors with the trained tensors, fp32. Null: the base itself. */
+  /**
+   * Artifact: safetensors with the trained tensors, fp32; of a training service's policy, JSON that names what the service saved. Null:
+   * the base itself.
+   */
   readonly weights: ArtifactRef | null;
-  /** Artifact: safetensors with AdamW's moments (`m.<tensor>`, `v.<tensor>`) and the step count. Null: a fresh optimiser. */
+  /**
+   * Artifact: safetensors with AdamW's moments (`m.<tensor>`, `v.<tensor>`) and the step count; of a training service's policy, the same
+   * as the weights. Null: a fresh optimiser.
+   */
   readonly optimizer: ArtifactRef | null;
 }
 
@@ -60,58 +69,6 @@ export interface GeneratedCompletion {
   /** Log-probability of each token under the sampling distribution at temperature as asked, before top-p. */
   readonly logprobs: readonly number[];
   readonly finishReason: FinishReason;
-}
-
-/** A prompt to complete beside others that are under way; see {@link Decoder}. */
-export interface DecodeRequest {
-  readonly ids: readonly number[];
-  /** One 53-bit seed per completion wanted. */
-  readonly seeds: readonly number[];
-  readonly sampling: SamplingParameters;
-  /** How many of the likeliest tokens are told with each; 0: none. */
-  readonly topLogprobs: number;
-}
-
-export interface TokenLogprob {
-  readonly id: number;
-  /** As {@link GeneratedCompletion.logprobs}. */
-  readonly logprob: number;
-}
-
-/** One more token of a completion. */
-export interface DecodedToken extends TokenLogprob {
-  /** Index into the request's seeds. */
-  readonly index: number;
-  /** The likeliest tokens in its place, likeliest first. */
-  readonly top: readonly TokenLogprob[];
-  /** Null: the completion goes on. */
-  readonly finishReason: FinishReason | null;
-}
-
-/** Hears of a request's completions. */
-export interface DecodeListener {
-  readonly onTokens: (tokens: readonly DecodedToken[]) => void;
-  /** Nothing follows. */
-  readonly onFailure: (error: Error) => void;
-}
-
-/** A request under way. */
-export interface Decoding {
-  /** Gives a completion up: its place is free after the token that is being computed. */
-  readonly stop: (index: number) => void;
-}
-
-/**
- * Completes prompts as they come, many at once: a new one joins the others as soon as there is room, and leaves when it
- * ends. One policy, in a worker thread of its own.
- */
-export interface Decoder {
-  /** Loads the policy. @throws ToolsampleError `checkpoint`, `config` when the device does not open */
-  ready(): Promise<void>;
-  /** @param request its ids are of the policy's vocabulary, fewer than its context */
-  decode(request: DecodeRequest, listener: DecodeListener): Decoding;
-  /** Ends the thread; what is under way fails. */
-  close(): Promise<void>;
 }
 
 export interface AdamWOptions {
@@ -173,9 +130,9 @@ export interface GradientRequest {
 export interface GradientResult {
   readonly policy: PolicyRef;
   readonly loss: number;
-  /** Global L2 norm before clipping. */
-  readonly gradNorm: number;
-  /** Mean entropy (nats) of the policy at completion tokens. */
+  /** Global L2 norm before clipping; null where a training service does not tell. */
+  readonly gradNorm: number | null;
+  /** Mean entropy (nats) of the policy at completion tokens; of a training service, estimated from the tokens sampled. */
   readonly entropy: number;
   /** Mean k3 estimate to the base policy; null when beta is 0. */
   readonly kl: number | null;
@@ -239,15 +196,22 @@ export interface GraphPlacement {
 }
 
 /** Where an engine computes. */
-export interface EngineDevice {
-  readonly device: Device;
-  /** Of each graph that ran since the engine's thread started; empty where the device is the CPU. */
-  readonly graphs: readonly GraphPlacement[];
-}
+export type EngineDevice =
+  | {
+      readonly device: Device;
+      /** Of each graph that ran since the engine's thread started; empty where the device is the CPU. */
+      readonly graphs: readonly GraphPlacement[];
+    }
+  | {
+      readonly device: 'service';
+      readonly url: string;
+      /** The service's name for the model. */
+      readonly baseModel: string;
+    };
 
 /**
- * The policy engine, hosted in a worker thread. Calls are run one after another.
- * Same request, same machine: same bytes. Weights enter and leave as artifacts, never as arguments.
+ * What computes with a policy: our own engine, hosted in a worker thread, or a training service. Calls are run one after another.
+ * Weights enter and leave as artifacts, never as arguments. Our own engine: same request, same machine, same bytes.
  */
 export interface PolicyEngine {
   generate(
@@ -279,6 +243,8 @@ export interface PolicyText {
   encodePrompt(prompt: Prompt): number[];
   /** Any text as ids, special tokens by their names; nothing is added. */
   encode(text: string): number[];
+  /** Tokens of each of many prompts; quicker than one after the other, and of bounded time like these. */
+  promptLengths(prompts: readonly Prompt[]): number[];
   /** Completion text to ids, EOS appended. */
   encodeCompletion(text: string): number[];
   /** Ids to text; EOS and other special tokens left out. */

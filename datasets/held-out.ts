@@ -53,32 +53,77 @@ export class HeldOutTasks {
   }
 }
 
+interface Candidate {
+  readonly key: number;
+  /** Seeded hash of the key. */
+  readonly order: number;
+  /** Samples of that key. */
+  copies: number;
+}
+
 /**
- * Which of a dataset's samples are kept from training to evaluate on: those with the smallest seeded hashes of their
- * content, so equal tasks fall on the same side, and adding samples changes little.
- *
- * @param keys {@link contentKey} of every sample; repeated for repeated samples
- * @param size wanted; a fifth of the samples at most
- * @returns the keys that are held out
+ * Chooses which of a dataset's samples are kept from training to evaluate on: those with the smallest seeded hashes of their
+ * content, so equal tasks fall on the same side, and adding samples changes little. Sees one sample after the other and
+ * remembers only the candidates, however many samples there are.
  */
-export function heldOutKeys(
-  keys: readonly number[],
-  options: { readonly seed: number; readonly size: number },
-): ReadonlySet<number> {
-  const budget = Math.min(options.size, Math.floor(keys.length * MOST_HELD_OUT));
-  const copies = new Map<number, number>();
-  for (const key of keys) copies.set(key, (copies.get(key) ?? 0) + 1);
-  const ordered = [...copies.keys()]
-    .map((key) => ({ key, order: hashSeed('held out', options.seed, key) }))
-    .sort((a, b) => a.order - b.order || a.key - b.key);
-  const held = new Set<number>();
-  let used = 0;
-  for (const { key } of ordered) {
-    const count = copies.get(key) ?? 0;
-    if (used + count > budget) continue;
-    held.add(key);
-    used += count;
-    if (used === budget) break;
+export class HeldOutDraw {
+  readonly #options: { readonly seed: number; readonly size: number; readonly candidates: number };
+  #candidates = new Map<number, Candidate>();
+  /** The last candidate that is kept; undefined while all are. What comes behind it never was one. */
+  #last: Candidate | undefined;
+  #samples = 0;
+
+  /**
+   * @param options `size`: samples wanted, a fifth of all at most; `candidates`: contents to remember
+   */
+  constructor(options: {
+    readonly seed: number;
+    readonly size: number;
+    readonly candidates: number;
+  }) {
+    this.#options = options;
   }
-  return held;
+
+  /** @param key {@link contentKey} of the next sample; repeated for repeated samples */
+  add(key: number): void {
+    this.#samples++;
+    const known = this.#candidates.get(key);
+    if (known !== undefined) {
+      known.copies++;
+      return;
+    }
+    const order = hashSeed('held out', this.#options.seed, key);
+    const candidate = { key, order, copies: 1 };
+    if (this.#last !== undefined && inOrder(candidate, this.#last) > 0) return;
+    this.#candidates.set(key, candidate);
+    if (this.#candidates.size >= 2 * this.#options.candidates) this.#forget();
+  }
+
+  /** The keys that are held out; null when the candidates are too few to tell, because many contents are repeated often. */
+  held(): ReadonlySet<number> | null {
+    const budget = Math.min(this.#options.size, Math.floor(this.#samples * MOST_HELD_OUT));
+    const held = new Set<number>();
+    let used = 0;
+    for (const { key, copies } of this.#inOrder()) {
+      if (used === budget) break;
+      if (used + copies > budget) continue;
+      held.add(key);
+      used += copies;
+    }
+    return used < budget && this.#last !== undefined ? null : held;
+  }
+
+  #forget(): void {
+    const kept = this.#inOrder().slice(0, this.#options.candidates);
+    this.#candidates = new Map(kept.map((candidate) => [candidate.key, candidate]));
+    this.#last = kept.at(-1);
+  }
+
+  #inOrder(): Candidate[] {
+    return [...this.#candidates.values()].sort(inOrder);
+  }
+}
+
+function inOrder(a: Candidate, b: Candidate): number {
+  return a.order - b.order || a.key - b.key;
 }

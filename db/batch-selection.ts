@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from './connection.ts';
+import { staleImportance } from './staleness.ts';
 
 const INSERT_GROUPS = sql`insert into groups
   (run, step, rank, corpus, sample_id, state, drawn_category, drawn_importance)`;
@@ -67,21 +68,30 @@ export async function reserveShuffled(db: Database, selection: Selection): Promi
  * Noise: −ln(−ln u), u = (first 13 hexadecimal digits of md5(`seed:step:sample`) + ½)/2^52: a retry picks the same.
  * Sums are exact decimals, so that the order in which rows are read cannot change them. To be called in a transaction.
  * [paper, ours]
+ *
+ * @param already groups of the step that are reserved: these samples are left out, and the others come behind them
  */
 export async function reserveByImportance(
   db: Database,
   selection: DynamicSelection,
+  already = 0,
 ): Promise<void> {
   const { run, step, corpus, corpusSamples, seed } = selection;
-  const limit = Math.min(selection.groups, corpusSamples);
-  // Postgres refuses a power that underflows; beyond these bounds it is 0 for all that matters.
-  const age = sql`(${step}::integer - last_step) / ${selection.halfLifeSteps}::float8`;
-  const kept = sql`case when ${age} > 1000 then 0 else power(0.5::float8, ${age}) end`;
-  const stale =
-    selection.halfLifeSteps === null
-      ? sql`known.importance`
-      : sql`case when last_step is null then known.importance
-          else ${kept} * known.importance + (1 - ${kept}) * average.importance end`;
+  const limit = Math.min(selection.groups, corpusSamples) - already;
+  const others =
+    already === 0
+      ? sql`true`
+      : sql`not exists (select from groups where groups.run = ${run} and groups.step = ${step}
+          and groups.sample_id = keyed.sample_id)`;
+  const stale = staleImportance(
+    {
+      importance: sql`known.importance`,
+      lastStep: sql`last_step`,
+      average: sql`average.importance`,
+    },
+    step,
+    selection.halfLifeSteps,
+  );
   const exponent = sql`${1 / selection.temperature}::float8`;
   // All of a large corpus's rows fit; only within the caller's transaction.
   await db.execute(sql`set local work_mem = '64MB'`);
@@ -118,11 +128,11 @@ export async function reserveByImportance(
       from mixed
     ),
     best as (
-      select * from keyed order by key desc, sample_id collate "C" limit ${limit}
+      select * from keyed where ${others} order by key desc, sample_id collate "C" limit ${limit}
     )
     ${INSERT_GROUPS}
     select ${run}::text, ${step}::integer,
-      row_number() over (order by key desc, sample_id collate "C") - 1,
+      ${already}::integer + row_number() over (order by key desc, sample_id collate "C") - 1,
       ${corpus}::text, sample_id, 'reserved', category, importance
     from best`);
 }

@@ -15,7 +15,7 @@ export interface GradientCommit {
   /** Null: no group was kept, the policy stays as it was. */
   readonly update: {
     readonly loss: number;
-    readonly gradNorm: number;
+    readonly gradNorm: number | null;
     readonly learningRate: number;
     readonly entropy: number;
     readonly kl: number | null;

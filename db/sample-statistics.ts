@@ -29,6 +29,7 @@ export async function statisticsOf(
         sampleId,
         category: _category,
         importance: _importance,
+        ordinal: _ordinal,
         ...statistics
       }) => [sampleId, statistics],
     ),

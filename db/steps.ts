@@ -1,4 +1,4 @@
-import { and, asc, eq, lte, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, gte, lt, lte, ne, sql } from 'drizzle-orm';
 import type { RoundKey, StepKey } from '../contracts/activities.ts';
 import type { Database } from './connection.ts';
 import { epochs, rounds, steps } from './schema/steps.ts';
@@ -136,6 +136,18 @@ export async function roundsOfStep(db: Database, key: StepKey): Promise<RoundRow
     .from(rounds)
     .where(and(eq(rounds.run, key.run), eq(rounds.step, key.step)))
     .orderBy(asc(rounds.round));
+}
+
+/** Groups that the steps of an epoch before `step` have rolled out. */
+export async function groupsOfEpochBefore(db: Database, key: StepKey): Promise<number> {
+  const [row] = await db
+    .select({ groups: sql<number>`coalesce(sum(${steps.groups}), 0)`.mapWith(Number) })
+    .from(steps)
+    .innerJoin(epochs, and(eq(epochs.run, steps.run), eq(epochs.epoch, key.epoch)))
+    .where(
+      and(eq(steps.run, key.run), gte(steps.step, epochs.firstStep), lt(steps.step, key.step)),
+    );
+  return row?.groups ?? 0;
 }
 
 function atStep({ run, step }: Pick<StepKey, 'run' | 'step'>) {

@@ -21,3 +21,19 @@ export function gumbelNoise(runSeed: number, step: number, sampleId: string): nu
 export function shuffleKey(runSeed: number, epoch: number, sampleId: string): string {
   return md5(runSeed, epoch, sampleId);
 }
+
+/**
+ * Two uniform numbers in [0, 1), from the digits of md5(`runSeed:step:stream:number`): of the draws of a step (`draw`), and of the
+ * proposals behind those that are by importance (`proposal`).
+ */
+export function uniformPair(
+  runSeed: number,
+  step: number,
+  stream: 'draw' | 'proposal',
+  number: number,
+): readonly [number, number] {
+  const digits = md5(runSeed, step, stream, number);
+  const uniform = (from: number): number =>
+    Number.parseInt(digits.slice(from, from + 13), 16) / 2 ** 52;
+  return [uniform(0), uniform(13)];
+}

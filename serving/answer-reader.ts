@@ -2,8 +2,8 @@ import { spacedJson } from '../contracts/tool-call-text.ts';
 import { answeredCalls, exactValue } from '../evaluation/answered-calls.ts';
 import { firstMark, heldBack } from './partial-match.ts';
 
-/** A call as the policy wrote it. */
-export interface WrittenCall {
+/** A call as it is told. */
+export interface ToldCall {
   readonly name: string;
   /** JSON; numbers as they were written. */
   readonly arguments: string;
@@ -12,7 +12,7 @@ export interface WrittenCall {
 /** A part of an answer. */
 export type AnswerPart =
   | { readonly kind: 'thought' | 'content'; readonly text: string }
-  | { readonly kind: 'call'; readonly call: WrittenCall };
+  | { readonly kind: 'call'; readonly call: ToldCall };
 
 /** Takes a completion apart as it comes in. */
 export interface AnswerReader {

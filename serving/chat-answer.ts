@@ -3,9 +3,9 @@ import { newId, tokenUsage, type AnswerHead } from './answer-head.ts';
 import {
   createAnswerReader,
   plainAnswer,
-  type WrittenCall,
   type AnswerPart,
   type AnswerReader,
+  type ToldCall,
 } from './answer-reader.ts';
 import type { ChatRequest } from './chat-request.ts';
 import type { Piece } from './completer.ts';
@@ -123,7 +123,7 @@ function answerMessage(parts: readonly AnswerPart[]) {
   };
 }
 
-const toolCall = (call: WrittenCall) => ({
+const toolCall = (call: ToldCall) => ({
   id: newId('call_'),
   type: 'function',
   function: call,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { hashSeed } from '../contracts/hash.ts';
-import type { DecodedToken, Decoder, FinishReason, PolicyText } from '../contracts/policy.ts';
+import type { DecodedToken, Decoder } from '../contracts/decoding.ts';
+import type { FinishReason, PolicyText } from '../contracts/policy.ts';
 import { ApiError } from './api-error.ts';
 import { createCompletionText, type CompletionText } from './completion-text.ts';
 import { createInbox } from './inbox.ts';

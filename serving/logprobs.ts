@@ -1,4 +1,5 @@
-import type { PolicyText, TokenLogprob } from '../contracts/policy.ts';
+import type { TokenLogprob } from '../contracts/decoding.ts';
+import type { PolicyText } from '../contracts/policy.ts';
 import type { Piece } from './completer.ts';
 
 /** What JSON has instead of minus infinity. */

@@ -1,7 +1,11 @@
 import type { Comments } from '../comments.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
 import { experimentRunsComments, experimentsComments } from './experiments.ts';
-import { curriculumVersionsComments, sampleStatisticsComments } from './learning.ts';
+import {
+  curriculumVersionsComments,
+  importanceSumsComments,
+  sampleStatisticsComments,
+} from './learning.ts';
 import { checkpointsComments, evaluationsComments, evaluationSamplesComments } from './policies.ts';
 import { groupsComments, rolloutsComments, rolloutShardsComments } from './rollouts.ts';
 import { eventsComments, runsComments, runSplitsComments, settingChangesComments } from './runs.ts';
@@ -29,6 +33,7 @@ export const ALL_COMMENTS: readonly Comments[] = [
   rolloutShardsComments,
   rolloutsComments,
   sampleStatisticsComments,
+  importanceSumsComments,
   curriculumVersionsComments,
   checkpointsComments,
   evaluationsComments,

@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import {
   boolean,
   doublePrecision as float,
@@ -6,6 +7,7 @@ import {
   pgTable,
   primaryKey,
   timestamp,
+  uniqueIndex,
 } from 'drizzle-orm/pg-core';
 import { CATEGORIES, type Category } from '../../contracts/sampling.ts';
 import { oneOf, text } from '../columns.ts';
@@ -29,9 +31,14 @@ export const sampleStatistics = pgTable(
     lastStep: integer('last_step').notNull(),
     category: text('category').$type<Category>().notNull(),
     importance: float('importance').notNull(),
+    ordinal: integer('ordinal'),
   },
   (table) => [
     primaryKey({ columns: [table.run, table.sampleId] }),
+    // For runs that pick by sums only; the others have no ordinals here.
+    uniqueIndex('sample_statistics_in_order')
+      .on(table.run, table.ordinal)
+      .where(sql`ordinal is not null`),
     foreignKey({ columns: [table.run], foreignColumns: [runs.run] }),
     foreignKey({
       columns: [table.corpus, table.sampleId],
@@ -58,6 +65,44 @@ export const sampleStatisticsComments = commentsOnTable(
     lastStep: 'Step of the last visit.',
     category: 'easy, hard-live, hard-dead, plateau or active.',
     importance: 'Importance at the last visit, before staleness.',
+    ordinal: 'Place of the sample in its corpus, in runs that pick by importance_sums; else null.',
+  },
+);
+
+export const importanceSums = pgTable(
+  'importance_sums',
+  {
+    run: text('run').notNull(),
+    level: integer('level').notNull(),
+    node: integer('node').notNull(),
+    visited: integer('visited').notNull(),
+    importance: float('importance').notNull(),
+    highest: float('highest').notNull(),
+    lastStep: integer('last_step').notNull(),
+    kept: float('kept').notNull(),
+    keptImportance: float('kept_importance').notNull(),
+    halfLife: float('half_life'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.run, table.level, table.node] }),
+    foreignKey({ columns: [table.run], foreignColumns: [runs.run] }),
+  ],
+);
+
+export const importanceSumsComments = commentsOnTable(
+  importanceSums,
+  'Sums over sample_statistics by parts of a large corpus, from which batches are picked without going through it; made from those rows, and made anew from them at any time. A part without a row is new.',
+  {
+    run: 'The run.',
+    level: '1: parts of 32 samples; 2: parts of 1,024.',
+    node: "Number of the part: ordinals divided by the part's samples, rounded down.",
+    visited: 'Samples of the part that were visited.',
+    importance: 'Sum of their importance at their last visits.',
+    highest: 'The highest of these.',
+    lastStep: 'Step of the latest visit.',
+    kept: 'Sum of what staleness had left of each at that step: 1 for those of that step, ½ after a half-life.',
+    keptImportance: 'Sum of importance times what was left.',
+    halfLife: 'Half-life of an importance that the two were made with, in steps; null: none.',
   },
 );
 

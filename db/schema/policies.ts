@@ -46,8 +46,9 @@ export const checkpointsComments = commentsOnTable(
     slice: 'Slice of the warm start after which it holds (step 0 only); 0: the policy as it came.',
     baseSha256: 'Manifest of the checkpoint the run started from.',
     baseBytes: 'Size of the manifest.',
-    weightsSha256: 'Trained tensors; null: those of the base.',
-    weightsBytes: 'Size of the trained tensors.',
+    weightsSha256:
+      'Trained tensors, or what a training service has saved them as; null: those of the base.',
+    weightsBytes: 'Size of that artifact.',
     optimizerSha256: 'State of the optimiser; null: fresh.',
     optimizerBytes: "Size of the optimiser's state.",
     optimizerSteps: 'Optimiser steps made between the checkpoint before and this one.',

@@ -3,6 +3,7 @@ import type { RunConfig } from '../../contracts/config.ts';
 import type { JsonObject, JsonValue } from '../../contracts/json.ts';
 import type { PendingRequest } from '../../contracts/requests.ts';
 import { RUN_STATES, type RunState } from '../../contracts/run-status.ts';
+import { SELECTIONS, type Selection } from '../../contracts/large-corpus.ts';
 import { count, json, oneOf, text } from '../columns.ts';
 import { commentsOnTable } from '../comments.ts';
 import { corpora } from './corpora.ts';
@@ -23,6 +24,7 @@ export const runs = pgTable(
     configSha256: text('config_sha256').notNull(),
     corpus: text('corpus').notNull(),
     corpusSamples: integer('corpus_samples').notNull(),
+    selection: text('selection').$type<Selection>().notNull().default('scan'),
     rejectedRows: integer('rejected_rows').notNull(),
     overlongPrompts: integer('overlong_prompts').notNull(),
     policyParameters: count('policy_parameters'),
@@ -44,6 +46,7 @@ export const runs = pgTable(
     foreignKey({ columns: [table.corpus], foreignColumns: [corpora.corpus] }),
     oneOf('runs_state', table.state, RUN_STATES),
     oneOf('runs_requested', table.requested, PENDING),
+    oneOf('runs_selection', table.selection, SELECTIONS),
     index('runs_newest_first').on(table.startedAt.desc()),
   ],
 );
@@ -61,9 +64,12 @@ export const runsComments = commentsOnTable(runs, 'Training runs.', {
   configSha256: 'SHA-256 of the configuration with sorted keys: a run id keeps its configuration.',
   corpus: 'Corpus trained on.',
   corpusSamples: 'Samples of that corpus.',
+  selection:
+    'How batches are picked from it: scan (the whole corpus is put in order) or sums (large corpora: see importance_sums).',
   rejectedRows: 'Rows of the data that could not be used (the reasons are in events).',
   overlongPrompts: 'Samples left out because their prompt is too long.',
-  policyParameters: 'Parameters of the policy; null for runs that older versions prepared.',
+  policyParameters:
+    'Parameters of the policy; null where a training service has it, and for runs that older versions prepared.',
   contextLength: 'Context of the policy, in tokens.',
   epochs: 'Epochs planned.',
   stepsPerEpoch: 'Steps of an epoch.',

@@ -76,6 +76,24 @@ export function parseArchitecture(json: string, file = 'config.json'): PolicyArc
   };
 }
 
+/** What the text side has to know of a policy's `config.json`; of any architecture. */
+export type VocabularyFacts = Pick<PolicyArchitecture, 'contextLength' | 'eosIds'> & {
+  /** Ids that the policy knows. */
+  readonly vocab: number;
+};
+
+/** @throws ToolsampleError `checkpoint` when a field is missing or contradictory */
+export function parseVocabularyFacts(json: string, file = 'config.json'): VocabularyFacts {
+  const written = parseJsonObject(json, file, 'checkpoint');
+  const family = KNOWN_FAMILIES.find(({ modelType }) => modelType === written['model_type']);
+  const config: ConfigFields = { ...family?.defaults, ...written };
+  return {
+    vocab: count(config, 'vocab_size', file),
+    contextLength: count(config, 'max_position_embeddings', file),
+    eosIds: eosIds(config['eos_token_id'], file),
+  };
+}
+
 /** The `config.json` that {@link parseArchitecture} reads as `architecture`. */
 export function configJson(architecture: PolicyArchitecture): string {
   const { modelType, traits, contextLength, eosIds: eos } = architecture;

@@ -12,11 +12,14 @@ const REDUNDANT = /(^lm_head\.weight|rotary_emb\.inv_freq)$/;
 
 /** The architecture that a checkpoint's `config.json` states. @throws ToolsampleError `checkpoint` */
 export async function readArchitecture(files: CheckpointFiles): Promise<PolicyArchitecture> {
+  return parseArchitecture(await readConfigJson(files));
+}
+
+/** A checkpoint's `config.json`. @throws ToolsampleError `checkpoint` when there is none */
+export async function readConfigJson(files: CheckpointFiles): Promise<string> {
   const text = await readText(files, 'config.json');
-  if (text === undefined) {
-    throw new ToolsampleError('checkpoint', 'file is missing', { at: { file: 'config.json' } });
-  }
-  return parseArchitecture(text);
+  if (text !== undefined) return text;
+  throw new ToolsampleError('checkpoint', 'file is missing', { at: { file: 'config.json' } });
 }
 
 /** Tensors that are read when they are asked for. */

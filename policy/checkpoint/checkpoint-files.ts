@@ -40,9 +40,13 @@ const MAX_JSON = { depth: 100, values: 8_000_000 } as const;
 
 /**
  * The policy files of a HF folder.
+ * @param need `text`: the weights may be missing.
  * @throws ToolsampleError `not-found` without such a folder, `checkpoint` when a necessary file is missing
  */
-export async function folderFiles(folder: string): Promise<CheckpointFiles> {
+export async function folderFiles(
+  folder: string,
+  need: 'policy' | 'text' = 'policy',
+): Promise<CheckpointFiles> {
   const names = await readdir(folder).catch((cause: unknown) => {
     throw new ToolsampleError('not-found', 'no such folder', {
       at: { file: folder },
@@ -64,12 +68,13 @@ export async function folderFiles(folder: string): Promise<CheckpointFiles> {
   }
   const files = { paths: Object.fromEntries(wanted.map((name) => [name, join(folder, name)])) };
   for (const name of ['config.json', 'tokenizer.json', SINGLE_WEIGHTS]) {
+    if (need === 'text' && name === SINGLE_WEIGHTS) continue;
     const present =
       wanted.includes(name) || (name === SINGLE_WEIGHTS && wanted.includes(SHARD_INDEX));
     if (present) continue;
     throw new ToolsampleError('checkpoint', 'file is missing', {
       at: { file: join(folder, name) },
-      hint: 'a policy folder has config.json, model.safetensors, tokenizer.json and usually tokenizer_config.json',
+      hint: `a ${need === 'text' ? 'tokenizer' : 'policy'} folder has config.json, ${need === 'text' ? '' : 'model.safetensors, '}tokenizer.json and usually tokenizer_config.json`,
     });
   }
   return files;

@@ -11,6 +11,7 @@ import {
   SHARD_INDEX,
   SINGLE_WEIGHTS,
   weightFiles,
+  type CheckpointFiles,
 } from './checkpoint-files.ts';
 
 /**
@@ -31,6 +32,24 @@ export async function importPolicyFolder(folder: string, store: ArtifactStore): 
     ...(single ? [] : [SHARD_INDEX]),
     ...(await weightFiles(files)),
   ].sort();
+  return putManifest(files, names, store);
+}
+
+/**
+ * Takes the text side of a HF folder into the store: tokenizer, template, `config.json`, of any architecture. The weights lie elsewhere.
+ * @throws ToolsampleError `not-found`, `checkpoint` or `tokenizer`
+ */
+export async function importTextFolder(folder: string, store: ArtifactStore): Promise<PolicyRef> {
+  const files = await folderFiles(folder, 'text');
+  await readPolicyText(files);
+  return putManifest(files, Object.keys(files.paths).filter(isCompanion).sort(), store);
+}
+
+async function putManifest(
+  files: CheckpointFiles,
+  names: readonly string[],
+  store: ArtifactStore,
+): Promise<PolicyRef> {
   const manifest: Record<string, ArtifactRef> = {};
   for (const name of names) {
     const path = files.paths[name]!;

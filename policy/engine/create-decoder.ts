@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { DeviceChoice } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { DecodedToken, Decoder, DecodeListener } from '../../contracts/policy.ts';
+import type { DecodedToken, Decoder, DecodeListener } from '../../contracts/decoding.ts';
 import { BUDGET, type Budget } from '../generation/prompt-groups.ts';
 import type { BatchToken } from '../generation/running-batch.ts';
 import { postDecoding, type FromDecoding } from './decode-port.ts';

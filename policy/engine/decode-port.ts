@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { DecodeRequest } from '../../contracts/policy.ts';
+import type { DecodeRequest } from '../../contracts/decoding.ts';
 import type { BatchToken } from '../generation/running-batch.ts';
 
 /** What the policy thread is told while it decodes. */

@@ -1,5 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { SamplingParameters, TokenLogprob } from '../../contracts/policy.ts';
+import type { TokenLogprob } from '../../contracts/decoding.ts';
+import type { SamplingParameters } from '../../contracts/policy.ts';
 import { floatData, type Feeds } from '../graph/session.ts';
 import { drawToken, uniformDraw, type DrawnToken } from './token-sampler.ts';
 

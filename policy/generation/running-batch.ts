@@ -1,4 +1,4 @@
-import type { DecodedToken, DecodeRequest } from '../../contracts/policy.ts';
+import type { DecodedToken, DecodeRequest } from '../../contracts/decoding.ts';
 import { floats, type Feeds, type Session } from '../graph/session.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import { capacityFor, layOutCache, type PromptBlocks } from './cache-layout.ts';

@@ -4,6 +4,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 import { readChatTemplate } from './chat-template.ts';
+import { KNOWN_PATTERNS } from './known-patterns.ts';
 import { createPromptRenderer } from './prompt-text.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
 import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
@@ -31,26 +32,30 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
-  const hasPatterns = ownPatterns(parts.tokenizer).length > 0;
+  const hasPatterns = ownPatterns(parts.tokenizer).some((own) => !KNOWN_PATTERNS.has(own));
   // What cuts texts has no part in putting them together.
   const decodesByPatterns = ownPatterns(parts.tokenizer['decoder']).length > 0;
-  const timed = inTime(createTimeLimit());
+  const limit = createTimeLimit();
+  const timed = inTime(limit);
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
   const bounded = <T>(patterns: boolean, length: number, work: () => T): T =>
     patterns || length > LONG_TEXT ? timed(work) : work();
+  const tokenIds = (text: string): number[] =>
+    tokenizer.encode(text, { add_special_tokens: false }).ids;
   const encode = (text: string): number[] =>
-    text === ''
-      ? []
-      : bounded(
-          hasPatterns,
-          text.length,
-          () => tokenizer.encode(text, { add_special_tokens: false }).ids,
-        );
+    text === '' ? [] : bounded(hasPatterns, text.length, () => tokenIds(text));
   const hidden = new Set(parts.eosIds);
   return {
     promptText,
     encodePrompt: (prompt) => encode(promptText(prompt)),
     encode,
+    promptLengths: (prompts) => {
+      const texts = prompts.map(promptText);
+      // One limit for all of them costs as much as one for each; who takes too long is found out one by one.
+      const together = (): number[] =>
+        texts.map((text) => (text === '' ? 0 : tokenIds(text).length));
+      return withinLimit(limit, together) ?? texts.map((text) => encode(text).length);
+    },
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
       const visible = ids.filter((id) => !hidden.has(id));
@@ -82,6 +87,16 @@ function inTime(limit: TimeLimit): <T>(work: () => T) => T {
       });
     }
   };
+}
+
+/** What `work` returns; null when it takes too long. */
+function withinLimit<T>(limit: TimeLimit, work: () => T): T | null {
+  try {
+    return limit(MAX_MILLISECONDS, work);
+  } catch (error) {
+    if (error instanceof TimeLimitError) return null;
+    throw error;
+  }
 }
 
 /** The regular expressions that a tokenizer brings. @throws ToolsampleError `tokenizer` for one that takes minutes to compile */

@@ -1,5 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
-import { readArchitecture } from '../checkpoint/base-weights.ts';
+import { parseVocabularyFacts } from '../checkpoint/architecture.ts';
+import { readConfigJson } from '../checkpoint/base-weights.ts';
 import { inBrief } from '../checkpoint/in-brief.ts';
 import { readJsonObject, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
 
@@ -24,16 +25,17 @@ export interface TokenizerFiles {
  * @throws ToolsampleError `tokenizer` (or `checkpoint` for a broken `config.json`)
  */
 export async function readTokenizerFiles(files: CheckpointFiles): Promise<TokenizerFiles> {
-  const { traits, contextLength, eosIds: configured } = await readArchitecture(files);
+  const facts = parseVocabularyFacts(await readConfigJson(files));
+  const { vocab, contextLength, eosIds: configured } = facts;
   const tokenizer = await readJsonObject(files, 'tokenizer.json', 'tokenizer');
   const config = await readJsonObject(files, 'tokenizer_config.json', 'tokenizer');
   const generation = await readJsonObject(files, 'generation_config.json', 'tokenizer');
   const ids = tokenIds(tokenizer);
   for (const [token, id] of ids) {
-    if (Number.isInteger(id) && id >= 0 && id < traits.vocab) continue;
+    if (Number.isInteger(id) && id >= 0 && id < vocab) continue;
     throw new ToolsampleError(
       'tokenizer',
-      `token ${inBrief(token)} has id ${id}, but the policy's vocabulary has ${traits.vocab} ids`,
+      `token ${inBrief(token)} has id ${id}, but the policy's vocabulary has ${vocab} ids`,
       {
         at: { file: 'tokenizer.json' },
         hint: 'tokenizer and weights must come from the same checkpoint',
@@ -45,18 +47,18 @@ export async function readTokenizerFiles(files: CheckpointFiles): Promise<Tokeni
   const eosText = named['eos_token'];
   const eosOfText = eosText === undefined ? undefined : ids.get(eosText);
   const eosIds = [...new Set([eosOfText ?? [], listed, configured].flat())];
-  const foreign = eosIds.find((id) => id < 0 || id >= traits.vocab);
+  const foreign = eosIds.find((id) => id < 0 || id >= vocab);
   if (eosIds.length === 0 || foreign !== undefined) {
     const problem =
       foreign === undefined
         ? 'names no end-of-sequence token'
-        : `end-of-sequence id ${foreign} is outside the vocabulary of ${traits.vocab}`;
+        : `end-of-sequence id ${foreign} is outside the vocabulary of ${vocab}`;
     throw new ToolsampleError('tokenizer', problem, {
       at: { file: 'tokenizer_config.json', field: 'eos_token' },
       hint: 'set eos_token there, or eos_token_id in generation_config.json',
     });
   }
-  return { tokenizer, config, named, eosIds, contextLength, vocabularySize: traits.vocab };
+  return { tokenizer, config, named, eosIds, contextLength, vocabularySize: vocab };
 }
 
 /** All tokens with their ids: the model's vocabulary and the added tokens. */

@@ -21,6 +21,11 @@ export function lengthDefaults(policy: string, data: string): SituationalDefault
   return small ? {} : { maxPromptLength: 1024, maxCompletionLength: 256 };
 }
 
+/** A training service trains adapters only. */
+export function backendDefaults(backend: unknown): SituationalDefaults {
+  return backend === 'tinker' ? { trainMode: 'lora' } : {};
+}
+
 /** Whether groups are filtered by default: plain GRPO (`uniform`) does not. */
 export function filterDefault(sampler: string): boolean {
   return sampler !== 'uniform';

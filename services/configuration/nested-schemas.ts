@@ -4,6 +4,13 @@ import { ABLATIONS } from '../../contracts/sampling.ts';
 export const positiveInt = (max: number) => z.int().min(1).max(max);
 const share = () => z.number().min(0).max(1);
 export const place = () => z.string().min(1).max(4096);
+/** Credentials in a URL would be stored with the run. */
+export const serviceUrl = () =>
+  z
+    .string()
+    .max(2048)
+    .regex(/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/i)
+    .meta({ accepts: 'an http or https URL without user, password, query and fragment' });
 export const memorySize = () =>
   z
     .string()

@@ -1,7 +1,14 @@
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { canonicalSettings, mergeInputs, shown, type Settings } from './canonical.ts';
-import { filterDefault, lengthDefaults, phaseDefaults, situationalDefaults } from './defaults.ts';
+import { refuseForService } from './backend-options.ts';
+import {
+  backendDefaults,
+  filterDefault,
+  lengthDefaults,
+  phaseDefaults,
+  situationalDefaults,
+} from './defaults.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { spell, styleOf } from './names.ts';
 import { runConfigSchema } from './schema.ts';
@@ -49,7 +56,7 @@ function settingsAsWritten(merged: RunConfigInput, written: Settings): Settings 
 
 /** A nested object in the schema's shape, situational defaults filled in where the user is silent. */
 function withDefaults(merged: RunConfigInput): RunConfigInput {
-  const builtin: RunConfig = runConfigSchema.parse({});
+  const builtin: RunConfig = runConfigSchema.parse(backendDefaults(merged['backend']));
   // A value of the wrong type counts as not given here; the schema refuses it afterwards.
   const text = (path: 'policy' | 'data' | 'trainMode' | 'sampler'): string => {
     const value = merged[path];
@@ -193,6 +200,7 @@ function checkTogether(config: RunConfig, settings: Settings): void {
       hint,
     });
   };
+  refuseForService(config, refuse);
   const { heads, hiddenSize, keyValueHeads } = config.randomPolicy;
   if (hiddenSize % (2 * heads) !== 0)
     refuse(

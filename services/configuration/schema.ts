@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import {
+  BACKENDS,
+  BEST_METRICS,
   DEVICES,
   LOSS_TYPES,
   SCALE_REWARDS,
+  TINKER_REDUCTIONS,
   TRAIN_MODES,
-  BEST_METRICS,
 } from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
@@ -14,12 +16,14 @@ import {
   positiveInt,
   randomPolicySchema,
   samplingSchema,
+  serviceUrl,
   warmStartPhaseSchema,
 } from './nested-schemas.ts';
 
 /** Headings under which `--help` and the documentation list the keys. */
 export const GROUPS = [
   'Policy',
+  'Training service',
   'Data',
   'Cold start',
   'Schedule',
@@ -61,6 +65,33 @@ export const runConfigSchema = z.strictObject({
     .max(65536)
     .default(32)
     .meta(about('Policy', 'LoRA scale: adapters are multiplied by alpha / rank')),
+
+  backend: z
+    .enum(BACKENDS)
+    .default('onnx')
+    .meta(
+      about(
+        'Training service',
+        'what trains: this machine, or a service with the Tinker API (docs/tinker.md)',
+      ),
+    ),
+  tinkerBaseUrl: serviceUrl()
+    .default('http://127.0.0.1:8000')
+    .meta(about('Training service', 'where the service answers; its key is TINKER_API_KEY')),
+  baseModel: place()
+    .default('auto')
+    .meta(
+      about('Training service', "the service's name for the model; `auto`: the only one it has"),
+    ),
+  tinkerReduction: z
+    .enum(TINKER_REDUCTIONS)
+    .default('sequence-mean')
+    .meta(
+      about(
+        'Training service',
+        'how the service adds up token losses; advantages are scaled for loss-type to hold',
+      ),
+    ),
 
   data: place()
     .default('builtin')

@@ -23,6 +23,7 @@ import { runningProcesses } from './processes.ts';
 const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 const RUN = 'planted';
 const API_KEY = 'planted-api-key-6f1d0c';
+const TINKER_KEY = 'planted-tinker-key-7be2';
 const WRONG = 'planted-password-9b72';
 const MINUTES = 60_000;
 
@@ -72,6 +73,7 @@ function secretEnvironment(): Record<string, string> {
     DATABASE_URL: servers.databaseUrl,
     TEMPORAL_ADDRESS: servers.temporal.address,
     TEMPORAL_API_KEY: API_KEY,
+    TINKER_API_KEY: TINKER_KEY,
     TEMPORAL_TLS: 'false',
   };
 }
@@ -82,7 +84,7 @@ async function filesBelow(folder: string): Promise<string[]> {
 }
 
 function expectNoSecret(text: string, where: string): void {
-  for (const secret of [password, API_KEY, WRONG]) {
+  for (const secret of [password, API_KEY, TINKER_KEY, WRONG]) {
     if (text.includes(secret)) throw new Error(`${where} holds a secret`);
   }
 }

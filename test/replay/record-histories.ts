@@ -85,9 +85,9 @@ async function record(recording: string): Promise<void> {
     await save('evaluation-completed', evaluation.handle.workflowId);
     const stoppedEvaluation = await harness.runToEnd({
       workflowType,
-      overrides: { evaluateShard: untilCancelled },
+      overrides: { evaluateSuiteShard: untilCancelled },
       during: async (handle, calls) => {
-        await until(calls, 'evaluateShard', 1);
+        await until(calls, 'evaluateSuiteShard', 1);
         await save('evaluation-unfinished', handle.workflowId);
         await handle.cancel();
       },

@@ -102,6 +102,23 @@ describe('resolveConfig', () => {
     expect(refusal(input).message).not.toContain('\n');
   });
 
+  it.each<[RunConfigInput, string]>([
+    [{ policy: 'builtin' }, "the weights are the service's"],
+    [{ train_mode: 'full' }, 'trains LoRA adapters only'],
+    [{ lora_alpha: 16 }, 'services use 32'],
+    [{ beta: 0.1 }, 'no loss with a KL term'],
+    [{ temperature: 0.7 }, 'those of temperature 1'],
+    [{ warm_start: { steps: 1 } }, 'no supervised cold start'],
+    [{ tinker_base_url: 'http://me:secret@host' }, 'without user, password'],
+  ])('refuses at a training service %j', (input, problem) => {
+    const service = { backend: 'tinker', policy: 'DIR' };
+    expect(resolveConfig(service)).toMatchObject({ trainMode: 'lora', baseModel: 'auto' });
+    const error = refusal({ ...service, ...input });
+    expect(error.code).toBe('config');
+    expect(error.location.field).toBe(Object.keys(input)[0]);
+    expect(error.message).toContain(problem);
+  });
+
   it('filters by default with every sampler but uniform', () => {
     for (const sampler of SAMPLERS) {
       const config = resolveConfig({ sampler });

@@ -7,7 +7,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { RejectedRow, Sample } from '../../contracts/sample.ts';
 import { isRejected, openDataset, readSamples } from '../../datasets/dataset.ts';
 import { readGroundTruth } from '../../datasets/ground-truth.ts';
-import { contentKey, heldOutKeys } from '../../datasets/held-out.ts';
+import { contentKey, HeldOutDraw } from '../../datasets/held-out.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolsample-rlla-'));
 const truth =
@@ -252,7 +252,20 @@ describe('openDataset', () => {
   });
 });
 
-describe('heldOutKeys', () => {
+function heldOutOf(
+  of: readonly number[],
+  options: { seed: number; size: number; candidates?: number },
+) {
+  const draw = new HeldOutDraw({ candidates: of.length, ...options });
+  for (const key of of) draw.add(key);
+  return draw.held();
+}
+
+function heldOutKeys(of: readonly number[], options: { seed: number; size: number }) {
+  return heldOutOf(of, options) ?? new Set<number>();
+}
+
+describe('HeldOutDraw', () => {
   const keys = Array.from({ length: 500 }, (_, i) => Math.floor(i / 2) * 7919);
 
   test('holds out as many as asked, a fifth at most, equal samples together', () => {
@@ -271,6 +284,14 @@ describe('heldOutKeys', () => {
     expect(heldOutKeys(keys, { seed: 4, size: 50 })).not.toEqual(held);
     const kept = [...heldOutKeys([...keys, 11, 13], { seed: 3, size: 50 })];
     expect(kept.filter((key) => held.has(key)).length).toBeGreaterThanOrEqual(held.size - 2);
+  });
+
+  test('remembers few candidates, and says when they were too few', () => {
+    const often = [...keys, ...Array.from({ length: 300 }, (_, i) => (i % 5) * 7919)];
+    const all = heldOutKeys(often, { seed: 3, size: 30 });
+    const few = (candidates: number) => heldOutOf(often, { seed: 3, size: 30, candidates });
+    expect(few(20)).toEqual(all);
+    expect(few(2)).toBeNull();
   });
 });
 

@@ -11,6 +11,7 @@ import {
   tokenizerFiles,
   VOCABULARY_SIZE,
 } from '../../datasets/builtin/vocabulary.ts';
+import { KNOWN_PATTERNS } from '../../policy/text/known-patterns.ts';
 
 const files = tokenizerFiles();
 const parsed = JSON.parse(files['tokenizer.json']) as {
@@ -21,6 +22,17 @@ const template = new Template(CHAT_TEMPLATE);
 const encode = (text: string): number[] =>
   tokenizer.encode(text, { add_special_tokens: false }).ids;
 const decode = (ids: number[]): string => tokenizer.decode(ids, { skip_special_tokens: false });
+
+test('the pattern that cuts texts is known to take a time in proportion to the text', () => {
+  expect([...KNOWN_PATTERNS]).toEqual([PRE_TOKENS]);
+  const began = performance.now();
+  for (const part of [' a', ' an to', ': str', 'a', ': ', '_', ' ']) {
+    expect([...part.repeat(50_000).matchAll(new RegExp(PRE_TOKENS, 'gu'))].length).toBeGreaterThan(
+      0,
+    );
+  }
+  expect(performance.now() - began).toBeLessThan(5000);
+});
 
 describe('learnMerges', () => {
   test('takes the most frequent pair first and breaks ties by text', () => {

@@ -1,6 +1,5 @@
 import { drizzle } from 'drizzle-orm/node-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import {
   ABLATIONS,
   CATEGORIES,
@@ -18,11 +17,15 @@ import { halfLifeSteps, importance, staleImportance } from '../../dscl/importanc
 import { chances, pickByImportance, pickShuffled } from '../../dscl/selection.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
+import {
+  randomStatistics,
+  SCRATCH_RANGE as RANGE,
+  storeStatistics,
+} from './support/scratch-statistics.ts';
 
 const N = 300;
 const STEP = 40;
 const SAMPLES = scratchSamples(N);
-const RANGE = { min: -3, max: 4 };
 
 let server: ScratchServer;
 let connection: Connection;
@@ -36,29 +39,6 @@ afterAll(async () => {
   await connection.close();
   await server.stop();
 });
-
-/** Statistics as visits leave them, for two thirds of the samples. */
-function randomStatistics(seed: number): Map<string, SampleStatistics> {
-  const known = new Map<string, SampleStatistics>();
-  for (const { id } of SAMPLES) {
-    const random = seededRandom(hashSeed('statistics', seed, id));
-    if (random() < 1 / 3) continue;
-    const visits = 1 + Math.floor(random() * 5);
-    const kind = random();
-    const mean = kind < 0.2 ? 4 : kind < 0.4 ? -3 : -3 + 7 * random();
-    known.set(id, {
-      visits,
-      mean,
-      withinVariance: kind < 0.5 ? 0 : 10 * random(),
-      epochVariance: visits === 1 || kind < 0.6 ? 0 : 3 * random(),
-      meanOfMeans: mean,
-      m2OfMeans: 0,
-      groupSize: 8,
-      lastStep: 1 + Math.floor(random() * (STEP - 1)),
-    });
-  }
-  return known;
-}
 
 async function emptyStep(run: string, step = STEP): Promise<void> {
   await insertStep(
@@ -117,7 +97,7 @@ describe.each(SITUATIONS)('$sampler without [$ablate]', ({ sampler, ablate }) =>
     { seed: 3, sharing: 0.5, temperature: 0.01, halfLife: 0.01 },
   ])('Postgres picks what the reference picks (seed $seed)', async (numbers) => {
     const run = `${sampler}-${ablate.join('+')}-${numbers.seed}`;
-    const known = randomStatistics(numbers.seed);
+    const known = randomStatistics(SAMPLES, STEP, numbers.seed);
     const config = await scratchRun(connection.db, run, SAMPLES, {
       sampler,
       seed: numbers.seed,
@@ -130,17 +110,7 @@ describe.each(SITUATIONS)('$sampler without [$ablate]', ({ sampler, ablate }) =>
     });
     const { corpus } = await readRun(connection.db, run);
     const options = { ...config.sampling, sampler };
-    await writeStatistics(
-      connection.db,
-      run,
-      corpus,
-      [...known].map(([sampleId, statistics]) => ({
-        sampleId,
-        ...statistics,
-        category: categorize(statistics, RANGE, options),
-        importance: importance(statistics, RANGE, options),
-      })),
-    );
+    await storeStatistics(connection.db, run, known);
     await emptyStep(run);
     await reserveByImportance(connection.db, {
       run,

@@ -20,7 +20,9 @@ import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { parseSafetensors, type MemoryTensor } from '../../policy/checkpoint/safetensors.ts';
+import { createDecoder } from '../../policy/engine/create-decoder.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
+import { runPolicy } from '../../run-policy.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
@@ -131,6 +133,51 @@ async function tensorsOf(file: string): Promise<Map<string, MemoryTensor>> {
 async function jsonOf(file: string): Promise<Record<string, unknown>> {
   return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
 }
+
+/** Completes the prompts as {@link generate} does, by what a server would load of a run. */
+async function decoded(run: string, epoch: number): Promise<number[][]> {
+  const policy = await runPolicy({ db: connection.db, artifacts }, run, epoch);
+  const decoder = createDecoder({ ...policy, rows: 4, threads: 1 });
+  const sampling = { temperature: 1, topP: 1, maxNewTokens: 12 };
+  try {
+    const all = await Promise.all(
+      PROMPTS.map(async (ids, i) => {
+        const request = { ids, seeds: [10 * i, 10 * i + 1], sampling, topLogprobs: 0 };
+        return new Promise<number[][]>((resolve, reject) => {
+          const made: number[][] = [[], []];
+          let open = made.length;
+          decoder.decode(request, {
+            onFailure: reject,
+            onTokens: (tokens) => {
+              for (const { index, id, finishReason } of tokens) {
+                made[index]!.push(id);
+                if (finishReason !== null) open--;
+              }
+              if (open === 0) resolve(made);
+            },
+          });
+        });
+      }),
+    );
+    return all.flat();
+  } finally {
+    await decoder.close();
+  }
+}
+
+it.each([
+  ['full', FULL],
+  ['lora', LORA],
+] as const)(
+  'a server loads the policy of an epoch without an export (%s)',
+  async (run, trainable) => {
+    const expected = await generate(policies[run][3]!, trainable);
+    expect(await decoded(run, 1)).toEqual(expected.map(({ ids }) => ids));
+    await expect(runPolicy({ db: connection.db, artifacts }, run, 3)).rejects.toThrow(
+      /not come to/,
+    );
+  },
+);
 
 describe('export of a run', { timeout: 120_000 }, () => {
   it.each([

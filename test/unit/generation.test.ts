@@ -5,34 +5,21 @@ import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
 import { onCpu } from '../../policy/graph/session.ts';
-import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
+import type { Weights } from '../../policy/models/initial-weights.ts';
 import { elementCount, tensorSpecs } from '../../policy/models/model-traits.ts';
 import { readPolicyText } from '../../policy/text/policy-text.ts';
 import { referenceLogits, referenceLogprob } from './support/reference-decoder.ts';
+import { sharpWeights } from './support/sharp-weights.ts';
 import { TINY } from './support/tiny-policy.ts';
 
 const SMOLLM2 = process.env['TOOLSAMPLE_SMOLLM2'];
 const traits = { ...TINY.traits, vocab: 60 };
 const EOS = 7;
 
-/** Random weights large enough that distributions are neither flat nor one-hot. */
-function sharpWeights(shape = traits): Weights {
-  const weights = initialWeights(shape, 3);
-  for (const [name, { data }] of weights) {
-    const scale = name.endsWith('embed_tokens.weight')
-      ? 10
-      : /o_proj|down_proj/.test(name)
-        ? 60
-        : 1;
-    for (let i = 0; i < data.length; i++) data[i]! *= scale;
-  }
-  return weights;
-}
-
 const promptIds = (length: number, salt: number): number[] =>
   Array.from({ length }, (_, i) => 8 + (hashSeed(salt, i) % 52));
 
-const weights = sharpWeights();
+const weights = sharpWeights(traits);
 let generator: Generator;
 beforeAll(() => {
   generator = createGenerator({ traits, contextLength: 64, eosIds: [EOS, 5], runtime: onCpu(1) });
@@ -283,7 +270,7 @@ describe('generation', () => {
   });
 
   it('refuses to draw from what is not a distribution', async () => {
-    const diverged = sharpWeights();
+    const diverged = sharpWeights(traits);
     diverged.get('model.norm.weight')!.data.fill(NaN);
     for (const temperature of [0, 1]) {
       const attempt = generator.generate(diverged, prompts, { ...sampling, temperature });

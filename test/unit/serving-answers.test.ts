@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constantFrom, nat, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
@@ -82,7 +82,7 @@ describe('an answer', () => {
       '<response>',
       '</response>',
     ];
-    const piece = fc.constantFrom(
+    const piece = constantFrom(
       ...tags,
       '\n',
       ' ',
@@ -91,8 +91,8 @@ describe('an answer', () => {
       call('a', '{}'),
       call('b', '{"c": [1]}'),
     );
-    fc.assert(
-      fc.property(fc.array(piece, { maxLength: 12 }), fc.array(fc.nat(60)), (pieces, cuts) => {
+    assert(
+      property(array(piece, { maxLength: 12 }), array(nat(60)), (pieces, cuts) => {
         const text = pieces.join('');
         const places = [...new Set(cuts)].filter((at) => at < text.length).sort((a, b) => a - b);
         const cut = [0, ...places].map((at, i) => text.slice(at, places[i] ?? text.length));
@@ -107,19 +107,20 @@ const bytes = {
   decode: (ids: readonly number[]) => new TextDecoder().decode(Uint8Array.from(ids)),
 } as PolicyText;
 
-describe('a completion as text', () => {
-  const told = (text: string, stops: readonly string[], policy: PolicyText, ids?: number[]) => {
-    const completion = createCompletionText(policy, stops, false);
-    let all = '';
-    for (const id of ids ?? new TextEncoder().encode(text)) {
-      const added = completion.push(id);
-      expect(added.text).not.toContain('\uFFFD');
-      all += added.text;
-      if (added.stopped) return { all, stopped: true };
-    }
-    return { all: all + completion.end(), stopped: false };
-  };
+/** What a completion comes to, token by token. */
+function told(text: string, stops: readonly string[], policy: PolicyText, ids?: number[]) {
+  const completion = createCompletionText(policy, stops, false);
+  let all = '';
+  for (const id of ids ?? new TextEncoder().encode(text)) {
+    const added = completion.push(id);
+    expect(added.text).not.toContain('\uFFFD');
+    all += added.text;
+    if (added.stopped) return { all, stopped: true };
+  }
+  return { all: all + completion.end(), stopped: false };
+}
 
+describe('a completion as text', () => {
   it('comes in whole characters', () => {
     expect(told('a€b💡', [], bytes)).toEqual({ all: 'a€b💡', stopped: false });
     const cut = createCompletionText(bytes, [], false);

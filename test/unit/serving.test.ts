@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI, {
-  APIError,
+  type APIError,
   APIUserAbortError,
   AuthenticationError,
   BadRequestError,
@@ -94,6 +94,14 @@ const called = (completion: OpenAI.ChatCompletion) =>
     call.type === 'function' ? [call.function.name, JSON.parse(call.function.arguments)] : [],
   );
 
+/** The alarm's answer, drawn. */
+async function draw(seed: number, n = 1): Promise<OpenAI.ChatCompletion> {
+  return client.chat.completions.create({ ...ALARM, temperature: 1.2, seed, n, logprobs: true });
+}
+
+const tokens = ({ choices }: OpenAI.ChatCompletion) =>
+  choices.map(({ logprobs }) => logprobs?.content?.map(({ token }) => token));
+
 describe('chat completions', () => {
   it('call tools, whatever the model is called, and tell what it took', async () => {
     const completion = await client.chat.completions.create({
@@ -158,10 +166,6 @@ describe('chat completions', () => {
   });
 
   it('give the same tokens for the same seed, whatever else is asked at the time', async () => {
-    const draw = async (seed: number, n = 1) =>
-      client.chat.completions.create({ ...ALARM, temperature: 1.2, seed, n, logprobs: true });
-    const tokens = ({ choices }: OpenAI.ChatCompletion) =>
-      choices.map(({ logprobs }) => logprobs?.content?.map(({ token }) => token));
     const alone = await draw(7);
     const [among] = await Promise.all([draw(7), draw(8, 3), draw(9), draw(10, 2)]);
     expect(tokens(among)).toEqual(tokens(alone));
@@ -228,13 +232,14 @@ describe('completions', () => {
   });
 });
 
-describe('what is refused', () => {
-  const refused = async (body: object, path = '/chat/completions'): Promise<APIError> =>
-    client.post(path, { body }).then(
-      () => expect.unreachable(),
-      (error: unknown) => error as APIError,
-    );
+/** The error that a request is answered. */
+const refused = async (body: object, path = '/chat/completions'): Promise<APIError> =>
+  client.post(path, { body }).then(
+    () => expect.unreachable(),
+    (error: unknown) => error as APIError,
+  );
 
+describe('what is refused', () => {
   it.each<[string, object, string | null, RegExp]>([
     ['no messages', { messages: [] }, 'messages', /is not a list of objects/],
     ['a role', { messages: [{ role: 'king', content: '' }] }, 'messages[0].role', /"king"/],

@@ -52,6 +52,7 @@ export async function scratchRun(
         configSha256: 'b'.repeat(64),
         corpus,
         corpusSamples: samples.length,
+        selection: 'scan',
         rejectedRows: 0,
         overlongPrompts: 0,
         policyParameters: 1000,

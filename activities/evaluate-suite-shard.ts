@@ -18,7 +18,7 @@ import { completeGreedily, type GreedyAnswer } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /** Completes the questions of one shard greedily, judges the answers, and commits both together. */
-export async function evaluateShard(
+export async function evaluateSuiteShard(
   deps: ActivityDependencies,
   key: SuiteShardKey,
 ): Promise<SuiteShardSummary> {
@@ -79,8 +79,12 @@ async function answer(
   ].filter(({ length }) => length > 0);
   const policy = evaluatedPolicy(evaluation);
   const found = new Map<number, GreedyAnswer>();
+  const engine = await deps.engine({
+    backend: 'onnx',
+    threads: asked.threads,
+    device: asked.device,
+  });
   for (const batch of batches) {
-    const engine = await deps.engine(asked);
     const given = await completeGreedily(
       engine,
       batch.map((index) => prompts[index] ?? []),
