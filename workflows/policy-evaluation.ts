@@ -75,9 +75,10 @@ async function answerShards(
       const { part, shard } = key;
       const shards = plan.parts.find((each) => each.part === part)?.shards ?? 0;
       const summary = `${part}: shard ${shard + 1} of ${shards}`;
-      const result = await acceleratorActivities().evaluateSuiteShard.executeWithOptions({ summary }, [
-        key,
-      ]);
+      const result = await acceleratorActivities().evaluateSuiteShard.executeWithOptions(
+        { summary },
+        [key],
+      );
       const so = answered.get(part) ?? { shards: 0, correct: 0, asked: 0 };
       answered.set(part, {
         shards: so.shards + 1,

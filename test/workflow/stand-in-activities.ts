@@ -75,7 +75,12 @@ export function standInActivities(
         { part: 'parallel', questions: 4, shards: 1, done: [] },
       ],
     }),
-    evaluateSuiteShard: async () => ({ answered: 4, correct: 1, completionTokens: 40, seconds: 0.1 }),
+    evaluateSuiteShard: async () => ({
+      answered: 4,
+      correct: 1,
+      completionTokens: 40,
+      seconds: 0.1,
+    }),
     finishEvaluation: async () => ({ folder: null }),
     recordEvaluation: async () => undefined,
     prepareExperiment: async () => ({ base: {}, arms: [], runs: [], parallel: 1 }),
