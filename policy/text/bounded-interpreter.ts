@@ -19,6 +19,16 @@ const ITEM_COSTS = { named: 1 / 8, made: 4, looped: 32 } as const;
 /** Expressions that make nothing new. */
 const NAMES: ReadonlySet<string> = new Set(['Identifier', 'MemberExpression']);
 
+/** Methods of Python's mappings that templates call. */
+const DICT_METHODS: ReadonlySet<string> = new Set(['get', 'items', 'keys', 'values']);
+
+/** The library does not export it. */
+interface MemberExpression {
+  readonly computed: boolean;
+  readonly object: Statement;
+  readonly property: { readonly value?: string };
+}
+
 type Statement = Parameters<Interpreter['evaluate']>[0];
 type RuntimeValue = ReturnType<Interpreter['evaluate']>;
 
@@ -44,7 +54,7 @@ export class BoundedInterpreter extends Interpreter {
     this.#depth++;
     let value;
     try {
-      value = super.evaluate(statement, environment);
+      value = this.#methodOf(statement, environment) ?? super.evaluate(statement, environment);
     } finally {
       this.#depth--;
     }
@@ -53,6 +63,16 @@ export class BoundedInterpreter extends Interpreter {
       throw new Error(`a value of it is larger than ${MAX_WEIGHT} characters or items`);
     }
     return value;
+  }
+
+  /** `mapping.items` is the method, as in Python, also where the mapping has a key of that name; the library takes the key. */
+  #methodOf(statement: Statement, environment: Environment): RuntimeValue | undefined {
+    if (statement?.type !== 'MemberExpression') return undefined;
+    const { computed, object, property } = statement as Statement & MemberExpression;
+    if (computed || !DICT_METHODS.has(property.value ?? '')) return undefined;
+    const value = this.evaluate(object, environment);
+    if (value.type !== 'ObjectValue') return undefined;
+    return value.builtins.get(property.value ?? '') as RuntimeValue | undefined;
   }
 
   #spend(cost: number): void {

@@ -37,6 +37,10 @@ const cases: [template: string, text: string][] = [
     '[ a |ax|a]',
   ],
   ["{{ 'a, b</t>  c'.split('</t>')[-1].lstrip(' ').rstrip().strip('c') }}!", '!'],
+  [
+    "{% set m = {'items': 1, 'get': 2} %}{% for k, v in m.items() %}{{ k }}{{ v }}{% endfor %}{{ m['items'] }}{{ m.get('get') }}",
+    'items1get212',
+  ],
   ['{{ [1, 2] | join(",") }}{% for i in range(2, 9, 3) %}{{ i }}{% endfor %}', '1,2258'],
   ['a\r\n{% if true %}\r\nb{% endif %}\r\n', 'a\nb'],
   ['{% macro m(strip) %}{{ strip | trim }}{% endmacro %}{{ m(" x ") }}', 'x'],
