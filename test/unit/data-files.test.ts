@@ -212,8 +212,8 @@ describe('inspect', () => {
     ]);
     expect(report.characters?.prompt.max).toBeGreaterThan(report.characters?.prompt.min ?? 0);
     expect(report.tokens?.prompt.median).toBeGreaterThan(10);
-    // The built-in policy's template shows no tools: they are in the text.
-    expect(report.firstPrompt).toContain('1. Name: Tide Table');
+    // As the built-in policy's template lists tools.
+    expect(report.firstPrompt).toContain('Tide Table(harbour: str, days: int');
     expect(await inspectData(formatFixture('rlla.json'))).toMatchObject({
       format: 'rlla',
       tools: { names: 2 },
