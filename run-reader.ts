@@ -103,7 +103,7 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
     },
     collectGarbage: async (options) => {
       const { collectGarbage } = await import('./collect-garbage.ts');
-      return collectGarbage(db, folder, options);
+      return collectGarbage(db, await openArtifactStore(folder, { tidy: false }), options);
     },
     close: async () => connection.close(),
   };

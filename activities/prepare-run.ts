@@ -61,7 +61,9 @@ async function prepareNew(
   }
 
   const policy = await startingPolicy(config, deps.artifacts);
-  const { traits } = await readArchitecture(await manifestFiles(policy.base, deps.artifacts));
+  const { traits } = await deps.artifacts.reading(async (files) =>
+    readArchitecture(await manifestFiles(policy.base, files)),
+  );
   checkMemoryLimit(
     trainingModel(traits, trainableOptions(config)),
     { prompt: config.maxPromptLength, completion: config.maxCompletionLength },

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactReader, ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
 import type { DeviceChoice } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
@@ -41,10 +41,12 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   };
   return {
     generate: ({ policy, ...request }, call = {}) =>
-      inTurn(call, async () => {
-        const files = await policyFiles(policy, artifacts, 'weights');
-        return host.call('generate', { ...request, policy: files }, call);
-      }),
+      inTurn(call, () =>
+        artifacts.reading(async (reader) => {
+          const files = await policyFiles(policy, reader, 'weights');
+          return host.call('generate', { ...request, policy: files }, call);
+        }),
+      ),
     gradientStep: ({ policy, ...request }, call = {}) =>
       inTurn(call, () =>
         train(host, artifacts, policy, (files, paths) =>
@@ -58,10 +60,12 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
         ),
       ),
     export: (policy, trainable, folder) =>
-      inTurn({}, async () => {
-        const files = await policyFiles(policy, artifacts, 'weights');
-        return host.call('export', { policy: files, trainable, folder }, {});
-      }),
+      inTurn({}, () =>
+        artifacts.reading(async (reader) => {
+          const files = await policyFiles(policy, reader, 'weights');
+          return host.call('export', { policy: files, trainable, folder }, {});
+        }),
+      ),
     device: () => inTurn({}, () => host.call('device', null, {})),
     close: () => host.close(),
   };
@@ -75,13 +79,14 @@ async function train<Outcome>(
   run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<Trained<Outcome>>,
 ): Promise<Outcome & Pick<GradientResult, 'policy' | 'seconds'>> {
   const started = performance.now();
-  const files = await policyFiles(policy, artifacts, 'weights and optimizer');
   const paths = {
     weights: await artifacts.temporaryPath(),
     optimizer: await artifacts.temporaryPath(),
   };
   try {
-    const { outcome, weights, optimizer } = await run(files, paths);
+    const { outcome, weights, optimizer } = await artifacts.reading(async (reader) =>
+      run(await policyFiles(policy, reader, 'weights and optimizer'), paths),
+    );
     await artifacts.putFile(paths.weights, weights);
     await artifacts.putFile(paths.optimizer, optimizer);
     host.post({ kind: 'stored', weights: weights.sha256, optimizer: optimizer.sha256 });
@@ -99,17 +104,17 @@ async function train<Outcome>(
 
 async function policyFiles(
   policy: PolicyRef,
-  store: ArtifactStore,
+  artifacts: ArtifactReader,
   need: 'weights' | 'weights and optimizer',
 ): Promise<PolicyFiles> {
   const file = async (ref: ArtifactRef | null): Promise<ArtifactFile | null> =>
-    ref === null ? null : { sha256: ref.sha256, path: await store.path(ref) };
+    ref === null ? null : { sha256: ref.sha256, path: await artifacts.path(ref) };
   if (policy.weights === null && policy.optimizer !== null) {
     throw new ToolsampleError('schema', 'a policy reference has an optimiser but no weights');
   }
   return {
     baseSha256: policy.base.sha256,
-    base: await manifestFiles(policy.base, store),
+    base: await manifestFiles(policy.base, artifacts),
     weights: await file(policy.weights),
     optimizer: need === 'weights' ? null : await file(policy.optimizer),
   };

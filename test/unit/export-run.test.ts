@@ -21,7 +21,7 @@ import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { parseSafetensors, type MemoryTensor } from '../../policy/checkpoint/safetensors.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
@@ -52,7 +52,7 @@ const policies: Record<'full' | 'lora', PolicyRef[]> = { full: [], lora: [] };
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-export-'));
-  artifacts = await openArtifactStore({
+  artifacts = await openFolderStore({
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });
@@ -317,15 +317,21 @@ describe('export of a run', { timeout: 120_000 }, () => {
     let deleted = false;
     const store: ArtifactStore = {
       ...artifacts,
-      async path(ref) {
-        if (ref.sha256 === chosen && !deleted) {
-          deleted = true;
-          await train('full', FULL, 6);
-          await artifacts.delete(chosen);
-          await markPruned(connection.db, { run: 'full', step: 5, slice: 0 });
-        }
-        return artifacts.path(ref);
-      },
+      reading: async (work) =>
+        artifacts.reading(async (files) =>
+          work({
+            ...files,
+            async path(ref) {
+              if (ref.sha256 === chosen && !deleted) {
+                deleted = true;
+                await train('full', FULL, 6);
+                await artifacts.delete(chosen);
+                await markPruned(connection.db, { run: 'full', step: 5, slice: 0 });
+              }
+              return files.path(ref);
+            },
+          }),
+        ),
     };
     const folder = join(root, 'raced');
     const exported = await exportRun({ db: connection.db, artifacts: store }, 'full', { folder });
