@@ -67,6 +67,19 @@ async function allStored(store: SweepableStore): Promise<StoredArtifact[]> {
   return found;
 }
 
+/** An artifact that was stored two hours ago. */
+async function old(
+  store: SweepableStore,
+): Promise<{ bytes: Uint8Array; artifact: StoredArtifact }> {
+  const bytes = fresh();
+  const { sha256 } = await store.put(bytes);
+  const then = new Date(Date.now() - 2 * HOUR);
+  await utimes(fileOf({ sha256 }), then, then);
+  const artifact = (await allStored(store)).find((each) => each.sha256 === sha256);
+  if (artifact === undefined) throw new Error('not stored');
+  return { bytes, artifact };
+}
+
 function writes(): string[] {
   return way.requests.filter((request) => request.startsWith('PUT'));
 }
@@ -229,19 +242,6 @@ describe('copies on a machine', () => {
 });
 
 describe('removing what nobody needs from a bucket', () => {
-  /** An artifact that was stored two hours ago. */
-  async function old(
-    store: SweepableStore,
-  ): Promise<{ bytes: Uint8Array; artifact: StoredArtifact }> {
-    const bytes = fresh();
-    const { sha256 } = await store.put(bytes);
-    const then = new Date(Date.now() - 2 * HOUR);
-    await utimes(fileOf({ sha256 }), then, then);
-    const artifact = (await allStored(store)).find((each) => each.sha256 === sha256);
-    if (artifact === undefined) throw new Error('not stored');
-    return { bytes, artifact };
-  }
-
   it('takes what is old, and leaves what was stored again', async () => {
     const store = await machine();
     const { artifact, bytes } = await old(store);

@@ -65,6 +65,7 @@ export function standInActivities(
       seconds: 0.1,
     }),
     warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
+    evaluateShard: async () => ({ seconds: 1 }),
     evaluatePolicy: async ({ step }) => ({
       n: 10,
       exactMatch: 0.4 + step / 100,
