@@ -5,16 +5,20 @@ import { isUnderWay, type PendingActivity } from './engine-attempts.ts';
 
 const PATIENCE_MS = 4 * 60_000;
 
-/** Waits until a worker is in the middle of an activity: it was started, and has not ended. */
+/** Waits until a worker (any, or the one of this process id) is in the middle of an activity: it was started, and has not ended. */
 export async function inTheMiddleOf(
   toolsample: ToolsampleClient,
   workflowId: string,
   activity: string,
+  pid?: number,
 ): Promise<void> {
   await untilPending(
     toolsample,
     workflowId,
-    (pending) => pending.activityType?.name === activity && isUnderWay(pending),
+    (pending) =>
+      pending.activityType?.name === activity &&
+      isUnderWay(pending) &&
+      (pid === undefined || pending.lastWorkerIdentity?.startsWith(`${pid}@`) === true),
   );
 }
 
