@@ -1,18 +1,8 @@
-import { rm } from 'node:fs/promises';
-import type { ArtifactStore } from './contracts/artifacts.ts';
+import type { StoredArtifact, SweepableStore } from './contracts/artifacts.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { FileCount, GarbageOptions, GarbageReport } from './contracts/garbage.ts';
 import { baseManifests, newestWeights, referredTo } from './db/artifact-references.ts';
 import type { Database } from './db/connection.ts';
-import { putBack } from './services/artifact-places.ts';
-import {
-  removeUnused,
-  storedFiles,
-  unfinishedFiles,
-  type StoredFile,
-} from './services/artifact-sweep.ts';
-import { openArtifactStore } from './services/artifact-store.ts';
-import type { DataFolder } from './services/data-folder.ts';
 import { readManifest } from './policy/checkpoint/checkpoint-files.ts';
 
 /** Artifacts that the database is asked about at a time. */
@@ -23,15 +13,15 @@ const DEFAULT_HOURS = 24;
 const GLANCE = 100;
 
 /**
- * Removes the artifacts of a data folder to which no run refers: what crashes and deleted runs have left. Safe beside working
+ * Removes the artifacts of a store to which no run refers: what crashes and deleted runs have left. Safe beside working
  * workers, and to be killed at any instant.
  *
- * @throws ToolsampleError `config` when the limit is below an hour or the database is not the one of this data folder,
+ * @throws ToolsampleError `config` when the limit is below an hour or the database is not the one of this store,
  *   `not-found` or `corrupt-artifact` when a base policy's manifest cannot be read; nothing is removed then
  */
 export async function collectGarbage(
   db: Database,
-  folder: Pick<DataFolder, 'artifacts' | 'temporary'>,
+  store: SweepableStore,
   { dryRun = false, olderThanHours = DEFAULT_HOURS }: GarbageOptions = {},
 ): Promise<GarbageReport> {
   if (!(olderThanHours >= 1)) {
@@ -40,17 +30,16 @@ export async function collectGarbage(
       hint: 'give at least 1 (hours)',
     });
   }
-  const store = await openArtifactStore(folder, { tidy: false });
-  await requireOwnDatabase(db, store, folder.artifacts);
+  await requireOwnDatabase(db, store);
   const policyFiles = await basePolicyFiles(db, store);
   const before = Date.now() - olderThanHours * HOUR_MILLISECONDS;
   const counts = emptyCounts();
 
-  for (const file of await unfinishedFiles(folder.temporary, before)) {
-    if (!dryRun) await rm(file.path, { recursive: true, force: true });
-    counts.unfinished = plus(counts.unfinished, file);
+  for (const leftover of await store.unfinished(before)) {
+    if (!dryRun) await leftover.remove();
+    counts.unfinished = plus(counts.unfinished, leftover);
   }
-  for await (const batch of inBatches(storedFiles(folder.artifacts), BATCH)) {
+  for await (const batch of inBatches(store.stored(), BATCH)) {
     const candidates = [...new Set(batch.map(({ sha256 }) => sha256))];
     const used = await referredTo(db, candidates);
     for (const file of batch) {
@@ -74,32 +63,32 @@ interface SweepOptions {
   readonly isUsed: boolean;
   readonly before: number;
   readonly dryRun: boolean;
-  readonly store: ArtifactStore;
+  readonly store: SweepableStore;
 }
 
 /** Removes a file if it has to go; says what became of it, or would. */
 async function sweep(
-  file: StoredFile,
+  file: StoredArtifact,
   { isUsed, before, dryRun, store }: SweepOptions,
 ): Promise<Exclude<Outcome, 'unfinished'>> {
   if (file.state === 'aside' && isUsed) {
-    if (!dryRun) await putBack(file.path.slice(0, file.path.lastIndexOf('.')));
+    if (!dryRun) await store.putBack(file);
     return 'used';
   }
   // A damaged file may be all that is left of what is needed: somebody may mend it.
   const needed = isUsed && !(file.state === 'damaged' && (await isWhole(file, store)));
   if (needed) return 'used';
   if (file.storedAt >= before) return 'young';
-  if (!dryRun && !(await removeUnused(file, before))) return 'young';
+  if (!dryRun && !(await store.removeUnused(file, before))) return 'young';
   return file.state === 'damaged' ? 'damaged' : 'unused';
 }
 
-async function isWhole({ sha256, bytes }: StoredFile, store: ArtifactStore): Promise<boolean> {
+async function isWhole({ sha256, bytes }: StoredArtifact, store: SweepableStore): Promise<boolean> {
   return store.has({ sha256, bytes });
 }
 
 /** The files that the manifests of all base policies name. */
-async function basePolicyFiles(db: Database, store: ArtifactStore): Promise<ReadonlySet<string>> {
+async function basePolicyFiles(db: Database, store: SweepableStore): Promise<ReadonlySet<string>> {
   const files = new Set<string>();
   for (const base of await baseManifests(db)) {
     for (const { sha256 } of Object.values((await readManifest(base, store)).files)) {
@@ -109,17 +98,13 @@ async function basePolicyFiles(db: Database, store: ArtifactStore): Promise<Read
   return files;
 }
 
-/** In a database that belongs to another data folder nothing refers to what lies here: all of it would look like garbage. */
-async function requireOwnDatabase(
-  db: Database,
-  store: ArtifactStore,
-  artifacts: string,
-): Promise<void> {
+/** In a database that belongs to another store nothing refers to what lies here: all of it would look like garbage. */
+async function requireOwnDatabase(db: Database, store: SweepableStore): Promise<void> {
   const [base] = await baseManifests(db);
   const weights = await newestWeights(db, GLANCE);
   const found = await Promise.all(weights.map(async (ref) => store.has(ref)));
   if (base !== undefined && (weights.length === 0 || found.includes(true))) return;
-  const { done } = await storedFiles(artifacts).next();
+  const { done } = await store.stored().next();
   if (base === undefined && done === true) return;
   throw new ToolsampleError(
     'config',
@@ -127,8 +112,8 @@ async function requireOwnDatabase(
       ? 'there are artifacts, but the database has no runs'
       : "none of the weights that the database's runs refer to are here",
     {
-      at: { file: artifacts },
-      hint: 'give the database of this data folder (DATABASE_URL, --home); to begin anew, delete the folder',
+      at: { file: store.place },
+      hint: 'give the database that belongs to these artifacts (DATABASE_URL, TOOLSAMPLE_ARTIFACTS, --home); to begin anew, delete them',
     },
   );
 }

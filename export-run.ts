@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { trainableOptions } from './activities/engine-options.ts';
-import type { ArtifactStore } from './contracts/artifacts.ts';
+import type { ArtifactReader, ArtifactStore } from './contracts/artifacts.ts';
 import type { RunConfig } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
@@ -34,9 +34,9 @@ export async function exportRun(
     });
   }
   const stored = dtype === 'float32' ? 'F32' : 'BF16';
-  const { point, sha256 } = await createFolder(folder, async (unfinished) => {
+  const write = async (unfinished: string, reader: ArtifactReader) => {
     const { point, policy } = await openPoint(db, row, epoch, ({ policy }) =>
-      openStoredPolicy(policy, trainableOptions(row.config), artifacts),
+      openStoredPolicy(policy, trainableOptions(row.config), reader),
     );
     try {
       const { files, traits, adapters: tensors } = policy;
@@ -50,7 +50,10 @@ export async function exportRun(
     } finally {
       await policy.close();
     }
-  });
+  };
+  const { point, sha256 } = await createFolder(folder, async (unfinished) =>
+    artifacts.reading(async (reader) => write(unfinished, reader)),
+  );
   const { step, slice } = point;
   const epochFinished =
     step === 0

@@ -1,5 +1,5 @@
 import { trainableOptions } from './activities/engine-options.ts';
-import type { ArtifactStore } from './contracts/artifacts.ts';
+import type { ArtifactReader } from './contracts/artifacts.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { ExportOptions } from './contracts/export.ts';
 import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from './db/checkpoints.ts';
@@ -8,14 +8,14 @@ import { readRun, type RunRow } from './db/runs.ts';
 import { policyFiles, type LoadablePolicy } from './policy/engine/policy-files.ts';
 
 /**
- * A policy of a run, whatever the run's state, to be loaded from the artifacts themselves.
+ * A policy of a run, whatever the run's state, to be loaded from the artifacts themselves while they are being read.
  *
  * @param epoch as {@link ExportOptions} has it
  * @throws ToolsampleError `not-found` when there is no such run or it has not come to that epoch, `config` when it never will;
  *   `corrupt-artifact`
  */
 export async function runPolicy(
-  { db, artifacts }: { readonly db: Database; readonly artifacts: ArtifactStore },
+  { db, artifacts }: { readonly db: Database; readonly artifacts: ArtifactReader },
   run: string,
   epoch: ExportOptions['epoch'],
 ): Promise<LoadablePolicy> {

@@ -52,12 +52,16 @@ export interface RunReader {
    */
   exportPolicy(run: string, options: ExportOptions): Promise<ExportedPolicy>;
   /**
-   * A policy of a run, whatever the run's state, as whoever completes prompts with it loads it.
+   * Lets `use` load a policy of a run, whatever the run's state: its files stay until `use` has ended.
    *
    * @param epoch as {@link ExportOptions} has it
    * @throws ToolsampleError `not-found`, `config` as {@link exportPolicy}
    */
-  policy(run: string, epoch: ExportOptions['epoch']): Promise<LoadablePolicy>;
+  usePolicy<T>(
+    run: string,
+    epoch: ExportOptions['epoch'],
+    use: (policy: LoadablePolicy) => Promise<T>,
+  ): Promise<T>;
   /**
    * Removes the artifacts to which no run refers. Safe beside workers, and to be killed.
    *
@@ -109,13 +113,16 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
       const { exportRun } = await import('./export-run.ts');
       return exportRun({ db, artifacts: await openArtifactStore(folder) }, run, options);
     },
-    policy: async (run, epoch) => {
+    usePolicy: async (run, epoch, use) => {
       const { runPolicy } = await import('./run-policy.ts');
-      return runPolicy({ db, artifacts: await openArtifactStore(folder) }, run, epoch);
+      const store = await openArtifactStore(folder);
+      return store.reading(async (artifacts) =>
+        use(await runPolicy({ db, artifacts }, run, epoch)),
+      );
     },
     collectGarbage: async (options) => {
       const { collectGarbage } = await import('./collect-garbage.ts');
-      return collectGarbage(db, folder, options);
+      return collectGarbage(db, await openArtifactStore(folder, { tidy: false }), options);
     },
     close: async () => connection.close(),
   };

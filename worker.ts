@@ -36,8 +36,8 @@ export interface RunWorkerOptions {
   readonly metrics?: string | undefined;
   /** Ends the worker gracefully, as SIGINT and SIGTERM do. */
   readonly signal?: AbortSignal;
-  /** Told once the worker polls. */
-  readonly onReady?: () => void;
+  /** Told once the worker polls: the task queue. */
+  readonly onReady?: (taskQueue: string) => void;
 }
 
 /** Longer than a gradient step and its checkpoint take; what is not done by then is cut off and done again. */
@@ -110,7 +110,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
           })
         : undefined;
     log.info({ queues, taskQueue: temporal.taskQueue, temporal: temporal.address }, 'serving');
-    options.onReady?.();
+    options.onReady?.(temporal.taskQueue);
     try {
       await runUntilAsked(workers, options.signal);
     } finally {

@@ -3,6 +3,7 @@ import { changeSettings } from './change-settings.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { evaluatePolicy } from './evaluate-policy.ts';
 import { evaluateSuiteShard } from './evaluate-suite-shard.ts';
+import { evaluateShard } from './evaluate-shard.ts';
 import { exportPolicy } from './export-policy.ts';
 import { failingClearly } from './failure.ts';
 import { filterGroups } from './filter-groups.ts';
@@ -59,6 +60,7 @@ export function acceleratorActivities(deps: ActivityDependencies): AcceleratorAc
     warmStart: activity((key) => warmStart(deps, key)),
     rollout: activity((key) => rollout(deps, key)),
     gradientStep: activity((key) => gradientStep(deps, key)),
+    evaluateShard: activity((key) => evaluateShard(deps, key)),
     evaluatePolicy: activity((key) => evaluatePolicy(deps, key)),
     exportPolicy: activity((key) => exportPolicy(deps, key)),
     evaluateSuiteShard: activity((key) => evaluateSuiteShard(deps, key)),

@@ -86,7 +86,9 @@ async function ownParameters(
   policy: PolicyRef,
   config: RunConfig,
 ): Promise<number> {
-  const { traits } = await readArchitecture(await manifestFiles(policy.base, artifacts));
+  const { traits } = await artifacts.reading(async (files) =>
+    readArchitecture(await manifestFiles(policy.base, files)),
+  );
   checkMemoryLimit(
     trainingModel(traits, trainableOptions(config)),
     { prompt: config.maxPromptLength, completion: config.maxCompletionLength },

@@ -1,8 +1,13 @@
 import type { RunPlan } from '../contracts/activities.ts';
 import { committedStep } from '../db/checkpoints.ts';
+import { splitSizes } from '../db/corpora.ts';
 import type { Database } from '../db/connection.ts';
 import { splitsOf } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
+import { EVALUATION_CHUNK } from './evaluation-chunks.ts';
+
+/** More would fill histories, and wait for workers that nobody has. */
+const MAX_EVALUATION_SHARDS = 32;
 
 /** What the workflow has to know of a prepared run to go on with it. */
 export async function runPlan(db: Database, run: string): Promise<RunPlan> {
@@ -20,7 +25,22 @@ export async function runPlan(db: Database, run: string): Promise<RunPlan> {
     warmStartSlices: row.warmStartSlices,
     evaluateAt: row.evaluateAt,
     splits: await splitsOf(db, run),
+    evaluationShards: await evaluationShards(db, run),
     committedStep: committed,
     ...(row.forkOf === null ? {} : { forkOf: row.forkOf }),
   };
+}
+
+async function evaluationShards(
+  db: Database,
+  run: string,
+): Promise<{ readonly [split: string]: number }> {
+  const chunked = (await splitSizes(db, run)).map(
+    ({ split, samples }) => [split, Math.ceil(samples / EVALUATION_CHUNK)] as const,
+  );
+  return Object.fromEntries(
+    chunked
+      .filter(([, chunks]) => chunks > 1)
+      .map(([split, chunks]) => [split, Math.min(chunks, MAX_EVALUATION_SHARDS)]),
+  );
 }

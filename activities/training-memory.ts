@@ -1,16 +1,10 @@
+import { byteSize } from '../contracts/byte-size.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { TrainingMemory } from '../contracts/policy.ts';
 import { machineMemory } from '../services/machine-memory.ts';
 
 /** What `auto` leaves to the rest of the machine: services, the page cache, other programs. */
 const SHARE = 0.8;
-
-const UNITS: { readonly [unit: string]: number } = {
-  MB: 1e6,
-  GB: 1e9,
-  MIB: 2 ** 20,
-  GIB: 2 ** 30,
-};
 
 /**
  * The setting `memory_limit` as the engine takes it. `auto` is a share of the memory that the machine has, or the container, not of
@@ -22,13 +16,12 @@ export function trainingMemory(setting: string): TrainingMemory {
   if (setting === 'auto') {
     return { limit: Math.floor(SHARE * machineMemory()), strict: false, recompute: false };
   }
-  const [, number = '', unit = ''] = /^([\d.]+)\s?(\w+)$/.exec(setting) ?? [];
-  const bytes = Number(number) * (UNITS[unit.toUpperCase()] ?? Number.NaN);
-  if (!Number.isFinite(bytes)) {
+  const bytes = byteSize(setting);
+  if (bytes === null) {
     throw new ToolsampleError('config', `${setting} is not a size`, {
       at: { field: 'memory_limit' },
       hint: 'use auto, none, or a size such as 8GB',
     });
   }
-  return { limit: Math.floor(bytes), strict: true, recompute: false };
+  return { limit: bytes, strict: true, recompute: false };
 }

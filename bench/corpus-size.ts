@@ -45,6 +45,7 @@ async function measure(): Promise<CorpusFigures> {
   const artifacts = await openArtifactStore({
     artifacts: join(folder, `artifacts-${samples}`),
     temporary: join(folder, `temporary-${samples}`),
+    cache: join(folder, `cache-${samples}`),
   });
   const deps = {
     db: connection.db,

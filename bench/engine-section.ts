@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.ts';
 import type { GeneratedCompletion } from '../contracts/policy.ts';
-import { openArtifactStore } from '../services/artifact-store.ts';
+import { openFolderStore } from '../services/artifacts/folder-store.ts';
 import {
   checkpointDecoding,
   checkpointSampling,
@@ -64,7 +64,7 @@ type Measure = (task: Task) => Promise<void>;
 /** A step of the default run: its prompts sampled, its completions trained on. Then its policy against the peers. */
 async function defaultPolicy(parts: TaskParts, measure: Measure): Promise<void> {
   const { config, scratch } = parts;
-  const store = await openArtifactStore({
+  const store = await openFolderStore({
     artifacts: join(scratch, 'default', 'artifacts'),
     temporary: join(scratch, 'default', 'tmp'),
   });

@@ -2,7 +2,7 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import type { Pool } from 'pg';
-import { storedFiles } from '../services/artifact-sweep.ts';
+import { storedFiles } from '../services/artifacts/folder-sweep.ts';
 import type { ScratchProduct } from './product-run.ts';
 
 /** What a run occupies after a step; sizes in bytes. */

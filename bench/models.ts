@@ -24,20 +24,22 @@ export interface BenchModel {
 /** The policy of a run with as many prompts of its corpus as a step has. */
 export async function policyOfRun(config: RunConfig, store: ArtifactStore): Promise<BenchModel> {
   const { base } = await startingPolicy(config, store);
-  const files = await manifestFiles(base, store);
-  const architecture = await readArchitecture(files);
-  const text = await readPolicyText(files);
-  const { seed, trainBatchSize: size, levelMix } = config;
-  const { hidden, layers, vocab } = architecture.traits;
-  return {
-    ...architecture,
-    name: `${config.policy} (d ${hidden}, ${layers} layers, vocab ${vocab})`,
-    weights: await loadBaseWeights(files, architecture),
-    eosIds: text.eosIds,
-    prompts: [...builtinCorpus({ seed, size, levelMix })].map((sample) =>
-      text.encodePrompt(sample),
-    ),
-  };
+  return store.reading(async (reader) => {
+    const files = await manifestFiles(base, reader);
+    const architecture = await readArchitecture(files);
+    const text = await readPolicyText(files);
+    const { seed, trainBatchSize: size, levelMix } = config;
+    const { hidden, layers, vocab } = architecture.traits;
+    return {
+      ...architecture,
+      name: `${config.policy} (d ${hidden}, ${layers} layers, vocab ${vocab})`,
+      weights: await loadBaseWeights(files, architecture),
+      eosIds: text.eosIds,
+      prompts: [...builtinCorpus({ seed, size, levelMix })].map((sample) =>
+        text.encodePrompt(sample),
+      ),
+    };
+  });
 }
 
 /** A checkpoint in a HF folder. @throws ToolsampleError `not-found` or `checkpoint` */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../contracts/config.ts';
 import { createPolicyEngine } from '../policy/engine/create-policy-engine.ts';
-import { openArtifactStore } from '../services/artifact-store.ts';
+import { openFolderStore } from '../services/artifacts/folder-store.ts';
 import { median, repeat, type Patience } from './measure.ts';
 import { runPlainly, type PlainDependencies } from './plain-run.ts';
 import { runProduct, startScratchProduct, type ScratchProduct } from './product-run.ts';
@@ -63,7 +63,7 @@ async function withPlainParts<T>(
   { threads, device }: RunConfig,
   work: (plain: PlainDependencies) => Promise<T>,
 ): Promise<T> {
-  const artifacts = await openArtifactStore({
+  const artifacts = await openFolderStore({
     artifacts: join(folder, 'plain', 'artifacts'),
     temporary: join(folder, 'plain', 'tmp'),
   });

@@ -5,7 +5,7 @@ import type { GeneratedCompletion, GenerationPrompt, PolicyRef } from '../contra
 import { adamW, objectiveOptions } from '../activities/engine-options.ts';
 import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../policy/engine/create-policy-engine.ts';
-import { openArtifactStore } from '../services/artifact-store.ts';
+import { openFolderStore } from '../services/artifacts/folder-store.ts';
 import { FULL, sampled, seededPrompts } from './engine-speed.ts';
 import { sharedPromptWork, trainingFlops } from './flops.ts';
 import type { Task } from './in-turn.ts';
@@ -39,7 +39,7 @@ export function wholeStepTask(
     profiled: false,
     open: async () => {
       const home = await mkdtemp(join(places.scratch, 'step-'));
-      const artifacts = await openArtifactStore({
+      const artifacts = await openFolderStore({
         artifacts: join(home, 'artifacts'),
         temporary: join(home, 'tmp'),
       });

@@ -1,19 +1,5 @@
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
-import type { WorkerQueue } from '../worker.ts';
-
-/** Written out: importing the worker's own list would load a tensor runtime. */
-export const QUEUES: readonly WorkerQueue[] = ['light', 'gpu'];
-
-/** `light,gpu`. @throws InvalidArgumentError */
-export function queueList(text: string): WorkerQueue[] {
-  const names = text.split(',').map((name) => name.trim());
-  return names.map((name) => {
-    const queue = QUEUES.find((known) => known === name);
-    if (queue === undefined) throw new InvalidArgumentError(`Queues are ${QUEUES.join(' and ')}.`);
-    return queue;
-  });
-}
 
 /** Whole hours, from 1. @throws InvalidArgumentError */
 export function hours(text: string): number {

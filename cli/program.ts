@@ -7,7 +7,7 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
-import { hours, QUEUES, queueList, socketAddress, stepNumber } from './argument-values.ts';
+import { hours, socketAddress, stepNumber } from './argument-values.ts';
 import { defineCompareCommand } from './compare-command.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineEvaluationCommand } from './evaluation-command.ts';
@@ -225,20 +225,27 @@ export async function defineCommands(
       finish(await doctor(await context(options)));
     });
   command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself')
-    .option('--queues <list>', 'queues to serve', queueList, [...QUEUES])
+    .addOption(
+      new Option('--task-queue <queue>', 'light: workflows, rows; gpu: the policy engine')
+        .choices(TASK_QUEUES)
+        .default('all'),
+    )
     .option(
       '--metrics <address>',
       'serve metrics for Prometheus there, e.g. 127.0.0.1:9464',
       socketAddress,
     )
     .action(
-      async (options: SharedOptions & { queues: readonly WorkerQueue[]; metrics?: string }) => {
+      async (options: SharedOptions & { taskQueue: WorkerQueue | 'all'; metrics?: string }) => {
         const { serve } = await import('./commands/worker.ts');
-        await serve(await context(options), options.queues, options.metrics);
+        await serve(await context(options), options.taskQueue, options.metrics);
       },
     );
   return args;
 }
+
+/** Written out: importing the worker's own list would load a tensor runtime. */
+const TASK_QUEUES: readonly (WorkerQueue | 'all')[] = ['light', 'gpu', 'all'];
 
 const REQUESTS = [
   ['pause', 'wait before the next step'],

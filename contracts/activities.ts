@@ -53,6 +53,8 @@ export interface RunPlan {
   readonly splits: readonly string[];
   /** Last step that is wholly committed: a resumed run goes on after it. */
   readonly committedStep: number;
+  /** In how many shards a split is evaluated, where it is more than one. Absent in histories of older versions. */
+  readonly evaluationShards?: { readonly [split: string]: number };
   /** The run of which this is a fork; absent for one that began anew. */
   readonly forkOf?: string;
   /** Set by the worker, not by `prepareRun`: the server knows our search attributes. Absent: do without. */
@@ -123,6 +125,19 @@ export interface WarmStartSummary {
 
 export interface EvaluationKey extends StepKey {
   readonly split: string;
+}
+export interface EvaluationShardKey extends EvaluationKey {
+  /** 0-based. */
+  readonly shard: number;
+  readonly shards: number;
+}
+export interface EvaluationShardSummary {
+  /** What it took; 0 when all was there already. */
+  readonly seconds: number;
+}
+export interface WholeEvaluation extends EvaluationKey {
+  /** What the shards took before. */
+  readonly shardSeconds?: number;
 }
 export interface EvaluationSummary {
   readonly n: number;
@@ -215,7 +230,8 @@ export interface AcceleratorActivities {
   warmStart(input: WarmStartKey): Promise<WarmStartSummary>;
   rollout(input: ShardKey): Promise<RolloutSummary>;
   gradientStep(input: StepKey): Promise<GradientSummary>;
-  evaluatePolicy(input: EvaluationKey): Promise<EvaluationSummary>;
+  evaluateShard(input: EvaluationShardKey): Promise<EvaluationShardSummary>;
+  evaluatePolicy(input: WholeEvaluation): Promise<EvaluationSummary>;
   exportPolicy(input: ExportKey): Promise<ExportSummary>;
   evaluateSuiteShard(input: SuiteShardKey): Promise<SuiteShardSummary>;
 }

@@ -1,7 +1,7 @@
 import { and, asc, eq, gte, inArray, lt } from 'drizzle-orm';
 import type { Sample } from '../contracts/sample.ts';
 import type { Database } from './connection.ts';
-import { samples } from './schema/corpora.ts';
+import { corpora, samples } from './schema/corpora.ts';
 import { runSplits } from './schema/runs.ts';
 
 type SampleRow = typeof samples.$inferSelect;
@@ -54,6 +54,18 @@ export async function samplesInOrder(
     )
     .orderBy(asc(samples.ordinal));
   return rows.map(toSample);
+}
+
+/** How many samples each held-out split of a run has. */
+export async function splitSizes(
+  db: Database,
+  run: string,
+): Promise<{ readonly split: string; readonly samples: number }[]> {
+  return db
+    .select({ split: runSplits.split, samples: corpora.samples })
+    .from(runSplits)
+    .innerJoin(corpora, eq(corpora.corpus, runSplits.corpus))
+    .where(eq(runSplits.run, run));
 }
 
 /** The corpus behind a held-out split of a run; null when the run has no such split. */

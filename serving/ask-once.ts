@@ -6,7 +6,7 @@ import { startChat } from './app.ts';
 import { chatAnswer } from './chat-answer.ts';
 import { readChatRequest } from './chat-request.ts';
 import { createCompleter } from './completer.ts';
-import type { NamedPolicy } from './open-policy.ts';
+import type { NamedPolicy } from './use-policy.ts';
 
 /** One question to a policy. */
 export interface Question {

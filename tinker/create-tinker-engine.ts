@@ -83,7 +83,9 @@ export function createTinkerEngine(options: TinkerEngineOptions): PolicyEngine {
 
   const generate = async (asked: GenerationRequest, request: CallRequest) => {
     const { policy, trainable, prompts, sampling } = asked;
-    const { eosIds } = await readTokenizerFiles(await manifestFiles(policy.base, artifacts));
+    const { eosIds } = await artifacts.reading(async (files) =>
+      readTokenizerFiles(await manifestFiles(policy.base, files)),
+    );
     const total = prompts.reduce((sum, { seeds }) => sum + seeds.length, 0);
     request.progress({ done: 0, total, unit: 'sequences' });
     const from = await stored(policy);

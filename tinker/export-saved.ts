@@ -26,9 +26,11 @@ export async function exportSaved(
   options: RequestOptions,
 ): Promise<{ readonly sha256: string }> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  for (const [name, path] of Object.entries((await manifestFiles(base, artifacts)).paths)) {
-    await copyFile(path, join(folder, name));
-  }
+  await artifacts.reading(async (files) => {
+    for (const [name, path] of Object.entries((await manifestFiles(base, files)).paths)) {
+      await copyFile(path, join(folder, name));
+    }
+  });
   const archive = saved === null ? null : await download(client, saved, options);
   const place = JSON.stringify({ ...saved, adapters: archive === null ? null : ARCHIVE }, null, 2);
   await writeFile(join(folder, PLACE), `${place}\n`);

@@ -82,7 +82,7 @@ export async function trainingEpoch(input: EpochInput): Promise<EpochResult> {
   };
   const evaluateOn = async (splits: readonly string[]): Promise<void> => {
     const key = { run, epoch: Math.ceil(committed / plan.stepsPerEpoch), step: committed };
-    evaluations = withEvaluations(evaluations, await evaluate(key, splits));
+    evaluations = withEvaluations(evaluations, await evaluate(key, splits, plan));
   };
   const atBoundary = {
     onPause: recordPause,

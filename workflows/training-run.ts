@@ -128,9 +128,9 @@ async function train(
     phase = text;
     show();
   };
-  const evaluateOn = async (splits: readonly string[], { stepsPerEpoch }: RunPlan) => {
-    const key = { run, epoch: epochOf(step, stepsPerEpoch), step };
-    evaluations = withEvaluations(evaluations, await evaluate(key, splits));
+  const evaluateOn = async (splits: readonly string[], known: RunPlan) => {
+    const key = { run, epoch: epochOf(step, known.stepsPerEpoch), step };
+    evaluations = withEvaluations(evaluations, await evaluate(key, splits, known));
   };
   const exportPolicy = async ({ stepsPerEpoch }: RunPlan, stopped: boolean) => {
     ending = true;
@@ -163,7 +163,7 @@ async function train(
       await acceleratorActivities().warmStart.executeWithOptions({ summary }, [{ run, slice }]);
     }
     enter('evaluating the policy before training');
-    evaluations = await evaluate({ run, epoch: 0, step: 0 }, plan.splits);
+    evaluations = await evaluate({ run, epoch: 0, step: 0 }, plan.splits, plan);
     // A crash may have come between a step's commit and the evaluation that was due after it.
     const due = step === 0 ? [] : splitsDue(step, plan);
     if (due.length > 0) await evaluateOn(due, plan);

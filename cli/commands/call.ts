@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { askOnce, type ChatCompletion } from '../../serving/ask-once.ts';
-import { openPolicy } from '../../serving/open-policy.ts';
+import { usePolicy } from '../../serving/use-policy.ts';
 import type { CommandContext } from '../program.ts';
 import { counted } from '../render/text.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
@@ -15,8 +15,14 @@ export async function call(
 ): Promise<void> {
   const tools = await readToolFile(file);
   const log = (message: string): void => terminal.note(message);
-  const policy = await openPolicy(reference, { home, log, findRun: findRunAtEpoch });
-  const answer = await askOnce(policy, { ...sampling, text: question, tools });
+  const { name, answer } = await usePolicy(
+    reference,
+    { home, log, findRun: findRunAtEpoch },
+    async (policy) => ({
+      name: policy.name,
+      answer: await askOnce(policy, { ...sampling, text: question, tools }),
+    }),
+  );
   if (json) {
     terminal.print(JSON.stringify(answer, null, 2));
     return;
@@ -24,7 +30,7 @@ export async function call(
   for (const line of answerLines(answer)) terminal.print(line);
   const { completion_tokens: made } = answer.usage;
   const cut = answer.choices[0]?.finish_reason === 'length' ? ', cut off there' : '';
-  log(terminal.paint.dim(`${policy.name}, ${counted(made, 'token')}${cut}`));
+  log(terminal.paint.dim(`${name}, ${counted(made, 'token')}${cut}`));
 }
 
 /** Calls as a program would make them, and words. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import { openPolicy } from '../../serving/open-policy.ts';
+import { usePolicy, type NamedPolicy } from '../../serving/use-policy.ts';
 import { servePolicy, type PolicyServer } from '../../serving/serve.ts';
 import { isLoopback } from '../../services/http-server.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -9,13 +9,22 @@ import { findRunAtEpoch } from '../run-reference.ts';
 import type { ServeFlags } from '../serving-commands.ts';
 
 /** `toolsample serve`: serves a policy until it is told to stop; what is under way then is finished, unless it is told twice. */
-export async function serve(
-  { terminal, home, json }: CommandContext,
-  flags: ServeFlags,
-): Promise<void> {
+export async function serve(context: CommandContext, flags: ServeFlags): Promise<void> {
+  const { terminal, home } = context;
   const log = (message: string): void => terminal.note(message);
   const token = await apiKey(flags.apiKeyFile, process.env['TOOLSAMPLE_API_KEY']);
-  const { name, policy } = await openPolicy(flags.policy, { home, log, findRun: findRunAtEpoch });
+  await usePolicy(flags.policy, { home, log, findRun: findRunAtEpoch }, async (policy) =>
+    serveUntilStopped(context, flags, policy, token),
+  );
+}
+
+async function serveUntilStopped(
+  { terminal, json }: CommandContext,
+  flags: ServeFlags,
+  { name, policy }: NamedPolicy,
+  token: string | null,
+): Promise<void> {
+  const log = (message: string): void => terminal.note(message);
   const model = flags.servedModelName ?? name;
   const server = await servePolicy(policy, {
     model,

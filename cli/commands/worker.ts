@@ -1,16 +1,20 @@
-import { runWorker, type WorkerQueue } from '../../worker.ts';
+import { runWorker, WORKER_QUEUES, type WorkerQueue } from '../../worker.ts';
 import type { CommandContext } from '../program.ts';
 
 /** `toolsample worker`: serves task queues until SIGINT, SIGTERM or the end of the process that started it. */
 export async function serve(
   { terminal, home }: CommandContext,
-  queues: readonly WorkerQueue[],
+  queue: WorkerQueue | 'all',
   metrics: string | undefined,
 ): Promise<void> {
+  const queues = queue === 'all' ? WORKER_QUEUES : [queue];
   await runWorker({
     home,
     queues,
     metrics,
-    onReady: () => terminal.note(`serving ${queues.join(' and ')}; Ctrl-C ends it cleanly`),
+    onReady: (taskQueue) => {
+      const served = queues.join(' and ');
+      terminal.note(`serving ${served} of task queue ${taskQueue}; Ctrl-C ends it cleanly`);
+    },
   });
 }

@@ -77,6 +77,7 @@ function progressLine(state: PanelState, width: number, paint: Paint): string {
 const WORK_NAMES: { readonly [activity: string]: string } = {
   warmStart: 'warm start',
   gradientStep: 'gradient step',
+  evaluateShard: 'evaluation',
   evaluatePolicy: 'evaluation',
 };
 

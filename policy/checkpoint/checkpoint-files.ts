@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactReader, ArtifactRef } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { jsonExtent } from '../../contracts/json-extent.ts';
 import type { BaseManifest } from '../../contracts/policy.ts';
@@ -86,18 +86,21 @@ export async function folderFiles(
  */
 export async function manifestFiles(
   base: ArtifactRef,
-  store: ArtifactStore,
+  artifacts: ArtifactReader,
 ): Promise<CheckpointFiles> {
   const paths: Record<string, string> = {};
-  for (const [name, ref] of Object.entries((await readManifest(base, store)).files)) {
-    paths[name] = await store.path(ref);
+  for (const [name, ref] of Object.entries((await readManifest(base, artifacts)).files)) {
+    paths[name] = await artifacts.path(ref);
   }
   return { paths };
 }
 
 /** What a base policy consists of. @throws ToolsampleError `not-found` or `corrupt-artifact` from the store */
-export async function readManifest(base: ArtifactRef, store: ArtifactStore): Promise<BaseManifest> {
-  return JSON.parse(new TextDecoder().decode(await store.get(base))) as BaseManifest;
+export async function readManifest(
+  base: ArtifactRef,
+  artifacts: Pick<ArtifactReader, 'get'>,
+): Promise<BaseManifest> {
+  return JSON.parse(new TextDecoder().decode(await artifacts.get(base))) as BaseManifest;
 }
 
 /** Whether a file name is one of {@link COMPANION_FILES}. */

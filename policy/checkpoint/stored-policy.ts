@@ -1,4 +1,4 @@
-import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactReader } from '../../contracts/artifacts.ts';
 import type { PolicyRef, TrainableOptions } from '../../contracts/policy.ts';
 import type { Weights, WeightTensor } from '../models/initial-weights.ts';
 import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
@@ -29,12 +29,12 @@ const TRAINED = 'trained weights';
 export async function openStoredPolicy(
   policy: PolicyRef,
   trainable: TrainableOptions,
-  store: ArtifactStore,
+  artifacts: ArtifactReader,
 ): Promise<StoredPolicy> {
-  const files = await manifestFiles(policy.base, store);
+  const files = await manifestFiles(policy.base, artifacts);
   const architecture = await readArchitecture(files);
   const { traits } = architecture;
-  const trained = policy.weights === null ? null : await store.path(policy.weights);
+  const trained = policy.weights === null ? null : await artifacts.path(policy.weights);
   if (trainable.mode === 'full' && trained !== null) {
     const weights = await openTensors(trained, tensorSpecs(traits), TRAINED);
     return { files, traits, adapters: null, ...weights };

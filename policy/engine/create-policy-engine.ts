@@ -40,10 +40,12 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
   };
   return {
     generate: ({ policy, ...request }, call = {}) =>
-      inTurn(call, async () => {
-        const files = await policyFiles(policy, artifacts, 'weights');
-        return host.call('generate', { ...request, policy: files }, call);
-      }),
+      inTurn(call, () =>
+        artifacts.reading(async (reader) => {
+          const files = await policyFiles(policy, reader, 'weights');
+          return host.call('generate', { ...request, policy: files }, call);
+        }),
+      ),
     gradientStep: ({ policy, ...request }, call = {}) =>
       inTurn(call, () =>
         train(host, artifacts, policy, (files, paths) =>
@@ -57,10 +59,12 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
         ),
       ),
     export: (policy, trainable, folder) =>
-      inTurn({}, async () => {
-        const files = await policyFiles(policy, artifacts, 'weights');
-        return host.call('export', { policy: files, trainable, folder }, {});
-      }),
+      inTurn({}, () =>
+        artifacts.reading(async (reader) => {
+          const files = await policyFiles(policy, reader, 'weights');
+          return host.call('export', { policy: files, trainable, folder }, {});
+        }),
+      ),
     device: () => inTurn({}, () => host.call('device', null, {})),
     close: () => host.close(),
   };
@@ -74,13 +78,14 @@ async function train<Outcome>(
   run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<Trained<Outcome>>,
 ): Promise<Outcome & Pick<GradientResult, 'policy' | 'seconds'>> {
   const started = performance.now();
-  const files = await policyFiles(policy, artifacts, 'weights and optimizer');
   const paths = {
     weights: await artifacts.temporaryPath(),
     optimizer: await artifacts.temporaryPath(),
   };
   try {
-    const { outcome, weights, optimizer } = await run(files, paths);
+    const { outcome, weights, optimizer } = await artifacts.reading(async (reader) =>
+      run(await policyFiles(policy, reader, 'weights and optimizer'), paths),
+    );
     await artifacts.putFile(paths.weights, weights);
     await artifacts.putFile(paths.optimizer, optimizer);
     host.post({ kind: 'stored', weights: weights.sha256, optimizer: optimizer.sha256 });

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactReader, ArtifactRef } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyRef, TrainableOptions } from '../../contracts/policy.ts';
 import { folderFiles, manifestFiles } from '../checkpoint/checkpoint-files.ts';
@@ -14,17 +14,17 @@ export interface LoadablePolicy {
 /** A policy of the store as files. @throws ToolsampleError `not-found` or `corrupt-artifact` from the store */
 export async function policyFiles(
   policy: PolicyRef,
-  store: ArtifactStore,
+  artifacts: ArtifactReader,
   need: 'weights' | 'weights and optimizer',
 ): Promise<PolicyFiles> {
   const file = async (ref: ArtifactRef | null): Promise<ArtifactFile | null> =>
-    ref === null ? null : { sha256: ref.sha256, path: await store.path(ref) };
+    ref === null ? null : { sha256: ref.sha256, path: await artifacts.path(ref) };
   if (policy.weights === null && policy.optimizer !== null) {
     throw new ToolsampleError('schema', 'a policy reference has an optimiser but no weights');
   }
   return {
     baseSha256: policy.base.sha256,
-    base: await manifestFiles(policy.base, store),
+    base: await manifestFiles(policy.base, artifacts),
     weights: await file(policy.weights),
     optimizer: need === 'weights' ? null : await file(policy.optimizer),
   };

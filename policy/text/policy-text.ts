@@ -21,7 +21,7 @@ const MAX_PATTERN = 4000;
 
 /** The text side of the policy behind a base manifest. @throws ToolsampleError `tokenizer`, or the store's errors */
 export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): Promise<PolicyText> {
-  return readPolicyText(await manifestFiles(base, store));
+  return store.reading(async (files) => readPolicyText(await manifestFiles(base, files)));
 }
 
 /**

@@ -1,20 +1,25 @@
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
-import { vi } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolsampleClient } from '../../client.ts';
 import { isUnderWay, type PendingActivity } from './engine-attempts.ts';
 
 const PATIENCE_MS = 4 * 60_000;
+const LOOK_EVERY_MS = 20;
 
-/** Waits until a worker is in the middle of an activity: it was started, and has not ended. */
+/** Waits until a worker (any, or the one of this process id) is in the middle of an activity: it was started, and has not ended. */
 export async function inTheMiddleOf(
   toolsample: ToolsampleClient,
   workflowId: string,
   activity: string,
+  pid?: number,
 ): Promise<void> {
   await untilPending(
     toolsample,
     workflowId,
-    (pending) => pending.activityType?.name === activity && isUnderWay(pending),
+    (pending) =>
+      pending.activityType?.name === activity &&
+      isUnderWay(pending) &&
+      (pid === undefined || pending.lastWorkerIdentity?.startsWith(`${pid}@`) === true),
   );
 }
 
@@ -42,16 +47,15 @@ async function untilPending(
   const connection = await Connection.connect({ address: services.temporal.address });
   try {
     const handle = new Client({ connection }).workflow.getHandle(workflowId);
-    await vi.waitUntil(
-      async () => {
-        const { raw } = await handle.describe().catch((error: unknown) => {
-          if (error instanceof WorkflowNotFoundError) return { raw: null };
-          throw error;
-        });
-        return (raw?.pendingActivities ?? []).some(isWanted);
-      },
-      { timeout: PATIENCE_MS, interval: 20 },
-    );
+    for (const until = Date.now() + PATIENCE_MS; ;) {
+      const { raw } = await handle.describe().catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return { raw: null };
+        throw error;
+      });
+      if ((raw?.pendingActivities ?? []).some(isWanted)) return;
+      if (Date.now() > until) throw new Error(`${workflowId} did not come to what was waited for`);
+      await sleep(LOOK_EVERY_MS);
+    }
   } finally {
     await connection.close();
   }

@@ -1,7 +1,7 @@
 import { chmod, copyFile, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { artifactPlace } from '../../services/artifact-places.ts';
+import { artifactPlace } from '../../services/artifacts/folder-places.ts';
 import { withClient } from '../../services/postgres/connection.ts';
 import { inTheMiddleOf } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';

@@ -19,6 +19,7 @@ const COMPUTING = [
   'warmStart',
   'rollout',
   'gradientStep',
+  'evaluateShard',
   'evaluatePolicy',
   'exportPolicy',
 ] as const satisfies readonly (keyof AcceleratorActivities)[];

@@ -31,8 +31,12 @@ export interface WorkerChild {
 
 export interface Home {
   readonly path: string;
-  /** `toolsample worker`, a process of its own; its log is `worker.log`. @param environment beyond the test's own */
-  startWorker(environment?: Readonly<Record<string, string>>): WorkerChild;
+  /**
+   * `toolsample worker`, a process of its own; its log is `worker.log`.
+   * @param environment Beyond the test's own.
+   * @param flags Beyond `--home`; one that is given again wins.
+   */
+  startWorker(environment?: Readonly<Record<string, string>>, ...flags: string[]): WorkerChild;
   /** SIGKILL for servers. */
   killServices(...names: readonly ('postgres' | 'temporal')[]): Promise<void>;
   /** Ends everything and removes the folder. */
@@ -52,8 +56,8 @@ export async function createHome(name: string): Promise<Home> {
   const workers: ChildProcess[] = [];
   return {
     path,
-    startWorker(environment = {}) {
-      const child = spawn(process.execPath, [PROGRAM, 'worker', '--home', path], {
+    startWorker(environment = {}, ...flags) {
+      const child = spawn(process.execPath, [PROGRAM, 'worker', '--home', path, ...flags], {
         env: { ...OWN_ENVIRONMENT, ...environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       });

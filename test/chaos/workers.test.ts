@@ -1,14 +1,18 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { CREDENTIALS, startObjectServer } from '../unit/support/object-store.ts';
 import { inTheMiddleOf, retriedActivities } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';
-import { differences, type Outcome } from './outcome.ts';
+import { differences, outcomeOf, type Outcome } from './outcome.ts';
+import { SHORT_CONFIG } from './run-configs.ts';
 
 const MINUTES = 60_000;
 
 let home: FaultHome;
 let calm: Outcome;
 beforeAll(async () => {
-  home = await createFaultHome('workers');
+  home = await createFaultHome('workers', { ...SHORT_CONFIG, eval_size: 72 });
   calm = await home.calm();
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
@@ -46,5 +50,45 @@ describe('two workers on the same queues', { timeout: 5 * MINUTES }, () => {
     expect((await home.end('two-workers')).state).toBe('completed');
     await workers[1]?.terminate();
     expect(differences(calm, await home.outcome('two-workers'))).toEqual([]);
+  });
+});
+
+describe('three workers that share nothing but the servers', { timeout: 5 * MINUTES }, () => {
+  it('come to the same bytes with artifacts in a bucket, and one of them may die', async () => {
+    const objects = await startObjectServer();
+    try {
+      const { temporal, databaseUrl } = home.toolsample.services;
+      const environment = {
+        ...CREDENTIALS,
+        DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: temporal.address,
+        TOOLSAMPLE_TASK_QUEUE: temporal.taskQueue,
+        TOOLSAMPLE_ARTIFACTS: objects.location('cluster'),
+      };
+      const machines = [0, 1, 2].map((i) => join(home.path, `machine-${i}`));
+      const start = (i: number, queue: string) =>
+        home.startWorker(environment, '--home', machines[i] ?? '', '--task-queue', queue);
+      const [first, second, third] = [start(0, 'all'), start(1, 'gpu'), start(2, 'gpu')];
+      const run = 'three-machines';
+      const epoch = await home.start(run);
+      await inTheMiddleOf(home.toolsample, epoch, 'rollout', second.pid);
+      await second.kill();
+      expect((await home.end(run)).state).toBe('completed');
+      expect(await retriedActivities(home.toolsample, epoch)).toContain('rollout');
+      await first.terminate();
+      await third.terminate();
+      const exporter = machines.find((each) => existsSync(join(each, 'runs', run)));
+      const found = await outcomeOf(databaseUrl, exporter ?? '', run);
+      expect(differences(calm, found)).toEqual([]);
+
+      // Somebody who has no artifacts writes the policy.
+      for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+      const folder = join(home.path, 'exported');
+      const exported = await home.toolsample.exportPolicy(run, { folder });
+      expect(exported.policySha256).toBe(calm.weights);
+    } finally {
+      vi.unstubAllEnvs();
+      await objects.stop();
+    }
   });
 });

@@ -4,18 +4,17 @@ import { basename, join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folderName } from '../../activities/export-policy.ts';
-import type { ArtifactStore } from '../../contracts/artifacts.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore, type FolderStore } from '../../services/artifacts/folder-store.ts';
 import { fuzz, FUZZ_TIMEOUT } from './support/cases.ts';
 import { hostileText } from './support/hostile-json.ts';
 
 let root: string;
-let store: ArtifactStore;
+let store: FolderStore;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-fuzz-paths-'));
   const home = join(root, 'home');
   await mkdir(home);
-  store = await openArtifactStore({
+  store = await openFolderStore({
     artifacts: join(home, 'artifacts'),
     temporary: join(home, 'tmp'),
   });

@@ -63,6 +63,7 @@ try {
   const artifacts = await openArtifactStore({
     artifacts: join(folder, 'artifacts'),
     temporary: join(folder, 'temporary'),
+    cache: join(folder, 'cache'),
   });
   const engine = createTinkerEngine({
     artifacts,

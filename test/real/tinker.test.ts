@@ -52,6 +52,7 @@ describe.skipIf(!SKYRL_AT_HAND)('a tiny random Qwen3 at SkyRL', { timeout: LONG 
     artifacts = await openArtifactStore({
       artifacts: join(root, 'artifacts'),
       temporary: join(root, 'temporary'),
+      cache: join(root, 'cache'),
     });
     policy = await importPolicyFolder(qwen3(), artifacts);
     skyrl = await startSkyrl({ model: qwen3(), folder: join(root, 'qwen3-server') });

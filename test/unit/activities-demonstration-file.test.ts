@@ -9,7 +9,7 @@ import type { Prompt, Sample } from '../../contracts/sample.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { readRun, type RunRow } from '../../db/runs.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-demonstrations-'));
-  artifacts = await openArtifactStore({
+  artifacts = await openFolderStore({
     artifacts: join(folder, 'artifacts'),
     temporary: join(folder, 'tmp'),
   });

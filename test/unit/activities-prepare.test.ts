@@ -17,7 +17,7 @@ import { eventsOf } from '../../db/events.ts';
 import { readRun } from '../../db/runs.ts';
 import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
@@ -32,7 +32,7 @@ beforeAll(async () => {
   server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-prepare-'));
-  artifacts = await openArtifactStore({
+  artifacts = await openFolderStore({
     artifacts: join(folder, 'artifacts'),
     temporary: join(folder, 'temporary'),
   });

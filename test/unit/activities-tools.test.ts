@@ -18,7 +18,7 @@ import { groupsOfShard } from '../../db/groups.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { findShard } from '../../db/rollouts.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { formatFixture } from './support/read-data.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
   server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-tools-'));
-  const artifacts = await openArtifactStore({
+  const artifacts = await openFolderStore({
     artifacts: join(folder, 'artifacts'),
     temporary: join(folder, 'temporary'),
   });

@@ -9,7 +9,7 @@ import type { PolicyRef } from '../../contracts/policy.ts';
 import { lockArtifactReferences } from '../../db/artifact-references.ts';
 import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
@@ -23,7 +23,7 @@ let artifacts: ArtifactStore;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-retention-'));
-  artifacts = await openArtifactStore({
+  artifacts = await openFolderStore({
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });

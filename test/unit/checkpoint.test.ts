@@ -2,7 +2,6 @@ import { mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError, type ErrorCode } from '../../contracts/errors.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { folderFiles, manifestFiles } from '../../policy/checkpoint/checkpoint-files.ts';
@@ -10,16 +9,16 @@ import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { openSafetensors, writeSafetensors } from '../../policy/checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../../policy/checkpoint/write-folder.ts';
 import type { Weights, WeightTensor } from '../../policy/models/initial-weights.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore, type FolderStore } from '../../services/artifacts/folder-store.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
 
 let root: string;
 let folder: string;
-let store: ArtifactStore;
+let store: FolderStore;
 let weights: Weights;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-checkpoint-'));
-  store = await openArtifactStore({
+  store = await openFolderStore({
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });

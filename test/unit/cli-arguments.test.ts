@@ -95,7 +95,7 @@ describe('toolsample', () => {
       ['compare', '--tokens', '9,000', '--seed', '3'],
       /field "seed": is decided by the experiment/,
     ],
-    ['an unknown queue', ['worker', '--queues', 'cpu'], /Queues are light and gpu/],
+    ['an unknown queue', ['worker', '--task-queue', 'cpu'], /Allowed choices are light, gpu, all/],
     ['metrics nowhere', ['worker', '--metrics', 'localhost:9464'], /an IP address and a port/],
     ['metrics on no port', ['worker', '--metrics', '[::1]:70000'], /Ports are 1 to 65535/],
   ])('refuses %s in one line, with exit code 2', async (_what, args, message) => {

@@ -2,15 +2,16 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { collectGarbage } from '../../collect-garbage.ts';
-import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactRef, SweepableStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { recordEvent } from '../../db/events.ts';
-import { storedFiles } from '../../services/artifact-sweep.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
+import { CREDENTIALS, startObjectServer } from './support/object-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
@@ -21,7 +22,7 @@ let root: string;
 let server: ScratchServer;
 let connection: Connection;
 let folder: { readonly artifacts: string; readonly temporary: string };
-let store: ArtifactStore;
+let store: SweepableStore;
 let homes = 0;
 
 beforeAll(async () => {
@@ -36,7 +37,7 @@ beforeEach(async () => {
   connection = await server.migrated();
   const home = join(root, `home-${++homes}`);
   folder = { artifacts: join(home, 'artifacts'), temporary: join(home, 'tmp') };
-  store = await openArtifactStore(folder);
+  store = await openFolderStore(folder);
   return async () => connection.close();
 });
 
@@ -67,7 +68,7 @@ async function checkpoint(name: string, step: number, policy: PolicyRef): Promis
 /** Makes all that is stored so far look two days old. */
 async function age(): Promise<void> {
   const then = new Date(Date.now() - 2 * DAY);
-  for await (const { path } of storedFiles(folder.artifacts)) await utimes(path, then, then);
+  for await (const { place } of store.stored()) await utimes(place, then, then);
   for (const name of await readdir(folder.temporary)) {
     await utimes(join(folder.temporary, name), then, then);
   }
@@ -79,7 +80,7 @@ function place({ sha256 }: ArtifactRef): string {
 
 async function hashes(): Promise<string[]> {
   const found = [];
-  for await (const { sha256 } of storedFiles(folder.artifacts)) found.push(sha256);
+  for await (const { sha256 } of store.stored()) found.push(sha256);
   return found.sort();
 }
 
@@ -107,10 +108,10 @@ describe('collecting garbage', () => {
     await age();
     const before = await hashes();
 
-    const planned = await collectGarbage(connection.db, folder, { dryRun: true });
+    const planned = await collectGarbage(connection.db, store, { dryRun: true });
     expect(await hashes()).toEqual(before);
     expect(await readdir(folder.temporary)).toHaveLength(1);
-    const report = await collectGarbage(connection.db, folder);
+    const report = await collectGarbage(connection.db, store);
     expect({ ...planned, dryRun: false }).toEqual(report);
     expect(report).toMatchObject({
       olderThanHours: 24,
@@ -126,7 +127,36 @@ describe('collecting garbage', () => {
     await expect(store.get(left)).rejects.toMatchObject({ code: 'not-found' });
     expect(await store.has(parent[2]!.weights!)).toBe(true);
     expect(child).toHaveLength(1);
-    expect((await collectGarbage(connection.db, folder)).removed.unused.files).toBe(0);
+    expect((await collectGarbage(connection.db, store)).removed.unused.files).toBe(0);
+  });
+
+  it('does so in a bucket, too', async () => {
+    const objects = await startObjectServer();
+    try {
+      for (const [name, value] of Object.entries(CREDENTIALS)) vi.stubEnv(name, value);
+      vi.stubEnv('TOOLSAMPLE_ARTIFACTS', objects.location('toolsample'));
+      store = await openArtifactStore({ ...folder, cache: join(root, 'cache') });
+      await run('mine', 2);
+      const needed = await hashes();
+      await put('weights of a step that was never committed');
+      const then = new Date(Date.now() - 2 * DAY);
+      for await (const { place } of store.stored()) {
+        await utimes(objects.file(`toolsample/${place}`), then, then);
+      }
+      const fresh = await put('not committed yet');
+      const planned = await collectGarbage(connection.db, store, { dryRun: true });
+      expect(await hashes()).toHaveLength(needed.length + 2);
+      const report = await collectGarbage(connection.db, store);
+      expect({ ...planned, dryRun: false }).toEqual(report);
+      expect(report).toMatchObject({
+        removed: { unused: { files: 1 }, unfinished: { files: 0 }, damaged: { files: 0 } },
+        kept: { used: { files: needed.length }, young: { files: 1 } },
+      });
+      expect(await hashes()).toEqual([...needed, fresh.sha256].sort());
+    } finally {
+      vi.unstubAllEnvs();
+      await objects.stop();
+    }
   });
 
   it('removes what a run leaves whose rows were deleted', async () => {
@@ -138,7 +168,7 @@ describe('collecting garbage', () => {
       delete from curriculum_versions where run = 'deleted'; delete from run_splits where run = 'deleted';
       delete from runs where run = 'deleted'`);
     await age();
-    await collectGarbage(connection.db, folder);
+    await collectGarbage(connection.db, store);
     expect(await hashes()).toEqual(needed);
   });
 
@@ -149,7 +179,7 @@ describe('collecting garbage', () => {
     await age();
     await put('left by a crash');
     const fresh = await put('not committed yet');
-    const { removed, kept } = await collectGarbage(connection.db, folder);
+    const { removed, kept } = await collectGarbage(connection.db, store);
     expect([removed.unused.files, kept.young.files]).toEqual([1, 2]);
     expect(await store.has(again)).toBe(true);
     expect(await store.has(fresh)).toBe(true);
@@ -162,7 +192,7 @@ describe('collecting garbage', () => {
     const unused = await put('left by a crash');
     await age();
     for (const ref of [trained!.weights!, unused]) await rename(place(ref), `${place(ref)}.unused`);
-    const { removed } = await collectGarbage(connection.db, folder);
+    const { removed } = await collectGarbage(connection.db, store);
     expect(removed.unused.files).toBe(1);
     expect(await hashes()).toEqual(needed);
     expect(await store.has(trained!.weights!)).toBe(true);
@@ -175,9 +205,9 @@ describe('collecting garbage', () => {
     await age();
     // Without any weights in place, the database could be another data folder's.
     await checkpoint('mine', 2, { ...trained!, weights: await put('mine: weights of 2') });
-    expect((await collectGarbage(connection.db, folder)).removed.damaged.files).toBe(1);
+    expect((await collectGarbage(connection.db, store)).removed.damaged.files).toBe(1);
     await put('mine: weights of 1');
-    expect((await collectGarbage(connection.db, folder)).removed.damaged.files).toBe(1);
+    expect((await collectGarbage(connection.db, store)).removed.damaged.files).toBe(1);
     expect(await store.has(needed)).toBe(true);
   });
 
@@ -188,7 +218,7 @@ describe('collecting garbage', () => {
     connection = await server.migrated();
     const before = await hashes();
     const refused = { code: 'config', exitCode: 2 };
-    await expect(collectGarbage(connection.db, folder)).rejects.toMatchObject(refused);
+    await expect(collectGarbage(connection.db, store)).rejects.toMatchObject(refused);
     const base = await put(JSON.stringify({ files: {} }));
     await scratchRun(
       connection.db,
@@ -199,7 +229,7 @@ describe('collecting garbage', () => {
     );
     const elsewhere = { sha256: createHash('sha256').update('theirs').digest('hex'), bytes: 6 };
     await checkpoint('theirs', 1, { base, weights: elsewhere, optimizer: elsewhere });
-    await expect(collectGarbage(connection.db, folder)).rejects.toMatchObject(refused);
+    await expect(collectGarbage(connection.db, store)).rejects.toMatchObject(refused);
     expect((await hashes()).filter((sha256) => sha256 !== base.sha256)).toEqual(before);
     // Its own again; a manifest is missing, so nobody can tell which files of a policy are needed.
     await rm(place(base));
@@ -207,7 +237,7 @@ describe('collecting garbage', () => {
     connection = mine;
     const gone = { base: elsewhere, weights: null, optimizer: null };
     await scratchRun(connection.db, 'damaged', SAMPLES, {}, gone);
-    await expect(collectGarbage(connection.db, folder)).rejects.toMatchObject({
+    await expect(collectGarbage(connection.db, store)).rejects.toMatchObject({
       code: 'not-found',
     });
     expect(await hashes()).toEqual(before);
@@ -215,7 +245,7 @@ describe('collecting garbage', () => {
 
   it('refuses to take away what may be in the making', async () => {
     await expect(
-      collectGarbage(connection.db, folder, { olderThanHours: 0.5 }),
+      collectGarbage(connection.db, store, { olderThanHours: 0.5 }),
     ).rejects.toMatchObject({ code: 'config' });
   });
 });

@@ -22,8 +22,9 @@ import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { parseSafetensors, type MemoryTensor } from '../../policy/checkpoint/safetensors.ts';
 import { createDecoder } from '../../policy/engine/create-decoder.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
+import type { LoadablePolicy } from '../../policy/engine/policy-files.ts';
 import { runPolicy } from '../../run-policy.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
@@ -54,7 +55,7 @@ const policies: Record<'full' | 'lora', PolicyRef[]> = { full: [], lora: [] };
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-export-'));
-  artifacts = await openArtifactStore({
+  artifacts = await openFolderStore({
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });
@@ -136,7 +137,12 @@ async function jsonOf(file: string): Promise<Record<string, unknown>> {
 
 /** Completes the prompts as {@link generate} does, by what a server would load of a run. */
 async function decoded(run: string, epoch: number): Promise<number[][]> {
-  const policy = await runPolicy({ db: connection.db, artifacts }, run, epoch);
+  return artifacts.reading(async (files) =>
+    decodedBy(await runPolicy({ db: connection.db, artifacts: files }, run, epoch)),
+  );
+}
+
+async function decodedBy(policy: LoadablePolicy): Promise<number[][]> {
   const decoder = createDecoder({ ...policy, rows: 4, threads: 1 });
   const sampling = { temperature: 1, topP: 1, maxNewTokens: 12 };
   try {
@@ -173,9 +179,7 @@ it.each([
   async (run, trainable) => {
     const expected = await generate(policies[run][3]!, trainable);
     expect(await decoded(run, 1)).toEqual(expected.map(({ ids }) => ids));
-    await expect(runPolicy({ db: connection.db, artifacts }, run, 3)).rejects.toThrow(
-      /not come to/,
-    );
+    await expect(decoded(run, 3)).rejects.toThrow(/not come to/);
   },
 );
 
@@ -364,15 +368,21 @@ describe('export of a run', { timeout: 120_000 }, () => {
     let deleted = false;
     const store: ArtifactStore = {
       ...artifacts,
-      async path(ref) {
-        if (ref.sha256 === chosen && !deleted) {
-          deleted = true;
-          await train('full', FULL, 6);
-          await artifacts.delete(chosen);
-          await markPruned(connection.db, { run: 'full', step: 5, slice: 0 });
-        }
-        return artifacts.path(ref);
-      },
+      reading: async (work) =>
+        artifacts.reading(async (files) =>
+          work({
+            ...files,
+            async path(ref) {
+              if (ref.sha256 === chosen && !deleted) {
+                deleted = true;
+                await train('full', FULL, 6);
+                await artifacts.delete(chosen);
+                await markPruned(connection.db, { run: 'full', step: 5, slice: 0 });
+              }
+              return files.path(ref);
+            },
+          }),
+        ),
     };
     const folder = join(root, 'raced');
     const exported = await exportRun({ db: connection.db, artifacts: store }, 'full', { folder });

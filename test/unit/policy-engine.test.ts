@@ -16,7 +16,7 @@ import type {
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
 
 const FULL: TrainableOptions = { mode: 'full', loraRank: 4, loraAlpha: 8, seed: 1 };
@@ -41,7 +41,7 @@ const remember = (worker: Worker): void => {
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-engine-'));
-  store = await openArtifactStore({
+  store = await openFolderStore({
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });

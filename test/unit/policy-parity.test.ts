@@ -22,7 +22,7 @@ import { warmedUp } from '../../policy/training/learning-rate.ts';
 import { superviseStep } from '../../policy/training/supervised-step.ts';
 import { createTrainer } from '../../policy/training/trainer.ts';
 import { createTrainingState, type TrainingState } from '../../policy/training/training-state.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { paddedLogits } from './support/logits-graph.ts';
 import {
   adaptersOf,
@@ -316,7 +316,7 @@ describe.each(TINY)('$name against transformers and PyTorch', (checkpoint) => {
   it('leaves the engine with its adapters merged, computing the same', async () => {
     const { architecture, reference } = await load(checkpoint);
     const { traits } = architecture;
-    const artifacts = await openArtifactStore({
+    const artifacts = await openFolderStore({
       artifacts: join(root, 'artifacts'),
       temporary: join(root, 'tmp'),
     });

@@ -84,6 +84,7 @@ beforeAll(async () => {
   artifacts = await openArtifactStore({
     artifacts: join(folder, 'artifacts'),
     temporary: join(folder, 'temporary'),
+    cache: join(folder, 'cache'),
   });
 });
 

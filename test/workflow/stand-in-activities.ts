@@ -59,6 +59,7 @@ export function standInActivities(
     }),
     gradientStep: async (key) => gradientOf(key),
     warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
+    evaluateShard: async () => ({ seconds: 1 }),
     evaluatePolicy: async ({ step }) => ({
       n: 10,
       exactMatch: 0.4 + step / 100,

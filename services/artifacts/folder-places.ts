@@ -1,7 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ToolsampleError } from '../contracts/errors.ts';
-import { errorCode } from './process.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
+import { errorCode } from '../process.ts';
 
 /** A damaged file is called so from then on. */
 export const DAMAGED = '.corrupt';

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
-import { openArtifactStore } from '../../services/artifact-store.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { fileError } from '../../services/durable-file.ts';
 import { mountSmallDisk } from '../chaos/small-disk.ts';
 
@@ -30,7 +30,7 @@ afterAll(async () => {
 async function freshStore(name: string) {
   const artifacts = join(root, name, 'artifacts');
   const temporary = join(root, name, 'tmp');
-  const store = await openArtifactStore({ artifacts, temporary });
+  const store = await openFolderStore({ artifacts, temporary });
   const fileOf = ({ sha256 }: ArtifactRef): string => join(artifacts, sha256.slice(0, 2), sha256);
   return { artifacts, temporary, store, fileOf };
 }
@@ -97,7 +97,7 @@ describe('the artifact store', () => {
 
     await spoil();
     // Another process, which has verified nothing yet.
-    const reader = await openArtifactStore({ artifacts, temporary });
+    const reader = await openFolderStore({ artifacts, temporary });
     await expect(reader.path(ref)).rejects.toMatchObject({ code: 'corrupt-artifact' });
     await store.put(bytes);
     expect(Buffer.compare(await reader.get(ref), bytes)).toBe(0);
@@ -117,7 +117,7 @@ describe('the artifact store', () => {
     const bytes = new TextEncoder().encode('weights');
     const ref = await store.put(bytes);
     await damage(fileOf(ref));
-    const other = await openArtifactStore({ artifacts, temporary });
+    const other = await openFolderStore({ artifacts, temporary });
     await other.put(bytes);
     expect(Buffer.compare(await readFile(fileOf(ref)), bytes)).toBe(0);
   });
@@ -148,7 +148,7 @@ describe('the artifact store', () => {
     await writeFile(join(temporary, 'new'), '');
     const past = new Date(Date.now() - 2 * 86_400_000);
     await utimes(join(temporary, 'old'), past, past);
-    await openArtifactStore({ artifacts, temporary });
+    await openFolderStore({ artifacts, temporary });
     expect(await readdir(temporary)).toEqual(['new']);
   });
 });
@@ -174,7 +174,7 @@ describe('a full disk', () => {
   it('is reported as such, leaves nothing half-written, and the store goes on', async (context) => {
     const mounted = await withSmallDisk(async (folder) => {
       const temporary = join(folder, 'tmp');
-      const store = await openArtifactStore({ artifacts: join(folder, 'artifacts'), temporary });
+      const store = await openFolderStore({ artifacts: join(folder, 'artifacts'), temporary });
       const fits = await store.put(new Uint8Array(1_000));
       await expect(store.put(new Uint8Array(4_000_000))).rejects.toMatchObject({
         code: 'disk-full',

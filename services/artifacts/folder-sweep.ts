@@ -1,50 +1,40 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ASIDE, DAMAGED, putBack } from './artifact-places.ts';
-import { errorCode } from './process.ts';
+import type { Leftover, StoredArtifact } from '../../contracts/artifacts.ts';
+import { errorCode } from '../process.ts';
+import { ASIDE, DAMAGED, putBack } from './folder-places.ts';
 
-/** A file of the artifact store, as it lies there. */
-export interface StoredFile {
-  readonly sha256: string;
-  /** `aside`: put aside by a sweep that was killed. */
-  readonly state: 'whole' | 'damaged' | 'aside';
-  readonly path: string;
-  readonly bytes: number;
-  /** When it was last written or stored again; milliseconds since 1970. */
-  readonly storedAt: number;
-}
-
-const STATES: { readonly [ending: string]: StoredFile['state'] } = {
+const STATES: { readonly [ending: string]: StoredArtifact['state'] } = {
   '': 'whole',
   [DAMAGED]: 'damaged',
   [ASIDE]: 'aside',
 };
 
 /** All files of an artifact store; what is none of its own is left out. */
-export async function* storedFiles(artifacts: string): AsyncGenerator<StoredFile> {
+export async function* storedFiles(artifacts: string): AsyncGenerator<StoredArtifact> {
   for (const folder of (await readdir(artifacts)).sort()) {
     if (!/^[0-9a-f]{2}$/.test(folder)) continue;
     for (const name of (await readdir(join(artifacts, folder))).sort()) {
       const [, sha256, ending = ''] = /^([0-9a-f]{64})(\.[a-z]+)?$/.exec(name) ?? [];
       const state = STATES[ending];
-      const path = join(artifacts, folder, name);
-      const found = await statOrNull(path);
+      const place = join(artifacts, folder, name);
+      const found = await statOrNull(place);
       if (sha256 === undefined || state === undefined || found === null) continue;
-      yield { sha256, state, path, bytes: found.size, storedAt: found.mtimeMs };
+      yield { sha256, state, place, bytes: found.size, storedAt: found.mtimeMs };
     }
   }
 }
 
 /** Temporary files of the store that were last written before an instant (milliseconds since 1970): of writers that were killed. */
-export async function unfinishedFiles(
-  temporary: string,
-  before: number,
-): Promise<{ readonly path: string; readonly bytes: number }[]> {
-  const files = [];
+export async function unfinishedFiles(temporary: string, before: number): Promise<Leftover[]> {
+  const files: Leftover[] = [];
   for (const name of await readdir(temporary)) {
     const path = join(temporary, name);
     const found = await statOrNull(path);
-    if (found !== null && found.mtimeMs < before) files.push({ path, bytes: found.size });
+    if (found !== null && found.mtimeMs < before) {
+      const remove = async (): Promise<void> => rm(path, { recursive: true, force: true });
+      files.push({ bytes: found.size, remove });
+    }
   }
   return files;
 }
@@ -59,10 +49,10 @@ export async function unfinishedFiles(
  *
  * @returns whether it was removed
  */
-export async function removeUnused(file: StoredFile, before: number): Promise<boolean> {
-  const place = file.path.slice(0, file.path.length - (file.state === 'aside' ? ASIDE.length : 0));
+export async function removeUnused(file: StoredArtifact, before: number): Promise<boolean> {
+  const place = namedPlace(file);
   if (file.state === 'damaged') {
-    await rm(file.path, { force: true });
+    await rm(file.place, { force: true });
     return true;
   }
   const aside = `${place}${ASIDE}`;
@@ -82,6 +72,11 @@ export async function removeUnused(file: StoredFile, before: number): Promise<bo
   }
   await rm(aside, { force: true });
   return true;
+}
+
+/** Where the content lies when it is neither damaged nor aside. */
+export function namedPlace({ place, state }: StoredArtifact): string {
+  return state === 'aside' ? place.slice(0, -ASIDE.length) : place;
 }
 
 async function statOrNull(path: string): Promise<{ size: number; mtimeMs: number } | null> {
