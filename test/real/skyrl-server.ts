@@ -7,15 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from '../../services/ports.ts';
 
-/** The virtual environment that docs/tinker.md tells how to prepare. */
-const ENVIRONMENT = process.env['TOOLSAMPLE_SKYRL'] ?? '/opt/tinker';
+/** The virtual environment that docs/tinker.md tells how to prepare; only who names it has these minutes. */
+const ENVIRONMENT = process.env['TOOLSAMPLE_SKYRL'] ?? '';
 const PYTHON = join(ENVIRONMENT, 'bin', 'python');
 const UV = join(ENVIRONMENT, 'bin', 'uv');
 const START_MS = 300_000;
 const STARTED = 'Initialized TinkerEngine';
 
 /** Whether SkyRL is at hand. */
-export const SKYRL_AT_HAND = existsSync(PYTHON) && existsSync(UV);
+export const SKYRL_AT_HAND = ENVIRONMENT !== '' && existsSync(PYTHON) && existsSync(UV);
 
 export async function skyrlVersion(): Promise<string> {
   const script = 'import importlib.metadata as m; print(m.version("skyrl"))';
