@@ -4,16 +4,18 @@ import { SUB_TASKS } from './contracts/reward.ts';
 import type { RunStatus } from './contracts/run-status.ts';
 import type { Database } from './db/connection.ts';
 import { runStatus } from './db/run-status.ts';
-import { unfinishedRuns } from './db/runs.ts';
+import { currentRuns } from './db/runs.ts';
 
 /** Well below the usual interval of a scraper. */
 const INTERVAL_MILLISECONDS = 5_000;
+/** Of a run that ended before it was ever told, and of the last numbers of others. */
+const ENDED_WITHIN_SECONDS = 30;
 
 /** Gauges of the SDK cannot be negative; rewards can, down to this. */
 const LEAST_REWARD = -3;
 
 /**
- * Keeps gauges of the runs that have not ended, as Postgres has them; a run that ends is told once more, and keeps its last values.
+ * Keeps gauges of the runs that have not ended, or not long ago, as Postgres has them; a run that has ended keeps its last values.
  *
  * @param onError - Told when they could not be read; they are tried again.
  * @returns what ends it
@@ -25,11 +27,8 @@ export function startRunGauges(
 ): () => Promise<void> {
   const set = runGauges(meter);
   const halt = new AbortController();
-  let told: readonly string[] = [];
   const tell = async (): Promise<void> => {
-    const unfinished = await unfinishedRuns(db);
-    for (const run of new Set([...unfinished, ...told])) set(await runStatus(db, run));
-    told = unfinished;
+    for (const run of await currentRuns(db, ENDED_WITHIN_SECONDS)) set(await runStatus(db, run));
   };
   const keepTelling = async (): Promise<void> => {
     while (!halt.signal.aborted) {

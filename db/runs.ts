@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
 import type { ExportKey, StepKey } from '../contracts/activities.ts';
 import { LATER_SETTINGS } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
@@ -21,12 +21,17 @@ export async function findRun(db: Database, run: string): Promise<RunRow | null>
   return { ...row, config: { ...LATER_SETTINGS, ...row.config } };
 }
 
-/** The runs that are under way or paused, or lost their machine. */
-export async function unfinishedRuns(db: Database): Promise<string[]> {
+/** The runs that are under way or paused, or lost their machine, and those that ended within so many seconds. */
+export async function currentRuns(db: Database, endedWithin: number): Promise<string[]> {
   const rows = await db
     .select({ run: runs.run })
     .from(runs)
-    .where(inArray(runs.state, ['running', 'paused']))
+    .where(
+      or(
+        inArray(runs.state, ['running', 'paused']),
+        sql`${runs.finishedAt} > now() - make_interval(secs => ${endedWithin})`,
+      ),
+    )
     .orderBy(asc(runs.run));
   return rows.map(({ run }) => run);
 }

@@ -61,7 +61,10 @@ export async function createHome(name: string): Promise<Home> {
         env: { ...OWN_ENVIRONMENT, ...environment },
         stdio: ['ignore', 'ignore', 'pipe'],
       });
-      child.stderr.pipe(createWriteStream(join(path, 'worker.log'), { flags: 'a' }));
+      const log = createWriteStream(join(path, 'worker.log'), { flags: 'a' });
+      // The disk may be full.
+      log.on('error', () => undefined);
+      child.stderr.pipe(log);
       workers.push(child);
       return {
         pid: child.pid ?? 0,

@@ -38,7 +38,7 @@ it(
       });
       const { lastStep, evaluations } = await home.toolsample.waitFor(run);
       const scrape = async (): Promise<string> => (await fetch(`http://${address}/metrics`)).text();
-      // A run that has ended is told once more.
+      // Also of a run that ended before it was told.
       await vi.waitFor(async () => expectLast(await scrape(), lastStep, evaluations), {
         timeout: MINUTE,
         interval: 500,
