@@ -39,6 +39,12 @@ async function record(recording: string): Promise<void> {
     });
     await save('run-completed', completed.handle.workflowId);
     await save('epoch-completed', `${completed.handle.workflowId}/epoch-1`);
+    // Evaluations that several workers share.
+    const sharded = await harness.runToEnd({
+      plan: { ...SMALL_PLAN, evaluationShards: { heldout: 2, unseen: 1 } },
+    });
+    await save('run-sharded', sharded.handle.workflowId);
+    await save('epoch-sharded', `${sharded.handle.workflowId}/epoch-1`);
     // By updates, a fork: all of them change what the workflows do, or leave something to be answered.
     const first = heldFirstStep();
     const steered = await harness.runToEnd({
