@@ -72,7 +72,7 @@ export class BoundedInterpreter extends Interpreter {
     if (computed || !DICT_METHODS.has(property.value ?? '')) return undefined;
     const value = this.evaluate(object, environment);
     if (value.type !== 'ObjectValue') return undefined;
-    return value.builtins.get(property.value ?? '') as RuntimeValue | undefined;
+    return value.builtins.get(property.value ?? '');
   }
 
   #spend(cost: number): void {
