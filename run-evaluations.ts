@@ -1,11 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import { ToolsampleError } from './contracts/errors.ts';
 import type { EvaluationAsked, EvaluationReport } from './contracts/suite-evaluation.ts';
 import { POLICY_EVALUATION } from './contracts/temporal.ts';
 import { jsonSha256 } from './db/canonical-json.ts';
 import type { Database } from './db/connection.ts';
 import { readRun } from './db/runs.ts';
-import { findSuiteEvaluation } from './db/suite-evaluations.ts';
+import { findSuiteEvaluation, requireSameEvaluation } from './db/suite-evaluations.ts';
 import { evaluationReport } from './evaluation-report.ts';
 import { checkedEvaluation, type EvaluationInput } from './evaluation/checked-input.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
@@ -47,13 +46,7 @@ export function policyEvaluations(
       };
       const evaluation = named ?? `eval-${asked.suite}-${jsonSha256(asked).slice(0, 12)}`;
       const known = await findSuiteEvaluation(db, evaluation);
-      if (known !== null && jsonSha256(known.asked) !== jsonSha256(asked)) {
-        throw new ToolsampleError(
-          'config',
-          `evaluation "${evaluation}" exists, of something else (${difference(known.asked, asked)} differs)`,
-          { hint: 'choose another --name' },
-        );
-      }
+      if (known !== null) requireSameEvaluation(known, asked);
       if (known?.state === 'completed') return { evaluation, completed: true };
       try {
         await workflow.start(POLICY_EVALUATION, {
@@ -87,9 +80,4 @@ async function chosenPolicy(
   const { pointOf } = await import('./run-policy.ts');
   const { step } = await pointOf(db, await readRun(db, run), epoch);
   return { policy: { run, step }, policyName: `${run}@step-${step}` };
-}
-
-function difference(known: EvaluationAsked, asked: EvaluationAsked): string {
-  const keys = Object.keys(asked) as (keyof EvaluationAsked)[];
-  return keys.find((key) => jsonSha256(known[key]) !== jsonSha256(asked[key])) ?? 'something';
 }

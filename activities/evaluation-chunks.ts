@@ -6,7 +6,7 @@ import { policyAfter } from '../db/checkpoints.ts';
 import { samplesInOrder, splitCorpus } from '../db/corpora.ts';
 import {
   commitEvaluationChunk,
-  evaluatedSamples,
+  evaluatedSampleIds,
   type EvaluationSampleRow,
 } from '../db/evaluations.ts';
 import { readRunAt } from '../db/setting-changes.ts';
@@ -43,7 +43,7 @@ export async function evaluateChunks(
     throw new ToolsampleError('not-found', `run "${key.run}" has no split "${key.split}"`);
   }
   const started = performance.now();
-  const done = new Set((await evaluatedSamples(db, key)).map(({ sampleId }) => sampleId));
+  const done = await evaluatedSampleIds(db, key);
   for (let chunk = shard; ; chunk += shards) {
     const from = chunk * EVALUATION_CHUNK;
     const samples = await samplesInOrder(db, corpus, from, EVALUATION_CHUNK);

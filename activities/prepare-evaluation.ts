@@ -7,7 +7,6 @@ import type {
 } from '../contracts/suite-evaluation.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { lockArtifactReferences } from '../db/artifact-references.ts';
-import { jsonSha256 } from '../db/canonical-json.ts';
 import { newestPolicy } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { readRunAt } from '../db/setting-changes.ts';
@@ -21,6 +20,7 @@ import {
   findSuiteEvaluation,
   insertSuiteEvaluation,
   readSuiteEvaluation,
+  requireSameEvaluation,
   setBadRows,
   setSuiteState,
 } from '../db/suite-evaluations.ts';
@@ -51,16 +51,9 @@ export async function prepareEvaluation(
   const existing = await findSuiteEvaluation(db, evaluation);
   if (existing === null) {
     await create(deps, evaluation, asked);
-  } else if (jsonSha256(existing.asked) === jsonSha256(asked)) {
-    await setSuiteState(db, evaluation, 'running', null);
   } else {
-    throw new ToolsampleError(
-      'config',
-      `evaluation "${evaluation}" exists and asks for another thing`,
-      {
-        hint: 'choose another name: --name',
-      },
-    );
+    requireSameEvaluation(existing, asked);
+    await setSuiteState(db, evaluation, 'running', null);
   }
   return evaluationPlan(db, evaluation);
 }

@@ -16,6 +16,7 @@ export interface FollowExperimentOptions {
 
 /** Without news a line tells how far the runs under way are. */
 const PATIENCE = 60_000;
+
 /** Serves an experiment with a worker of our own; prints a line when a run begins and when it ends, until all end or the user stops. */
 export async function followExperiment(options: FollowExperimentOptions): Promise<ExitCode> {
   const { context, client, experiment, goOn } = options;

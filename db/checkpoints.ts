@@ -264,6 +264,7 @@ function toCheckpoint(row: CheckpointRow): Checkpoint {
   };
 }
 
-function reference(sha256: string | null, bytes: number | null): ArtifactRef | null {
+/** An artifact in two columns, which are null together. */
+export function reference(sha256: string | null, bytes: number | null): ArtifactRef | null {
   return sha256 === null || bytes === null ? null : { sha256, bytes };
 }

@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, type SQL } from 'drizzle-orm';
 import type { EvaluationKey } from '../contracts/activities.ts';
 import { insertRows } from './bulk-insert.ts';
 import type { Database } from './connection.ts';
@@ -51,14 +51,28 @@ export async function evaluatedSamples(
   return db
     .select()
     .from(evaluationSamples)
-    .where(
-      and(
-        eq(evaluationSamples.run, key.run),
-        eq(evaluationSamples.step, key.step),
-        eq(evaluationSamples.split, key.split),
-      ),
-    )
+    .where(ofEvaluation(key))
     .orderBy(asc(evaluationSamples.sampleId));
+}
+
+/** Which samples of an evaluation are committed so far. */
+export async function evaluatedSampleIds(
+  db: Database,
+  key: EvaluationKey,
+): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .select({ sampleId: evaluationSamples.sampleId })
+    .from(evaluationSamples)
+    .where(ofEvaluation(key));
+  return new Set(rows.map(({ sampleId }) => sampleId));
+}
+
+function ofEvaluation({ run, step, split }: EvaluationKey): SQL | undefined {
+  return and(
+    eq(evaluationSamples.run, run),
+    eq(evaluationSamples.step, step),
+    eq(evaluationSamples.split, split),
+  );
 }
 
 /** Commits a finished evaluation; the first one wins. Returns what is stored. */

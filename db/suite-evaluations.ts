@@ -1,8 +1,9 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
-import type { ArtifactRef } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
-import type { SuiteState } from '../contracts/suite-evaluation.ts';
+import type { EvaluationAsked, SuiteState } from '../contracts/suite-evaluation.ts';
+import { jsonSha256 } from './canonical-json.ts';
+import { reference } from './checkpoints.ts';
 import type { Database } from './connection.ts';
 import { suiteEvaluations } from './schema/suites.ts';
 
@@ -33,6 +34,21 @@ export async function readSuiteEvaluation(
   throw new ToolsampleError('not-found', `there is no evaluation "${evaluation}"`, {
     hint: '`toolsample sql "select evaluation, state from suite_evaluations"` lists them',
   });
+}
+
+/** An evaluation that goes on is of what it was. @throws ToolsampleError `config` that says what differs */
+export function requireSameEvaluation(
+  { evaluation, asked: known }: SuiteEvaluationRow,
+  asked: EvaluationAsked,
+): void {
+  if (jsonSha256(known) === jsonSha256(asked)) return;
+  const keys = Object.keys(asked) as (keyof EvaluationAsked)[];
+  const different = keys.find((key) => jsonSha256(known[key]) !== jsonSha256(asked[key]));
+  throw new ToolsampleError(
+    'config',
+    `evaluation "${evaluation}" exists, of something else (${different ?? 'something'} differs)`,
+    { hint: 'choose another --name' },
+  );
 }
 
 /** Creates an evaluation; its questions follow in the same transaction. */
@@ -69,11 +85,11 @@ export async function setBadRows(tx: Database, evaluation: string, badRows: numb
 /** The policy that is evaluated. */
 export function evaluatedPolicy(row: SuiteEvaluationRow): PolicyRef {
   const { baseSha256, baseBytes, weightsSha256, weightsBytes } = row;
-  const weights: ArtifactRef | null =
-    weightsSha256 === null || weightsBytes === null
-      ? null
-      : { sha256: weightsSha256, bytes: weightsBytes };
-  return { base: { sha256: baseSha256, bytes: baseBytes }, weights, optimizer: null };
+  return {
+    base: { sha256: baseSha256, bytes: baseBytes },
+    weights: reference(weightsSha256, weightsBytes),
+    optimizer: null,
+  };
 }
 
 /** Sets how an evaluation stands. A completed one stays completed; nothing happens where it never came to be. */

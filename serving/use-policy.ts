@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { ExportOptions } from '../contracts/export.ts';
 import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
 import { folderPolicy, type LoadablePolicy } from '../policy/engine/policy-files.ts';
 import { openRuns, type RunReader } from '../run-reader.ts';
 import { findDataFolder } from '../services/data-folder.ts';
+import { namesFolder } from '../services/folder-reference.ts';
 
 /** A policy and what it is called. */
 export interface NamedPolicy {
@@ -37,7 +37,7 @@ export async function usePolicy<T>(
   use: (policy: NamedPolicy) => Promise<T>,
 ): Promise<T> {
   if (reference === 'builtin') return use(await shippedPolicy());
-  if (reference !== undefined && (existsSync(reference) || /[/\\]/.test(reference))) {
+  if (reference !== undefined && namesFolder(reference)) {
     return use({ name: basename(resolve(reference)), policy: await folderPolicy(reference) });
   }
   // None is made for a look.

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ToolsampleClient } from '../../client.ts';
 import { checkedEvaluation, type EvaluationInput } from '../../evaluation/checked-input.ts';
 import { replaceFile } from '../../services/durable-file.ts';
+import { namesFolder } from '../../services/folder-reference.ts';
 import type { EvaluationFlags } from '../evaluation-command.ts';
 import type { ExitCode } from '../failure.ts';
 import { followEvaluation } from '../follow-evaluation.ts';
@@ -40,9 +40,9 @@ export async function evaluate(context: CommandContext, flags: EvaluationFlags):
   });
 }
 
-/** Whether a policy is named that is none of `builtin` and a folder; a folder wins over a run of that name. */
+/** Whether a policy is named that is neither `builtin` nor a folder. */
 function isRun(reference: string): boolean {
-  return reference !== 'builtin' && !/[/\\]/.test(reference) && !existsSync(reference);
+  return reference !== 'builtin' && !namesFolder(reference);
 }
 
 async function policyOf(
