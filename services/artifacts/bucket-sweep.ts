@@ -8,9 +8,12 @@ import type { Bucket } from './bucket.ts';
  * has neither locks nor a rename; but what was written is seen by all at once. So
  *
  * - who removes writes a mark first, then looks how old the object is, then removes it, then the mark;
- * - who stores writes the object first, then looks for the mark, and where it finds one waits for it to go, and looks again.
+ * - who stores writes the object first, then looks for the mark, waits for it to go where there is one, and looks last of all
+ *   whether the object is still there.
  *
- * One of the two sees the other. A mark that stays is of a sweep that was killed: whoever waited long enough takes it away.
+ * A sweep whose mark comes later than the first look sees the new object and leaves it; one whose mark went before that look has
+ * removed what it will remove before the last. A mark that stays is of a sweep that was killed: whoever waited long enough takes
+ * it away.
  */
 
 /** What a sweep has for looking and for removing, each. */
@@ -37,12 +40,13 @@ function markName(sha256: string): string {
  */
 export async function yieldToSweep(bucket: Bucket, sha256: string): Promise<boolean> {
   const mark = markName(sha256);
-  if ((await bucket.find(mark)) === null) return true;
-  for (const until = Date.now() + PATIENCE_MILLISECONDS; Date.now() < until;) {
-    await sleep(LOOK_EVERY_MILLISECONDS);
-    if ((await bucket.find(mark)) === null) break;
+  if ((await bucket.find(mark)) !== null) {
+    for (const until = Date.now() + PATIENCE_MILLISECONDS; Date.now() < until;) {
+      await sleep(LOOK_EVERY_MILLISECONDS);
+      if ((await bucket.find(mark)) === null) break;
+    }
+    await bucket.remove(mark);
   }
-  await bucket.remove(mark);
   return (await bucket.find(objectName(sha256))) !== null;
 }
 

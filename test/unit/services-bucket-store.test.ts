@@ -6,7 +6,9 @@ import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ArtifactRef, StoredArtifact, SweepableStore } from '../../contracts/artifacts.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
-import { objectName } from '../../services/artifacts/bucket-sweep.ts';
+import { artifactLocation } from '../../services/artifacts/artifact-location.ts';
+import { bucketSweep, objectName, yieldToSweep } from '../../services/artifacts/bucket-sweep.ts';
+import { openBucket } from '../../services/artifacts/bucket.ts';
 import { startHttpFaults, type HttpFaults } from '../chaos/http-faults.ts';
 import { startProxy } from '../chaos/proxy.ts';
 import { CREDENTIALS, startObjectServer, type ObjectServer } from './support/object-store.ts';
@@ -264,6 +266,29 @@ describe('removing what nobody needs from a bucket', () => {
       ]);
       expect(await store.has(artifact)).toBe(true);
     }
+  });
+
+  it('is noticed by whoever stored while it removed, and looks for its mark when it is done', async () => {
+    const location = artifactLocation({
+      ...process.env,
+      TOOLSAMPLE_ARTIFACTS: server.location(PREFIX),
+    });
+    if (location.kind !== 's3') throw new Error('not a bucket');
+    const bucket = openBucket(location);
+    const { artifact, bytes } = await old(await machine());
+    // Stored between the sweep's look and its removal.
+    const sweep = bucketSweep({
+      ...bucket,
+      find: async (name) => {
+        const found = await bucket.find(name);
+        await bucket.write(name, { ...artifact, body: () => bytes });
+        return found;
+      },
+    });
+    expect(await sweep.removeUnused(artifact, Date.now() - HOUR)).toBe(true);
+    expect(await yieldToSweep(bucket, artifact.sha256)).toBe(false);
+    await bucket.write(objectName(artifact.sha256), { ...artifact, body: () => bytes });
+    expect(await yieldToSweep(bucket, artifact.sha256)).toBe(true);
   });
 
   it('may be killed: the mark that it leaves delays a writer, and is cleared away', async () => {
