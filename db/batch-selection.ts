@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from './connection.ts';
 import { staleImportance } from './staleness.ts';
+import { groupsOfEpochBefore } from './steps.ts';
 
 const INSERT_GROUPS = sql`insert into groups
   (run, step, rank, corpus, sample_id, state, drawn_category, drawn_importance)`;
@@ -35,14 +36,10 @@ export interface DynamicSelection extends Selection {
 export async function reserveShuffled(db: Database, selection: Selection): Promise<void> {
   const { run, step, epoch, corpus, corpusSamples, seed } = selection;
   const limit = Math.min(selection.groups, corpusSamples);
+  // Counted beforehand: before a table's first analysis Postgres may plan to count once a sample.
+  const offset = (await groupsOfEpochBefore(db, { run, epoch, step })) % corpusSamples;
   await db.execute(sql`
-    with used as (
-      select count(*) as groups from groups
-      join steps on steps.run = groups.run and steps.step = groups.step
-      where groups.run = ${run} and steps.epoch = ${epoch} and groups.step < ${step}
-        and groups.round is not null
-    ),
-    shuffled as (
+    with shuffled as (
       select sample_id, row_number() over (
         order by md5(${`${seed}:${epoch}:`} || sample_id) collate "C", sample_id collate "C"
       ) - 1 as place
@@ -50,9 +47,8 @@ export async function reserveShuffled(db: Database, selection: Selection): Promi
     ),
     picked as (
       select sample_id,
-        (place - used.groups % ${corpusSamples}::integer + ${corpusSamples}::integer)
-          % ${corpusSamples}::integer as rank
-      from shuffled cross join used
+        (place + ${corpusSamples - offset}::integer) % ${corpusSamples}::integer as rank
+      from shuffled
     )
     ${INSERT_GROUPS}
     select ${run}::text, ${step}::integer, picked.rank, ${corpus}::text, picked.sample_id, 'reserved',
