@@ -21,19 +21,19 @@ import {
 import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { findRun } from './db/runs.ts';
-import { runForking, type RunForking } from './fork-run.ts';
-import { runExperiments, type RunExperiments } from './run-experiments.ts';
-import { policyEvaluations, type PolicyEvaluations } from './run-evaluations.ts';
-import { runReader, type RunReader, type RunReaderOptions } from './run-reader.ts';
+import { runForking, type RunForking } from './client/fork-run.ts';
+import { runExperiments, type RunExperiments } from './client/run-experiments.ts';
+import { policyEvaluations, type PolicyEvaluations } from './client/run-evaluations.ts';
+import { runReader, type RunReader, type RunReaderOptions } from './client/run-reader.ts';
 import { withAbsolutePaths } from './services/configuration/absolute-paths.ts';
 import { resolveConfig } from './services/configuration/resolve.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
 import { endableConnection } from './services/temporal/endable-connection.ts';
-import { runSteering, type RunSteering } from './steer-run.ts';
-import { waitForEnd, type EndedRun, type WaitOptions } from './wait-for-run.ts';
-import { newRunId, originMemo, shownInTemporal } from './run-labels.ts';
-import { workUnderWay } from './work-under-way.ts';
+import { runSteering, type RunSteering } from './client/steer-run.ts';
+import { waitForEnd, type EndedRun, type WaitOptions } from './client/wait-for-run.ts';
+import { newRunId, originMemo, shownInTemporal } from './client/run-labels.ts';
+import { workUnderWay } from './client/work-under-way.ts';
 
 export interface StartRunOptions {
   /** Id of the run, which is also its workflow id. Default: sampler and time, e.g. `dscl-20261124-093015`. */

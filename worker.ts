@@ -11,7 +11,7 @@ import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { WORKER_PRESENCE } from './db/presence.ts';
 import { loadPolicyText } from './policy/text/policy-text.ts';
-import { startRunGauges } from './run-gauges.ts';
+import { startRunGauges } from './metrics/run-gauges.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices } from './services/services.ts';

@@ -10,7 +10,7 @@ import { ToolsampleError } from '../contracts/errors.ts';
 import { SUB_TASKS, type SubTask } from '../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../contracts/run-status.ts';
 import { findRunId } from '../cli/run-reference.ts';
-import { openRuns } from '../run-reader.ts';
+import { openRuns } from '../client/run-reader.ts';
 import { percentText, type Line, type Panel, type Point } from '../experiments/line-panel.ts';
 import { pictureSvg } from '../experiments/line-picture.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolsampleClient } from '../client.ts';
 import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
 import type { WorkUnderWay } from '../contracts/temporal.ts';
-import type { EndedRun } from '../wait-for-run.ts';
+import type { EndedRun } from '../client/wait-for-run.ts';
 import type { LiveView } from './live-view.ts';
 
 export interface FollowOptions {

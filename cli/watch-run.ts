@@ -1,7 +1,7 @@
 import type { ToolsampleClient } from '../client.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
-import type { EndedRun } from '../wait-for-run.ts';
+import type { EndedRun } from '../client/wait-for-run.ts';
 import type { ExitCode } from './failure.ts';
 import { followRun } from './follow-run.ts';
 import { onInterrupt } from './interrupt.ts';

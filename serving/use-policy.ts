@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import type { ExportOptions } from '../contracts/export.ts';
 import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
 import { folderPolicy, type LoadablePolicy } from '../policy/engine/policy-files.ts';
-import { openRuns, type RunReader } from '../run-reader.ts';
+import { openRuns, type RunReader } from '../client/run-reader.ts';
 import { findDataFolder } from '../services/data-folder.ts';
 import { namesFolder } from '../services/folder-reference.ts';
 

@@ -1,4 +1,4 @@
-import { inspectData, rewriteData, splitData, type SplitOptions } from '../../data-files.ts';
+import { inspectData, rewriteData, splitData, type SplitOptions } from '../../client/data-files.ts';
 import { dataReportLines } from '../render/data-report.ts';
 import { counted } from '../render/text.ts';
 import type { Terminal } from '../terminal.ts';

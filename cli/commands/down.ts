@@ -1,5 +1,5 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
-import { runsUnderWay } from '../../run-reader.ts';
+import { runsUnderWay } from '../../client/run-reader.ts';
 import { stopServices } from '../../services/services.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';

@@ -1,5 +1,5 @@
 import type { ExportedPolicy, ExportOptions } from '../../contracts/export.ts';
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
 

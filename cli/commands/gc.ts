@@ -1,5 +1,5 @@
 import type { FileCount, GarbageOptions, GarbageReport } from '../../contracts/garbage.ts';
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { count, fileSize, table } from '../render/text.ts';
 

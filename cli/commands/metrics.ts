@@ -5,7 +5,7 @@ import type { MetricsFormat, RunMetrics } from '../../contracts/metrics.ts';
 import { csvText } from '../../dashboard/model/csv.ts';
 import { flatRecord, jsonLines, metricsRecords } from '../../metrics/records.ts';
 import { EVENT_FILE, tensorboardEvents } from '../../metrics/tensorboard-events.ts';
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import { fileError, replaceFile } from '../../services/durable-file.ts';
 import { checkOutputFile } from '../output-place.ts';
 import type { CommandContext } from '../program.ts';

@@ -1,7 +1,7 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { UNIT_WEIGHTS } from '../../contracts/curriculum.ts';
 import type { PerSubTask } from '../../contracts/reward.ts';
-import { openRuns, type RunReader } from '../../run-reader.ts';
+import { openRuns, type RunReader } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { groupLines } from '../render/rollouts.ts';
 import { findRunId } from '../run-reference.ts';

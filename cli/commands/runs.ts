@@ -1,5 +1,5 @@
 import { originText } from '../../contracts/fork.ts';
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { count, percent, table } from '../render/text.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';

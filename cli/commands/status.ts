@@ -1,4 +1,4 @@
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { statusLines } from '../render/outcome.ts';
 import { findRunId } from '../run-reference.ts';

@@ -2,7 +2,7 @@ import { SUB_TASKS, type PerSubTask, type ValueMatch } from '../../contracts/rew
 import { lastRequest } from '../../contracts/sample.ts';
 import { rewardBase, rewardParts } from '../../dscl/reward-parts.ts';
 import { callCapacities } from '../../dscl/reward.ts';
-import type { RunReader } from '../../run-reader.ts';
+import type { RunReader } from '../../client/run-reader.ts';
 import { block } from './outcome.ts';
 import { table, type Paint } from './text.ts';
 

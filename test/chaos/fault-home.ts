@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
-import type { EndedRun } from '../../wait-for-run.ts';
+import type { EndedRun } from '../../client/wait-for-run.ts';
 import { calmOutcome } from './calm-outcome.ts';
 import { outcomeOf, type Outcome } from './outcome.ts';
 import { SHORT_CONFIG } from './run-configs.ts';

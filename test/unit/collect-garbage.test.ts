@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { collectGarbage } from '../../collect-garbage.ts';
+import { collectGarbage } from '../../client/collect-garbage.ts';
 import type { ArtifactRef, SweepableStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Sample } from '../../contracts/sample.ts';
-import { inspectData, rewriteData, splitData } from '../../data-files.ts';
+import { inspectData, rewriteData, splitData } from '../../client/data-files.ts';
 import { contentKey, HeldOutTasks } from '../../datasets/held-out.ts';
 import { calledTools, offeredTools } from '../../datasets/offered-tools.ts';
 import { formatFixture, readAll } from './support/read-data.ts';

@@ -15,7 +15,7 @@ import type {
 } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
-import { exportRun } from '../../export-run.ts';
+import { exportRun } from '../../client/export-run.ts';
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
@@ -23,7 +23,7 @@ import { parseSafetensors, type MemoryTensor } from '../../policy/checkpoint/saf
 import { createDecoder } from '../../policy/engine/create-decoder.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
 import type { LoadablePolicy } from '../../policy/engine/policy-files.ts';
-import { runPolicy } from '../../run-policy.ts';
+import { runPolicy } from '../../client/run-policy.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';

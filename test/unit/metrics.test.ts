@@ -11,7 +11,7 @@ import { commitEvaluation } from '../../db/evaluations.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
 import { crc32c } from '../../metrics/crc32c.ts';
 import { EVENT_FILE } from '../../metrics/tensorboard-events.ts';
-import { openRuns } from '../../run-reader.ts';
+import { openRuns } from '../../client/run-reader.ts';
 import type { EvaluationStatus, StepStatus } from '../../contracts/run-status.ts';
 import { ensureDatabaseOnly } from '../../services/services.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
-import { runsUnderWay } from '../../run-reader.ts';
+import { runsUnderWay } from '../../client/run-reader.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
 import { inTheMiddleOf, retriedActivities } from '../chaos/activity-history.ts';
 import { createHome, type Home, type WorkerChild } from '../chaos/toolsample-home.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { builtinEvaluation } from '../../datasets/builtin/corpus.ts';
 import { connect } from '../../db/connection.ts';
-import type { StartEvaluationOptions } from '../../run-evaluations.ts';
+import type { StartEvaluationOptions } from '../../client/run-evaluations.ts';
 import { createServedHome, type ServedHome, type WorkerChild } from '../chaos/toolsample-home.ts';
 
 const MINUTE = 60_000;

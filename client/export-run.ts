@@ -1,17 +1,17 @@
 import { resolve } from 'node:path';
-import { trainableOptions } from './activities/engine-options.ts';
-import type { ArtifactReader, ArtifactStore } from './contracts/artifacts.ts';
-import type { RunConfig } from './contracts/config.ts';
-import { ToolsampleError } from './contracts/errors.ts';
-import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
-import type { Database } from './db/connection.ts';
-import { readRun } from './db/runs.ts';
-import { BUILTIN_POLICY } from './policy/checkpoint/builtin-policy.ts';
-import { openStoredPolicy } from './policy/checkpoint/stored-policy.ts';
-import { writeAdapterFolder } from './policy/checkpoint/write-adapter.ts';
-import { writePolicyFolder } from './policy/checkpoint/write-folder.ts';
+import { trainableOptions } from '../activities/engine-options.ts';
+import type { ArtifactReader, ArtifactStore } from '../contracts/artifacts.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { ExportedPolicy, ExportOptions } from '../contracts/export.ts';
+import type { Database } from '../db/connection.ts';
+import { readRun } from '../db/runs.ts';
+import { BUILTIN_POLICY } from '../policy/checkpoint/builtin-policy.ts';
+import { openStoredPolicy } from '../policy/checkpoint/stored-policy.ts';
+import { writeAdapterFolder } from '../policy/checkpoint/write-adapter.ts';
+import { writePolicyFolder } from '../policy/checkpoint/write-folder.ts';
 import { openPoint } from './run-policy.ts';
-import { createFolder } from './services/new-folder.ts';
+import { createFolder } from '../services/new-folder.ts';
 
 /**
  * Writes a policy of a run, whatever the run's state, as a folder that appears whole or not at all. Needs no worker.

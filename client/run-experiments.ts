@@ -1,16 +1,16 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import { ToolsampleError } from './contracts/errors.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
 import type {
   ExperimentAsked,
   ExperimentRunResult,
   ExperimentStatus,
-} from './contracts/experiment.ts';
-import { EXPERIMENT } from './contracts/temporal.ts';
-import type { Database } from './db/connection.ts';
-import { experimentResults, experimentStatus, findExperiment } from './db/experiments.ts';
+} from '../contracts/experiment.ts';
+import { EXPERIMENT } from '../contracts/temporal.ts';
+import type { Database } from '../db/connection.ts';
+import { experimentResults, experimentStatus, findExperiment } from '../db/experiments.ts';
 import { newRunId } from './run-labels.ts';
-import { withAbsoluteInput } from './services/configuration/absolute-paths.ts';
-import { planExperiment, requireSameExperiment } from './services/experiments/plan.ts';
+import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
+import { planExperiment, requireSameExperiment } from '../services/experiments/plan.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 
 export interface StartExperimentOptions {

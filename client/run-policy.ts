@@ -1,11 +1,11 @@
-import { trainableOptions } from './activities/engine-options.ts';
-import type { ArtifactReader } from './contracts/artifacts.ts';
-import { ToolsampleError } from './contracts/errors.ts';
-import type { ExportOptions } from './contracts/export.ts';
-import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from './db/checkpoints.ts';
-import type { Database } from './db/connection.ts';
-import { readRun, type RunRow } from './db/runs.ts';
-import { policyFiles, type LoadablePolicy } from './policy/engine/policy-files.ts';
+import { trainableOptions } from '../activities/engine-options.ts';
+import type { ArtifactReader } from '../contracts/artifacts.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { ExportOptions } from '../contracts/export.ts';
+import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from '../db/checkpoints.ts';
+import type { Database } from '../db/connection.ts';
+import { readRun, type RunRow } from '../db/runs.ts';
+import { policyFiles, type LoadablePolicy } from '../policy/engine/policy-files.ts';
 
 /**
  * A policy of a run, whatever the run's state, to be loaded from the artifacts themselves while they are being read.

@@ -1,9 +1,9 @@
-import type { EvaluationReport } from './contracts/suite-evaluation.ts';
-import type { Database } from './db/connection.ts';
-import { partTotals, suiteParts, suiteShardsOf } from './db/suite-answers.ts';
-import { readSuiteEvaluation } from './db/suite-evaluations.ts';
-import { TOO_LONG } from './evaluation/judge.ts';
-import { aggregates, partResult } from './evaluation/report.ts';
+import type { EvaluationReport } from '../contracts/suite-evaluation.ts';
+import type { Database } from '../db/connection.ts';
+import { partTotals, suiteParts, suiteShardsOf } from '../db/suite-answers.ts';
+import { readSuiteEvaluation } from '../db/suite-evaluations.ts';
+import { TOO_LONG } from '../evaluation/judge.ts';
+import { aggregates, partResult } from '../evaluation/report.ts';
 
 /** What an evaluation on a suite has come to so far. @throws ToolsampleError `not-found` */
 export async function evaluationReport(

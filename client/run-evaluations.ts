@@ -1,12 +1,12 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import type { EvaluationAsked, EvaluationReport } from './contracts/suite-evaluation.ts';
-import { POLICY_EVALUATION } from './contracts/temporal.ts';
-import { jsonSha256 } from './db/canonical-json.ts';
-import type { Database } from './db/connection.ts';
-import { readRun } from './db/runs.ts';
-import { findSuiteEvaluation, requireSameEvaluation } from './db/suite-evaluations.ts';
+import type { EvaluationAsked, EvaluationReport } from '../contracts/suite-evaluation.ts';
+import { POLICY_EVALUATION } from '../contracts/temporal.ts';
+import { jsonSha256 } from '../db/canonical-json.ts';
+import type { Database } from '../db/connection.ts';
+import { readRun } from '../db/runs.ts';
+import { findSuiteEvaluation, requireSameEvaluation } from '../db/suite-evaluations.ts';
 import { evaluationReport } from './evaluation-report.ts';
-import { checkedEvaluation, type EvaluationInput } from './evaluation/checked-input.ts';
+import { checkedEvaluation, type EvaluationInput } from '../evaluation/checked-input.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 
 export interface StartEvaluationOptions extends EvaluationInput {

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MetricGauge, MetricMeter } from '@temporalio/common';
-import { SUB_TASKS } from './contracts/reward.ts';
-import type { RunStatus } from './contracts/run-status.ts';
-import type { Database } from './db/connection.ts';
-import { runStatus } from './db/run-status.ts';
-import { currentRuns } from './db/runs.ts';
+import { SUB_TASKS } from '../contracts/reward.ts';
+import type { RunStatus } from '../contracts/run-status.ts';
+import type { Database } from '../db/connection.ts';
+import { runStatus } from '../db/run-status.ts';
+import { currentRuns } from '../db/runs.ts';
 
 /** Well below the usual interval of a scraper. */
 const INTERVAL_MILLISECONDS = 5_000;

@@ -1,9 +1,9 @@
-import type { StoredArtifact, SweepableStore } from './contracts/artifacts.ts';
-import { ToolsampleError } from './contracts/errors.ts';
-import type { FileCount, GarbageOptions, GarbageReport } from './contracts/garbage.ts';
-import { baseManifests, newestWeights, referredTo } from './db/artifact-references.ts';
-import type { Database } from './db/connection.ts';
-import { readManifest } from './policy/checkpoint/checkpoint-files.ts';
+import type { StoredArtifact, SweepableStore } from '../contracts/artifacts.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { FileCount, GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
+import { baseManifests, newestWeights, referredTo } from '../db/artifact-references.ts';
+import type { Database } from '../db/connection.ts';
+import { readManifest } from '../policy/checkpoint/checkpoint-files.ts';
 
 /** Artifacts that the database is asked about at a time. */
 const BATCH = 10_000;

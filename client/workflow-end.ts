@@ -4,7 +4,7 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { rootCause } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError } from './contracts/errors.ts';
+import { ERROR_CODES, ToolsampleError } from '../contracts/errors.ts';
 
 /** Waits for a workflow's end. @throws ToolsampleError when it failed or was cancelled */
 export async function workflowEnded(handle: WorkflowHandle): Promise<void> {

@@ -1,5 +1,5 @@
-import type { RunConfig } from './contracts/config.ts';
-import { originText, type RunOrigin } from './contracts/fork.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import { originText, type RunOrigin } from '../contracts/fork.ts';
 
 /** An id for a run that was given none, e.g. `dscl-20261124-093015`. */
 export function newRunId(kind: string): string {

@@ -1,15 +1,15 @@
 import { resolve } from 'node:path';
-import type { DataReport, DataRewrite, DataSplit } from './contracts/data-report.ts';
-import { ToolsampleError } from './contracts/errors.ts';
-import type { PolicyText } from './contracts/policy.ts';
-import type { RejectedRow, Sample } from './contracts/sample.ts';
-import { badRowLimit } from './datasets/bad-rows.ts';
-import { DataSummary, type SampleLengths } from './datasets/data-summary.ts';
-import { isRejected, readItems, readSamples } from './datasets/dataset.ts';
-import { DuplicateFinder } from './datasets/duplicates.ts';
-import { openaiRow } from './datasets/openai-row.ts';
-import { ToolSplitter } from './datasets/tool-split.ts';
-import { createFile, type NewFile } from './services/new-file.ts';
+import type { DataReport, DataRewrite, DataSplit } from '../contracts/data-report.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyText } from '../contracts/policy.ts';
+import type { RejectedRow, Sample } from '../contracts/sample.ts';
+import { badRowLimit } from '../datasets/bad-rows.ts';
+import { DataSummary, type SampleLengths } from '../datasets/data-summary.ts';
+import { isRejected, readItems, readSamples } from '../datasets/dataset.ts';
+import { DuplicateFinder } from '../datasets/duplicates.ts';
+import { openaiRow } from '../datasets/openai-row.ts';
+import { ToolSplitter } from '../datasets/tool-split.ts';
+import { createFile, type NewFile } from '../services/new-file.ts';
 
 /** Options of the commands that write. */
 export interface RewriteOptions {
@@ -46,9 +46,9 @@ export async function inspectData(file: string, policy?: string): Promise<DataRe
 /** Tokenizer and template only: the weights are not read. */
 async function policyText(policy: string): Promise<PolicyText> {
   const [{ folderFiles }, { BUILTIN_POLICY }, { readPolicyText }] = await Promise.all([
-    import('./policy/checkpoint/checkpoint-files.ts'),
-    import('./policy/checkpoint/builtin-policy.ts'),
-    import('./policy/text/policy-text.ts'),
+    import('../policy/checkpoint/checkpoint-files.ts'),
+    import('../policy/checkpoint/builtin-policy.ts'),
+    import('../policy/text/policy-text.ts'),
   ]);
   return readPolicyText(await folderFiles(policy === 'builtin' ? BUILTIN_POLICY : policy));
 }

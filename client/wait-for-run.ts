@@ -6,9 +6,9 @@ import {
   type WorkflowHandle,
 } from '@temporalio/client';
 import { ApplicationFailure, rootCause } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError } from './contracts/errors.ts';
-import type { RunStatus } from './contracts/run-status.ts';
-import { STOPPED } from './contracts/temporal.ts';
+import { ERROR_CODES, ToolsampleError } from '../contracts/errors.ts';
+import type { RunStatus } from '../contracts/run-status.ts';
+import { STOPPED } from '../contracts/temporal.ts';
 
 /** How a run stands at its end. */
 export interface EndedRun extends RunStatus {

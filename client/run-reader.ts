@@ -1,25 +1,25 @@
-import type { RunConfig } from './contracts/config.ts';
-import type { ExportedPolicy, ExportOptions } from './contracts/export.ts';
-import type { GarbageOptions, GarbageReport } from './contracts/garbage.ts';
-import type { RunMetrics } from './contracts/metrics.ts';
-import type { RunStatus, StepStatus } from './contracts/run-status.ts';
-import { connect, type Connection } from './db/connection.ts';
-import { migrateDatabase } from './db/migrate.ts';
+import type { RunConfig } from '../contracts/config.ts';
+import type { ExportedPolicy, ExportOptions } from '../contracts/export.ts';
+import type { GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
+import type { RunMetrics } from '../contracts/metrics.ts';
+import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
+import { connect, type Connection } from '../db/connection.ts';
+import { migrateDatabase } from '../db/migrate.ts';
 import {
   evaluationAnswers,
   groupReports,
   type EvaluationAnswer,
   type GroupReport,
-} from './db/rollout-report.ts';
-import { runsBeingServed } from './db/presence.ts';
-import { listRuns, runStatus } from './db/run-status.ts';
-import { stepMetrics } from './db/step-metrics.ts';
-import { stepStatus } from './db/step-status.ts';
-import { readRun } from './db/runs.ts';
-import type { LoadablePolicy } from './policy/engine/policy-files.ts';
-import { openArtifactStore } from './services/artifact-store.ts';
-import { homePath, type DataFolder } from './services/data-folder.ts';
-import { ensureDatabaseOnly, inspectServices } from './services/services.ts';
+} from '../db/rollout-report.ts';
+import { runsBeingServed } from '../db/presence.ts';
+import { listRuns, runStatus } from '../db/run-status.ts';
+import { stepMetrics } from '../db/step-metrics.ts';
+import { stepStatus } from '../db/step-status.ts';
+import { readRun } from '../db/runs.ts';
+import type { LoadablePolicy } from '../policy/engine/policy-files.ts';
+import { openArtifactStore } from '../services/artifact-store.ts';
+import { homePath, type DataFolder } from '../services/data-folder.ts';
+import { ensureDatabaseOnly, inspectServices } from '../services/services.ts';
 
 /** Everything about runs that can be read; needs Postgres and the data folder's artifacts only. */
 export interface RunReader {

@@ -1,14 +1,14 @@
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import type { RunConfigInput } from './contracts/config.ts';
-import { ToolsampleError } from './contracts/errors.ts';
-import { originAt, type ForkAsked, type ForkPoint, type RunOrigin } from './contracts/fork.ts';
-import { TRAINING_RUN } from './contracts/temporal.ts';
-import type { Database } from './db/connection.ts';
-import { findForkPoint } from './db/fork-points.ts';
-import { findRun, readRun } from './db/runs.ts';
-import { readRunAt } from './db/setting-changes.ts';
+import type { RunConfigInput } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import { originAt, type ForkAsked, type ForkPoint, type RunOrigin } from '../contracts/fork.ts';
+import { TRAINING_RUN } from '../contracts/temporal.ts';
+import type { Database } from '../db/connection.ts';
+import { findForkPoint } from '../db/fork-points.ts';
+import { findRun, readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { newRunId, originMemo, shownInTemporal } from './run-labels.ts';
-import { changedConfig } from './services/configuration/change.ts';
+import { changedConfig } from '../services/configuration/change.ts';
 
 export interface ForkOptions {
   /** The parent: a run in any state. */

@@ -1,7 +1,7 @@
 import type { WorkflowClient } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { EngineProgress } from './contracts/policy.ts';
-import type { WorkUnderWay } from './contracts/temporal.ts';
+import type { EngineProgress } from '../contracts/policy.ts';
+import type { WorkUnderWay } from '../contracts/temporal.ts';
 
 /** What the policy engine does for a workflow now, from the activity's last heartbeat; null when it does nothing, or too shortly. */
 export async function workUnderWay(

@@ -6,16 +6,16 @@ import {
   type Connection,
 } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError } from './contracts/errors.ts';
+import { ERROR_CODES, ToolsampleError } from '../contracts/errors.ts';
 import type {
   AcceptedRequest,
   Asked,
   RunRequest,
   SetAsked,
   StopAsked,
-} from './contracts/requests.ts';
-import type { RunStatus } from './contracts/run-status.ts';
-import { PROGRESS_QUERY } from './contracts/temporal.ts';
+} from '../contracts/requests.ts';
+import type { RunStatus } from '../contracts/run-status.ts';
+import { PROGRESS_QUERY } from '../contracts/temporal.ts';
 
 /**
  * Asks something of a run under way. The answer says that the request was accepted and recorded; the effect comes at the next
