@@ -8,6 +8,7 @@ import { exportPolicy } from './export-policy.ts';
 import { failingClearly } from './failure.ts';
 import { filterGroups } from './filter-groups.ts';
 import { finishEvaluation } from './finish-evaluation.ts';
+import { gradientShard } from './gradient-shard.ts';
 import { gradientStep } from './gradient-step.ts';
 import { whileBeating } from './heartbeat.ts';
 import { prepareEvaluation } from './prepare-evaluation.ts';
@@ -59,6 +60,7 @@ export function acceleratorActivities(deps: ActivityDependencies): AcceleratorAc
   return {
     warmStart: activity((key) => warmStart(deps, key)),
     rollout: activity((key) => rollout(deps, key)),
+    gradientShard: activity((key) => gradientShard(deps, key)),
     gradientStep: activity((key) => gradientStep(deps, key)),
     evaluateShard: activity((key) => evaluateShard(deps, key)),
     evaluatePolicy: activity((key) => evaluatePolicy(deps, key)),

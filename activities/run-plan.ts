@@ -27,6 +27,7 @@ export async function runPlan(db: Database, run: string): Promise<RunPlan> {
     splits: await splitsOf(db, run),
     evaluationShards: await evaluationShards(db, run),
     committedStep: committed,
+    ...(row.config.gradientShards > 1 ? { gradientShards: row.config.gradientShards } : {}),
     ...(row.forkOf === null ? {} : { forkOf: row.forkOf }),
   };
 }

@@ -55,6 +55,8 @@ export interface RunPlan {
   readonly committedStep: number;
   /** In how many shards a split is evaluated, where it is more than one. Absent in histories of older versions. */
   readonly evaluationShards?: { readonly [split: string]: number };
+  /** Parts of a gradient step, where there are several. Absent in histories of older versions. */
+  readonly gradientShards?: number;
   /** The run of which this is a fork; absent for one that began anew. */
   readonly forkOf?: string;
   /** Set by the worker, not by `prepareRun`: the server knows our search attributes. Absent: do without. */
@@ -110,6 +112,17 @@ export interface GradientSummary {
   readonly seconds: number;
   /** Set where the step spent the run's budget of tokens: it is the last one, whatever the plan said. */
   readonly endsRun?: boolean;
+}
+
+export interface GradientShardKey extends StepKey {
+  /** 0-based. */
+  readonly shard: number;
+  readonly shards: number;
+}
+export interface GradientShardSummary {
+  /** What was left for this shard: none, perhaps. */
+  readonly microBatches: number;
+  readonly seconds: number;
 }
 
 export interface WarmStartKey extends RunKey {
@@ -229,6 +242,7 @@ export interface LightActivities {
 export interface AcceleratorActivities {
   warmStart(input: WarmStartKey): Promise<WarmStartSummary>;
   rollout(input: ShardKey): Promise<RolloutSummary>;
+  gradientShard(input: GradientShardKey): Promise<GradientShardSummary>;
   gradientStep(input: StepKey): Promise<GradientSummary>;
   evaluateShard(input: EvaluationShardKey): Promise<EvaluationShardSummary>;
   evaluatePolicy(input: WholeEvaluation): Promise<EvaluationSummary>;

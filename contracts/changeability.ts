@@ -76,6 +76,8 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   weightDecay: 'live',
   maxGradNorm: 'live',
   microBatchTokens: 'live',
+  // Workflows have planned with it.
+  gradientShards: 'fork',
   device: 'fork',
   threads: 'fork',
   memoryLimit: 'live',

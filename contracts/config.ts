@@ -186,6 +186,8 @@ export interface RunConfig {
   readonly maxGradNorm: number;
   /** Tokens of one micro-batch at most, padding included. */
   readonly microBatchTokens: number;
+  /** Parts in which several workers compute a gradient step; adapters only. 1: one worker computes it. Does not change the result. */
+  readonly gradientShards: number;
 
   // — machine
   /**
@@ -222,6 +224,7 @@ export const LATER_SETTINGS = {
   maxGeneratedTokens: -1,
   evalSuite: 'none',
   bestMetric: 'reward',
+  gradientShards: 1,
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

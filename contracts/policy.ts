@@ -144,6 +144,35 @@ export interface GradientResult {
   readonly seconds: number;
 }
 
+/** Part of a gradient step of adapters, for several workers at once. One optimiser step: `numIterations` is 1. */
+export interface GradientShardRequest extends Omit<GradientRequest, 'optimizer'> {
+  /** 0-based. */
+  readonly shard: number;
+  readonly shards: number;
+}
+
+export interface GradientShardResult {
+  /** Names how the batch was divided: shards of one step belong together where it is the same. */
+  readonly plan: string;
+  readonly microBatches: number;
+  /** Artifact: safetensors with the gradient of each micro-batch and its sums; null where no micro-batch was left for the shard. */
+  readonly gradients: ArtifactRef | null;
+  /** Tokens computed, as in {@link GradientResult}. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/** The optimiser step on gradients that shards have computed; the same bits as {@link PolicyEngine.gradientStep}. */
+export interface ShardedStepRequest extends Pick<
+  GradientRequest,
+  'policy' | 'trainable' | 'objective' | 'optimizer'
+> {
+  /** In the order of the shards; those without a micro-batch left out. */
+  readonly gradients: readonly (Pick<GradientShardResult, 'microBatches'> & {
+    readonly artifact: ArtifactRef;
+  })[];
+}
+
 /** A demonstration as token ids. */
 export interface Demonstration {
   readonly promptIds: readonly number[];
@@ -219,6 +248,13 @@ export interface PolicyEngine {
     options?: EngineCallOptions,
   ): Promise<readonly GeneratedCompletion[]>;
   gradientStep(request: GradientRequest, options?: EngineCallOptions): Promise<GradientResult>;
+  /** Changes nothing. @throws ToolsampleError `config` where a training service computes: it divides its work itself */
+  gradientShard(
+    request: GradientShardRequest,
+    options?: EngineCallOptions,
+  ): Promise<GradientShardResult>;
+  /** @throws ToolsampleError as {@link gradientShard} */
+  applyGradients(request: ShardedStepRequest, options?: EngineCallOptions): Promise<GradientResult>;
   supervise(request: SuperviseRequest, options?: EngineCallOptions): Promise<SuperviseResult>;
   /** Writes a HF folder (LoRA merged) with `model.safetensors`; returns its hash. */
   export(

@@ -3,6 +3,7 @@ import type { StepKey } from '../contracts/activities.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { commitCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { dropGradientShards } from './gradient-shards.ts';
 import { endRunWith } from './runs.ts';
 import { steps } from './schema/steps.ts';
 import { readRunAt } from './setting-changes.ts';
@@ -59,6 +60,7 @@ export async function commitGradientStep(
         seconds: update?.seconds ?? 0,
       },
     );
+    await dropGradientShards(tx, key);
     if (update !== null) await writeAdvantages(tx, key, update.advantages);
     const [stored] = await tx
       .update(steps)

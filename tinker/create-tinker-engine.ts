@@ -143,6 +143,8 @@ export function createTinkerEngine(options: TinkerEngineOptions): PolicyEngine {
   return {
     generate: (asked, call = {}) => inTurn(call, (request) => generate(asked, request)),
     gradientStep: (asked, call = {}) => inTurn(call, (request) => gradientStep(asked, request)),
+    gradientShard: () => Promise.reject(ownDivision()),
+    applyGradients: () => Promise.reject(ownDivision()),
     supervise: () => Promise.reject(noColdStart()),
     export: (policy, _trainable, folder) =>
       inTurn({}, async (request) => {
@@ -190,6 +192,13 @@ function noColdStart(): ToolsampleError {
   return new ToolsampleError('config', 'there is no supervised cold start at a training service', {
     at: { field: 'warm_start' },
     hint: 'use the backend onnx',
+  });
+}
+
+function ownDivision(): ToolsampleError {
+  return new ToolsampleError('config', 'a training service divides a gradient step itself', {
+    at: { field: 'gradient_shards' },
+    hint: 'use 1, or the backend onnx',
   });
 }
 

@@ -54,6 +54,17 @@ export async function trainingStep(key: StepKey, plan: RunPlan): Promise<Finishe
   const curriculum = await light.updateCurriculum.executeWithOptions(summary('update curriculum'), [
     key,
   ]);
+  const shards = plan.gradientShards ?? 1;
+  if (shards > 1 && filtered.kept > 0) {
+    await Promise.all(
+      Array.from({ length: shards }, (_, shard) =>
+        accelerator.gradientShard.executeWithOptions(
+          summary(`gradient shard ${shard + 1} of ${shards}`),
+          [{ ...key, shard, shards }],
+        ),
+      ),
+    );
+  }
   const gradient = await accelerator.gradientStep.executeWithOptions(summary('gradient step'), [
     key,
   ]);

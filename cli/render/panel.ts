@@ -76,6 +76,7 @@ function progressLine(state: PanelState, width: number, paint: Paint): string {
 
 const WORK_NAMES: { readonly [activity: string]: string } = {
   warmStart: 'warm start',
+  gradientShard: 'gradient step',
   gradientStep: 'gradient step',
   evaluateShard: 'evaluation',
   evaluatePolicy: 'evaluation',

@@ -1,6 +1,7 @@
 import type { Comments } from '../comments.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
 import { experimentRunsComments, experimentsComments } from './experiments.ts';
+import { gradientShardsComments } from './gradients.ts';
 import {
   curriculumVersionsComments,
   importanceSumsComments,
@@ -32,6 +33,7 @@ export const ALL_COMMENTS: readonly Comments[] = [
   groupsComments,
   rolloutShardsComments,
   rolloutsComments,
+  gradientShardsComments,
   sampleStatisticsComments,
   importanceSumsComments,
   curriculumVersionsComments,

@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises';
-import type { ArtifactStore } from '../../contracts/artifacts.ts';
+import type { ArtifactReader, ArtifactStore } from '../../contracts/artifacts.ts';
 import type { DeviceChoice } from '../../contracts/config.ts';
 import type {
   EngineCallOptions,
   GradientResult,
+  GradientShardRequest,
+  GradientShardResult,
   PolicyEngine,
   PolicyRef,
 } from '../../contracts/policy.ts';
@@ -52,6 +54,22 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
           host.call('gradientStep', { ...request, policy: files, paths }, call),
         ),
       ),
+    gradientShard: ({ policy, ...request }, call = {}) =>
+      inTurn(call, () => computeShard(host, artifacts, policy, request, call)),
+    applyGradients: ({ policy, gradients, ...request }, call = {}) =>
+      inTurn(call, () =>
+        train(host, artifacts, policy, async (files, paths, reader) => {
+          const read = [];
+          for (const { artifact, microBatches } of gradients) {
+            read.push({ path: await reader.path(artifact), microBatches });
+          }
+          return host.call(
+            'applyGradients',
+            { ...request, policy: files, gradients: read, paths },
+            call,
+          );
+        }),
+      ),
     supervise: ({ policy, ...request }, call = {}) =>
       inTurn(call, () =>
         train(host, artifacts, policy, (files, paths) =>
@@ -75,7 +93,11 @@ async function train<Outcome>(
   host: ThreadHost,
   artifacts: ArtifactStore,
   policy: PolicyRef,
-  run: (files: PolicyFiles, paths: NewPolicyPaths) => Promise<Trained<Outcome>>,
+  run: (
+    files: PolicyFiles,
+    paths: NewPolicyPaths,
+    reader: ArtifactReader,
+  ) => Promise<Trained<Outcome>>,
 ): Promise<Outcome & Pick<GradientResult, 'policy' | 'seconds'>> {
   const started = performance.now();
   const paths = {
@@ -84,7 +106,7 @@ async function train<Outcome>(
   };
   try {
     const { outcome, weights, optimizer } = await artifacts.reading(async (reader) =>
-      run(await policyFiles(policy, reader, 'weights and optimizer'), paths),
+      run(await policyFiles(policy, reader, 'weights and optimizer'), paths, reader),
     );
     await artifacts.putFile(paths.weights, weights);
     await artifacts.putFile(paths.optimizer, optimizer);
@@ -98,5 +120,27 @@ async function train<Outcome>(
     // Gone already when all went well.
     await rm(paths.weights, { force: true });
     await rm(paths.optimizer, { force: true });
+  }
+}
+
+/** Gradients of some micro-batches: the thread writes a temporary file, which then becomes an artifact. */
+async function computeShard(
+  host: ThreadHost,
+  artifacts: ArtifactStore,
+  policy: PolicyRef,
+  request: Omit<GradientShardRequest, 'policy'>,
+  call: EngineCallOptions,
+): Promise<GradientShardResult> {
+  const started = performance.now();
+  const path = await artifacts.temporaryPath();
+  try {
+    const result = await artifacts.reading(async (reader) => {
+      const files = await policyFiles(policy, reader, 'weights and optimizer');
+      return host.call('gradientShard', { ...request, policy: files, path }, call);
+    });
+    if (result.gradients !== null) await artifacts.putFile(path, result.gradients);
+    return { ...result, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await rm(path, { force: true });
   }
 }

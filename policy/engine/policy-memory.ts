@@ -135,14 +135,7 @@ export async function takeTrainer(
   ) {
     return { trainer: held.trainer, base };
   }
-  await dropTrainer(memory);
-  const trainer = await createTrainer({
-    traits: base.architecture.traits,
-    weights: base.weights,
-    trainable,
-    ...(policy.weights === null ? {} : { trained: await loadTrained(base, policy, trainable) }),
-    runtime: memory.runtime,
-  });
+  const trainer = await trainerOf(memory, base, policy, trainable);
   if (policy.optimizer !== null) {
     const specs = trainableSpecs(trainingModel(base.architecture.traits, trainable));
     const moments = ['m', 'v'].flatMap((moment) =>
@@ -160,6 +153,37 @@ export async function takeTrainer(
     state: 'stored',
   };
   return { trainer, base };
+}
+
+/** A trainer with the policy's trained tensors. Where another worker took the last step, its adapters are put into the graphs at hand. */
+async function trainerOf(
+  memory: PolicyMemory,
+  base: LoadedBase,
+  policy: PolicyFiles,
+  trainable: TrainableOptions,
+): Promise<Trainer> {
+  const { held } = memory;
+  const trained = policy.weights === null ? null : await loadTrained(base, policy, trainable);
+  if (
+    held?.state === 'stored' &&
+    held.baseSha256 === policy.baseSha256 &&
+    held.trainable === trainableKey(trainable) &&
+    trainable.mode === 'lora' &&
+    trained !== null &&
+    policy.optimizer !== null
+  ) {
+    markChanged(memory);
+    held.trainer.loadTrained(trained);
+    return held.trainer;
+  }
+  await dropTrainer(memory);
+  return createTrainer({
+    traits: base.architecture.traits,
+    weights: base.weights,
+    trainable,
+    ...(trained === null ? {} : { trained }),
+    runtime: memory.runtime,
+  });
 }
 
 /** Training is about to change what the trainer holds: until {@link markStored} it is nobody's policy. */

@@ -3,8 +3,13 @@ import type { EngineProgress } from '../../contracts/policy.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
 import type { Weights } from '../models/initial-weights.ts';
+import { elementCount } from '../models/model-traits.ts';
+import type { MicroGradient } from '../training/gradient-shards.ts';
 import type { Trainer } from '../training/trainer.ts';
+import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
+import type { TrainingCall } from '../training/training-state.ts';
 import { decodeRequests } from './decode-requests.ts';
+import { readMicroGradients, writeMicroGradients } from './micro-gradient-files.ts';
 import {
   completeWeights,
   dropTrainer,
@@ -45,7 +50,16 @@ const CALLS: {
     request: ThreadCalls[Name],
     watch: CallWatch,
   ) => Promise<ThreadResults[Name]>;
-} = { generate, gradientStep, supervise, export: exportFolder, decode: decodeRequests, device };
+} = {
+  generate,
+  gradientStep,
+  gradientShard,
+  applyGradients,
+  supervise,
+  export: exportFolder,
+  decode: decodeRequests,
+  device,
+};
 
 async function generate(
   memory: PolicyMemory,
@@ -70,16 +84,49 @@ async function gradientStep(
 ): Promise<ThreadResults['gradientStep']> {
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
   return training(memory, trainer, paths, () =>
-    trainer.gradientStep(
-      { ...batch, reference: base.weights },
-      {
-        checkAbort: watch.check,
-        onTokens: (done, total) => {
-          watch.progress({ done, total, unit: 'tokens' });
-        },
-      },
-    ),
+    trainer.gradientStep({ ...batch, reference: base.weights }, watched(watch)),
   );
+}
+
+async function gradientShard(
+  memory: PolicyMemory,
+  { policy, trainable, path, shard, shards, ...batch }: ThreadCalls['gradientShard'],
+  watch: CallWatch,
+): Promise<ThreadResults['gradientShard']> {
+  const { trainer } = await takeTrainer(memory, policy, trainable);
+  const { plan, micros, tokens } = await trainer.gradientShard(
+    batch,
+    { shard, shards },
+    watched(watch),
+  );
+  const gradients = micros.length === 0 ? null : await writeMicroGradients(path, micros);
+  return { plan, microBatches: micros.length, gradients, tokens };
+}
+
+async function applyGradients(
+  memory: PolicyMemory,
+  { policy, trainable, gradients, objective, optimizer, paths }: ThreadCalls['applyGradients'],
+): Promise<ThreadResults['applyGradients']> {
+  const { trainer, base } = await takeTrainer(memory, policy, trainable);
+  const { traits } = base.architecture;
+  const specs = trainableSpecs(trainingModel(traits, trainable));
+  const size = specs.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return training(memory, trainer, paths, async () => {
+    const micros: MicroGradient[] = [];
+    for (const { path, microBatches } of gradients) {
+      micros.push(...(await readMicroGradients(path, microBatches, size)));
+    }
+    return trainer.applyShards(micros, objective, optimizer);
+  });
+}
+
+function watched(watch: CallWatch): TrainingCall {
+  return {
+    checkAbort: watch.check,
+    onTokens: (done, total) => {
+      watch.progress({ done, total, unit: 'tokens' });
+    },
+  };
 }
 
 async function supervise(

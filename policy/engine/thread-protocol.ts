@@ -8,6 +8,9 @@ import type {
   GenerationRequest,
   GradientRequest,
   GradientResult,
+  GradientShardRequest,
+  GradientShardResult,
+  ShardedStepRequest,
   SuperviseRequest,
   SuperviseResult,
   TrainableOptions,
@@ -52,6 +55,16 @@ export interface ThreadCalls {
     readonly policy: PolicyFiles;
     readonly paths: NewPolicyPaths;
   };
+  readonly gradientShard: Omit<GradientShardRequest, 'policy'> & {
+    readonly policy: PolicyFiles;
+    /** Where the thread writes the gradients. */
+    readonly path: string;
+  };
+  readonly applyGradients: Omit<ShardedStepRequest, 'policy' | 'gradients'> & {
+    readonly policy: PolicyFiles;
+    readonly gradients: readonly { readonly path: string; readonly microBatches: number }[];
+    readonly paths: NewPolicyPaths;
+  };
   readonly supervise: Omit<SuperviseRequest, 'policy'> & {
     readonly policy: PolicyFiles;
     readonly paths: NewPolicyPaths;
@@ -76,6 +89,8 @@ export type CallName = keyof ThreadCalls;
 export interface ThreadResults {
   readonly generate: readonly GeneratedCompletion[];
   readonly gradientStep: Trained<Omit<GradientResult, 'policy' | 'seconds'>>;
+  readonly gradientShard: Omit<GradientShardResult, 'seconds'>;
+  readonly applyGradients: Trained<Omit<GradientResult, 'policy' | 'seconds'>>;
   readonly supervise: Trained<Omit<SuperviseResult, 'policy' | 'seconds'>>;
   readonly export: { readonly sha256: string };
   readonly decode: null;

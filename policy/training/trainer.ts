@@ -1,4 +1,14 @@
+import type { AdamWOptions, ObjectiveOptions } from '../../contracts/policy.ts';
 import type { Weights } from '../models/initial-weights.ts';
+import { fillFlat } from './flat-tensors.ts';
+import {
+  applyShards,
+  gradientShard,
+  type GradientShard,
+  type MicroGradient,
+  type ShardOfStep,
+} from './gradient-shards.ts';
+import type { RolloutBatch } from './grpo-batch.ts';
 import { gradientStep, type GradientBatch, type GradientOutcome } from './grpo-step.ts';
 import { loadOptimizerState, optimizerState } from './optimizer.ts';
 import { superviseStep, type SupervisedBatch, type SupervisedOutcome } from './supervised-step.ts';
@@ -14,10 +24,24 @@ export interface Trainer {
    * @throws ToolsampleError `non-finite` when a loss or gradient is; the parameters are those of the last good step.
    */
   readonly gradientStep: (batch: GradientBatch, call?: TrainingCall) => Promise<GradientOutcome>;
+  /** Part of a batch's gradients, for {@link Trainer.applyShards}; changes nothing. @throws ToolsampleError `non-finite` */
+  readonly gradientShard: (
+    batch: RolloutBatch,
+    part: ShardOfStep,
+    call?: TrainingCall,
+  ) => Promise<GradientShard>;
+  /** The optimiser step on all of a batch's gradients, in its order. @throws ToolsampleError `non-finite`, before any parameter changes */
+  readonly applyShards: (
+    micros: readonly MicroGradient[],
+    objective: Pick<ObjectiveOptions, 'beta'>,
+    optimizer: AdamWOptions,
+  ) => Promise<GradientOutcome>;
   /** One supervised optimiser step. @throws ToolsampleError `non-finite`, before any parameter changes. */
   readonly supervise: (batch: SupervisedBatch, call?: TrainingCall) => Promise<SupervisedOutcome>;
   /** What trains, by name, as views into the live parameters: copy or write them before the next step. */
   readonly trainedTensors: () => Weights;
+  /** Takes up what another trainer has made of the same base. @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape */
+  readonly loadTrained: (saved: Weights) => void;
   /** `m.<tensor>`, `v.<tensor>` and `step` ([1]); views, as above. */
   readonly optimizerState: () => Weights;
   /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
@@ -30,8 +54,13 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const state = await createTrainingState(options);
   return {
     gradientStep: (batch, call = {}) => gradientStep(state, batch, call),
+    gradientShard: (batch, part, call = {}) => gradientShard(state, batch, part, call),
+    applyShards: (micros, objective, optimizer) => applyShards(state, micros, objective, optimizer),
     supervise: (batch, call = {}) => superviseStep(state, batch, call),
     trainedTensors: () => state.parameters.views,
+    loadTrained: (saved) => {
+      fillFlat(state.parameters, saved);
+    },
     optimizerState: () => optimizerState(state.optimizer),
     loadOptimizerState: (saved) => loadOptimizerState(state.optimizer, saved),
     close: async () => {

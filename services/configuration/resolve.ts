@@ -235,6 +235,18 @@ function checkTogether(config: RunConfig, settings: Settings): void {
       `${config.microBatchTokens} tokens do not hold one sequence (max_prompt_length ${config.maxPromptLength} + max_completion_length ${config.maxCompletionLength})`,
       `use at least ${longest}`,
     );
+  if (config.gradientShards > 1 && config.trainMode !== 'lora')
+    refuse(
+      'gradientShards',
+      'gradients of all weights are too large to be sent around',
+      'use train_mode lora, or 1',
+    );
+  if (config.gradientShards > 1 && config.numIterations > 1)
+    refuse(
+      'gradientShards',
+      `with num_iterations ${config.numIterations} the later gradients need the policy that the first one made`,
+      'use 1 for either',
+    );
   if (config.warmStart.length > 0 && config.warmStart.some(({ levels }) => levels.length === 0))
     refuse('warmStart', 'a phase has no level', 'name at least one level');
 }

@@ -329,6 +329,14 @@ export const runConfigSchema = z.strictObject({
         'tokens of one micro-batch at most, padding included; changes memory, not results',
       ),
     ),
+  gradientShards: positiveInt(256)
+    .default(1)
+    .meta(
+      about(
+        'Optimiser',
+        'parts of a gradient step, for as many workers; train_mode lora only (docs/cluster.md)',
+      ),
+    ),
 
   device: z
     .enum(DEVICES)

@@ -18,6 +18,7 @@ export function isUnderWay({ state }: PendingActivity): boolean {
 const COMPUTING = [
   'warmStart',
   'rollout',
+  'gradientShard',
   'gradientStep',
   'evaluateShard',
   'evaluatePolicy',

@@ -12,8 +12,8 @@ const MINUTE = 60_000;
 /** A data folder in which the same run is made again and again, each time with another fault. */
 export interface FaultHome extends ServedHome {
   readonly databaseUrl: string;
-  /** Starts the run under this name. @returns the workflow of its only epoch */
-  start(run: string): Promise<string>;
+  /** Starts the run under this name, with other settings if need be. @returns the workflow of its only epoch */
+  start(run: string, settings?: RunConfigInput): Promise<string>;
   /** Waits until a step is committed. */
   committed(run: string, step: number): Promise<void>;
   /** Waits until it has ended, well or not. */
@@ -32,8 +32,8 @@ export async function createFaultHome(
   const home = await createServedHome(name);
   const { toolsample } = home;
   const { databaseUrl, folder } = toolsample.services;
-  const start = async (run: string): Promise<string> => {
-    await toolsample.startRun({ run, config });
+  const start = async (run: string, settings: RunConfigInput = {}): Promise<string> => {
+    await toolsample.startRun({ run, config: { ...config, ...settings } });
     return epochWorkflowId(run, 1);
   };
   const end = async (run: string): Promise<EndedRun> => toolsample.waitFor(run);

@@ -39,9 +39,13 @@ async function record(recording: string): Promise<void> {
     });
     await save('run-completed', completed.handle.workflowId);
     await save('epoch-completed', `${completed.handle.workflowId}/epoch-1`);
-    // Evaluations that several workers share.
+    // Evaluations and gradients that several workers share.
     const sharded = await harness.runToEnd({
-      plan: { ...SMALL_PLAN, evaluationShards: { heldout: 2, unseen: 1 } },
+      plan: {
+        ...SMALL_PLAN,
+        evaluationShards: { heldout: 2, unseen: 1 },
+        gradientShards: 2,
+      },
     });
     await save('run-sharded', sharded.handle.workflowId);
     await save('epoch-sharded', `${sharded.handle.workflowId}/epoch-1`);

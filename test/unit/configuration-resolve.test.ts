@@ -97,6 +97,8 @@ describe('resolveConfig', () => {
     [{ random_policy: { heads: 3 } }, 'does not divide into 3 heads'],
     [{ random_policy: { key_value_heads: 3 } }, 'cannot share 3 key/value heads'],
     [{ policy: '' }, 'must be a text, not ""'],
+    [{ gradient_shards: 2 }, 'gradients of all weights are too large'],
+    [{ gradient_shards: 2, train_mode: 'lora', num_iterations: 2 }, 'with num_iterations 2'],
   ])('refuses %j', (input, problem) => {
     expect(refusal(input).message).toContain(problem);
     expect(refusal(input).message).not.toContain('\n');
@@ -108,6 +110,7 @@ describe('resolveConfig', () => {
     [{ lora_alpha: 16 }, 'services use 32'],
     [{ beta: 0.1 }, 'no loss with a KL term'],
     [{ temperature: 0.7 }, 'those of temperature 1'],
+    [{ gradient_shards: 2 }, 'divides a gradient step itself'],
     [{ warm_start: { steps: 1 } }, 'no supervised cold start'],
     [{ tinker_base_url: 'http://me:secret@host' }, 'without user, password'],
   ])('refuses at a training service %j', (input, problem) => {

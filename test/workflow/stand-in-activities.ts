@@ -57,6 +57,7 @@ export function standInActivities(
       mastery: 'format .9',
       weights: 'format 1',
     }),
+    gradientShard: async () => ({ microBatches: 2, seconds: 0.1 }),
     gradientStep: async (key) => gradientOf(key),
     warmStart: async ({ slice }) => ({ slice, steps: 10, loss: 1, tokens: 100 }),
     evaluateShard: async () => ({ seconds: 1 }),

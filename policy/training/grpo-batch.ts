@@ -1,0 +1,188 @@
+import { ToolsampleError } from '../../contracts/errors.ts';
+import type { ObjectiveOptions, TrainingMemory, TrainingSequence } from '../../contracts/policy.ts';
+import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts';
+import type { Weights } from '../models/initial-weights.ts';
+import { tokenCosts } from '../models/model-traits.ts';
+import { GRPO_SUMS } from './grpo-loss.ts';
+import { microBatchFeeds } from './micro-batch-feeds.ts';
+import type { MicroBatch } from './micro-batches.ts';
+import { sharedRows } from './packed-rows.ts';
+import { planStep, UNLIMITED, type StepPlan } from './step-plan.ts';
+import { PLAIN_FORM } from './training-graph.ts';
+import { tokenWeights } from './token-weights.ts';
+import {
+  addMicroBatch,
+  fetchedNumber,
+  policyFeeds,
+  requireFinite,
+  sessionFor,
+  type TrainingCall,
+  type TrainingState,
+} from './training-state.ts';
+
+/** What GRPO computes gradients of. */
+export interface RolloutBatch {
+  readonly sequences: readonly TrainingSequence[];
+  readonly objective: ObjectiveOptions;
+  readonly microBatchTokens: number;
+  /** Left out: as much memory as it takes. */
+  readonly memory?: TrainingMemory;
+  /** The base policy for the KL term; needed when beta > 0 and all weights train. (LoRA: the base is at hand.) */
+  readonly reference?: Weights;
+}
+
+type WeightedSequence = TrainingSequence & { readonly weight: number };
+
+/** A batch divided into micro-batches. Masked sequences are left out, and completions of one prompt share its computation. */
+export interface PlannedBatch extends StepPlan {
+  readonly active: readonly WeightedSequence[];
+  /** Completion tokens that the loss is about. */
+  readonly predicted: number;
+}
+
+/** Sums over a micro-batch's completion tokens. */
+export type GrpoSums = { [name in (typeof GRPO_SUMS)[number]]: number };
+
+/** One micro-batch with all that stays the same over the optimiser steps on it. */
+export interface GrpoPass {
+  readonly micro: MicroBatch;
+  /**
+   * Adds the micro-batch's gradient to the state's. The first pass's own log-probabilities are the old ones of the later ones.
+   * @throws ToolsampleError `non-finite`
+   */
+  readonly run: (first: boolean) => Promise<GrpoSums>;
+}
+
+/** Divides a batch: the same on every machine that can hold it as it is. */
+export function planBatch(state: TrainingState, batch: RolloutBatch): PlannedBatch {
+  const weights = tokenWeights(batch.sequences, batch.objective);
+  const active = batch.sequences.flatMap((sequence, i) =>
+    sequence.masked ? [] : [{ ...sequence, weight: weights[i] ?? 0 }],
+  );
+  const costs = tokenCosts(state.model.traits);
+  const plan = planStep(
+    state.model,
+    active,
+    (maxTokens) => sharedRows(active, costs, maxTokens),
+    batch.microBatchTokens,
+    batch.memory ?? UNLIMITED,
+  );
+  const predicted = plan.micros.reduce((sum, { targets }) => sum + targets.length, 0);
+  return { ...plan, active, predicted };
+}
+
+/** Prepares some of a batch's micro-batches; the base policy's log-probabilities are computed here where the loss needs them. */
+export async function preparePasses(
+  state: TrainingState,
+  batch: RolloutBatch,
+  { active, form }: PlannedBatch,
+  micros: readonly MicroBatch[],
+  call: TrainingCall,
+): Promise<GrpoPass[]> {
+  if (micros.length === 0) return [];
+  const { objective } = batch;
+  const reference = objective.beta > 0 ? await referenceLogprobs(state, batch) : null;
+  const session = await sessionFor(state, 'grpo', form);
+  const passes: GrpoPass[] = [];
+  for (const micro of micros) {
+    call.checkAbort?.();
+    const { old, feeds } = await prepare(micro, active, objective, reference);
+    const run = async (first: boolean): Promise<GrpoSums> => {
+      const results = await addMicroBatch(
+        state,
+        session,
+        micro,
+        objective.temperature,
+        { ...feeds, on_policy: floatScalar(first ? 1 : 0) },
+        fetchBuffers(old.length),
+      );
+      requireFinite(fetchedNumber(results, 'loss'), 'loss');
+      if (first) old.set(floatData(results, 'logprobs'));
+      return grpoSums((name) => fetchedNumber(results, name));
+    };
+    passes.push({ micro, run });
+  }
+  return passes;
+}
+
+/** One number for each of the sums. */
+export function grpoSums(value: (name: keyof GrpoSums, index: number) => number): GrpoSums {
+  const sums: GrpoSums = { loss: 0, entropy: 0, kl: 0, clipped_low: 0, clipped_high: 0 };
+  for (const [index, name] of GRPO_SUMS.entries()) sums[name] = value(name, index);
+  return sums;
+}
+
+/** Adds in place. */
+export function addSums(to: GrpoSums, sums: GrpoSums): void {
+  for (const name of GRPO_SUMS) to[name] += sums[name];
+}
+
+function fetchBuffers(tokens: number): Feeds {
+  const sums = GRPO_SUMS.map((name) => [name, floatScalar(0)] as const);
+  return { ...Object.fromEntries(sums), logprobs: floats(new Float32Array(tokens), [tokens]) };
+}
+
+type ReferencePass = (micro: MicroBatch, temperature: number) => Promise<Float32Array>;
+
+/** A forward pass of the base policy. */
+async function referenceLogprobs(
+  state: TrainingState,
+  batch: RolloutBatch,
+): Promise<ReferencePass> {
+  const { traits } = state.model;
+  const base = batch.reference ?? state.base;
+  if (base === null) {
+    throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
+  }
+  const feeds = policyFeeds(traits, base);
+  const { session } = await sessionFor(state, 'reference', PLAIN_FORM);
+  return async (micro, temperature) => {
+    const inputs = { ...feeds, ...microBatchFeeds(state.rotations, micro, temperature) };
+    return floatData(await session.run(inputs, ['logprobs']), 'logprobs');
+  };
+}
+
+async function prepare(
+  micro: MicroBatch,
+  sequences: readonly WeightedSequence[],
+  objective: ObjectiveOptions,
+  reference: ReferencePass | null,
+): Promise<{ readonly old: Float32Array; readonly feeds: Feeds }> {
+  const size = micro.targets.length;
+  const dims = [size];
+  const members = micro.members.flatMap((index) => sequences[index] ?? []);
+  const fill = (value: (sequence: WeightedSequence) => number): Float32Array =>
+    Float32Array.from(
+      members.flatMap((sequence) => sequence.completionIds.map(() => value(sequence))),
+    );
+  const old = new Float32Array(size);
+  const rollout = Float32Array.from(members.flatMap(({ rolloutLogprobs }) => rolloutLogprobs));
+  if (rollout.length !== size) {
+    throw new ToolsampleError(
+      'corrupt-artifact',
+      'a rollout has not one log-probability per token',
+    );
+  }
+  const referenceValues =
+    reference === null ? new Float32Array(size) : await reference(micro, objective.temperature);
+  return {
+    old,
+    feeds: {
+      advantage: floats(
+        fill(({ advantage }) => advantage),
+        dims,
+      ),
+      weight: floats(
+        fill(({ weight }) => weight),
+        dims,
+      ),
+      old_logprobs: floats(old, dims),
+      rollout_logprobs: floats(rollout, dims),
+      reference_logprobs: floats(referenceValues, dims),
+      clip_low: floatScalar(1 - objective.epsilon),
+      clip_high: floatScalar(1 + objective.epsilonHigh),
+      importance_cap: floatScalar(objective.importanceSamplingCap),
+      beta: floatScalar(objective.beta),
+    },
+  };
+}
