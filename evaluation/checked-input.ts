@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { checkValue } from '../contracts/checked-value.ts';
 import { DEVICES } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { VALUE_MATCHES } from '../contracts/reward.ts';
@@ -66,7 +67,7 @@ const askedSchema = z.strictObject({
 
 /** What a workflow was started with, by whatever client. @throws ToolsampleError `config` */
 export function readAsked(given: unknown): EvaluationAsked {
-  const { data, error } = askedSchema.safeParse(given);
+  const { data, error } = checkValue(askedSchema, given);
   if (data !== undefined) return data;
   const [issue] = error.issues;
   throw new ToolsampleError('config', issue?.message ?? 'is no evaluation', {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
 
+import { checkValue } from '../contracts/checked-value.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { fileError, readTextFile, replaceFile } from './durable-file.ts';
 import { withFolderLock } from './folder-lock.ts';
@@ -160,7 +161,7 @@ export function readServiceState(home: string): ServiceState | null {
   } catch {
     value = undefined;
   }
-  const parsed = serviceStateSchema.safeParse(value);
+  const parsed = checkValue(serviceStateSchema, value);
   if (parsed.success) return parsed.data;
   throw new ToolsampleError('schema', 'not a services.json of this version', {
     at: { file },

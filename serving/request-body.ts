@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { checkValue } from '../contracts/checked-value.ts';
 import { jsonExtent } from '../contracts/json-extent.ts';
 import { ApiError } from './api-error.ts';
 
@@ -9,7 +10,7 @@ const MAX_DEPTH = 100;
  * A request's body as the schema has it.
  * @throws ApiError 400 that names the field
  */
-export function readBody<Schema extends z.ZodType>(text: string, schema: Schema): z.output<Schema> {
+export function readBody<T>(text: string, schema: z.ZodType<T>): T {
   if (jsonExtent(text).depth > MAX_DEPTH) {
     throw new ApiError(400, `the body nests deeper than ${MAX_DEPTH} levels`);
   }
@@ -19,7 +20,7 @@ export function readBody<Schema extends z.ZodType>(text: string, schema: Schema)
   } catch {
     throw new ApiError(400, 'the body is not JSON');
   }
-  const read = schema.safeParse(body);
+  const read = checkValue(schema, body);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
   throw badField(fieldName(issue?.path ?? []), issue?.message ?? 'is not usable');

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
+import { checkValue } from '../contracts/checked-value.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { failedAnswer, waitingAnswer, workAnswer } from './answers.ts';
 import { ServiceRefusal } from './refusal.ts';
@@ -55,8 +56,8 @@ export function createTinkerClient(options: TransportOptions): TinkerClient {
     const until = performance.now() + busy;
     for (;;) {
       const value = read(call, await transport.call(RETRIEVE, body, request));
-      if (!waitingAnswer.safeParse(value).success) {
-        const failed = failedAnswer.safeParse(value);
+      if (!checkValue(waitingAnswer, value).success) {
+        const failed = checkValue(failedAnswer, value);
         if (failed.success) throw workFailed(call, failed.data);
         return checked(call, answer, value);
       }
@@ -107,7 +108,7 @@ function read(call: string, { bytes, binary }: Answer): unknown {
 }
 
 function checked<T>(call: string, answer: z.ZodType<T>, value: unknown): T {
-  const result = answer.safeParse(value);
+  const result = checkValue(answer, value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const place = issue?.path.map(String).join('.') ?? '';

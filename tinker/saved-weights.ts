@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkValue } from '../contracts/checked-value.ts';
 import type { ArtifactRef, ArtifactStore } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { savedAnswer } from './answers.ts';
@@ -46,7 +47,7 @@ export async function readSavedWeights(
   } catch {
     value = null;
   }
-  const { data } = savedWeights.safeParse(value);
+  const { data } = checkValue(savedWeights, value);
   if (data !== undefined) return data;
   throw new ToolsampleError('schema', 'these weights are not those of a training service', {
     at: { file: ref.sha256 },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { checkValue } from '../../contracts/checked-value.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { ForkAsked, ForkPoint } from '../../contracts/fork.ts';
@@ -31,7 +32,7 @@ export interface ForkInput {
 export function forkInput(input: RunConfigInput): ForkInput | null {
   const { fork, ...settings } = input;
   if (fork === undefined || fork === null) return null;
-  const { data } = forkSchema.safeParse(fork);
+  const { data } = checkValue(forkSchema, fork);
   if (data === undefined) {
     throw new ToolsampleError('config', 'must name a run, and either an epoch or a step of it', {
       at: { field: 'fork' },

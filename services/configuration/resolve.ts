@@ -1,4 +1,6 @@
+import type { z } from 'zod';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
+import { checkValue } from '../../contracts/checked-value.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { canonicalSettings, mergeInputs, shown, type Settings } from './canonical.ts';
 import { refuseForService } from './backend-options.ts';
@@ -39,10 +41,10 @@ export function defaultConfig(): RunConfig {
 export function checkSettings(input: RunConfigInput): void {
   const merged = mergeInputs(input);
   const nested = withDefaults(merged);
-  const { error } = validated(nested);
+  const { error } = checkValue(runConfigSchema, nested);
   const wrong = error?.issues.find(({ path }) => valueIn(nested, path) !== undefined);
   if (wrong === undefined) return;
-  throw problemAt(wrong.path, nested, settingsAsWritten(merged, canonicalSettings(input)));
+  throw problemAt(wrong, nested, settingsAsWritten(merged, canonicalSettings(input)));
 }
 
 function settingsAsWritten(merged: RunConfigInput, written: Settings): Settings {
@@ -132,28 +134,23 @@ function unflatten(flat: RunConfigInput): { [key: string]: unknown } {
 
 /** Validates against the schema; the first problem becomes the error. */
 function parse(nested: RunConfigInput, settings: Settings): RunConfig {
-  const result = validated(nested);
+  const result = checkValue(runConfigSchema, nested);
   if (result.success) return result.data;
-  throw problemAt(result.error.issues[0]?.path ?? [], nested, settings);
-}
-
-/** zod compares lengths even of what is no list, and an object may be such that it cannot be compared. */
-function validated(nested: RunConfigInput): ReturnType<typeof runConfigSchema.safeParse> {
-  try {
-    return runConfigSchema.safeParse(nested);
-  } catch (cause) {
-    throw new ToolsampleError('config', 'holds a value that is neither text, number nor list', {
-      hint: '`toolsample train --help` tells what each key accepts',
-      cause,
-    });
-  }
+  const [issue] = result.error.issues;
+  throw problemAt(issue, nested, settings);
 }
 
 function problemAt(
-  path: readonly PropertyKey[],
+  issue: z.core.$ZodIssue | undefined,
   nested: RunConfigInput,
   settings: Settings,
 ): ToolsampleError {
+  const path = issue?.path ?? [];
+  if (path.length === 0 && issue?.code === 'custom') {
+    return new ToolsampleError('config', issue.message, {
+      hint: '`toolsample train --help` tells what each key accepts',
+    });
+  }
   const name = path.filter((part) => typeof part === 'string').join('.');
   const key = CONFIG_KEYS.find((candidate) => candidate.path === name);
   // A section or a phase that is of the wrong kind as a whole has no key of its own.

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { checkValue } from '../../contracts/checked-value.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import {
@@ -63,7 +64,7 @@ const DECIDED = [
  * @throws ToolsampleError `config` with the field
  */
 function experimentAsked(input: unknown): ExperimentAsked {
-  const { data, error } = askedSchema.safeParse(input);
+  const { data, error } = checkValue(askedSchema, input);
   if (data === undefined) throw problemOf(error, input);
   const config = mergeInputs(data.config);
   const decided = DECIDED.find((path) => config[path] !== undefined);
@@ -165,7 +166,7 @@ function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInp
   return { ...given, evalSchedule: Math.ceil(fewestSteps / EVALUATIONS) };
 }
 
-function problemOf(error: z.ZodError | undefined, input: unknown): ToolsampleError {
+function problemOf(error: Pick<z.ZodError, 'issues'> | undefined, input: unknown): ToolsampleError {
   const [issue] = error?.issues ?? [];
   const path = (issue?.path ?? []).map(String).join('.');
   const value = issue?.path.reduce<unknown>(
