@@ -73,9 +73,13 @@ export async function defineCompareCommand(
       import('./commands/compare.ts'),
       import('./configuration-flags.ts'),
     ]);
-    const { home, name, config: file, json, markdown, svg } = options;
+    const { home, name, config: file, json, markdown, svg, metrics } = options;
+    const shared = {
+      ...(home === undefined ? {} : { home }),
+      ...(metrics === undefined ? {} : { metrics }),
+    };
     finish(
-      await compareRuns(await context(home === undefined ? {} : { home }), {
+      await compareRuns(await context(shared), {
         name,
         asked: askedOf(options),
         settings: { file, flags: flagInput(compare, OWN_FLAGS) },

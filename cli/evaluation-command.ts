@@ -49,14 +49,20 @@ export function defineEvaluationCommand(
       new Option('--device <device>', 'where tensors are computed (default: cpu)').choices(DEVICES),
     )
     .option('--threads <n>', 'threads of ONNX Runtime; 0: all cores', wholeNumber)
-    .action(async ({ json, home, ...flags }: { home?: string } & EvaluationFlags) => {
-      const { evaluate } = await import('./commands/eval.ts');
-      const shared = { ...(home === undefined ? {} : { home }), json: json === true };
-      finish(
-        await evaluate(await context(shared), {
-          ...flags,
-          ...(json === undefined ? {} : { json }),
-        }),
-      );
-    });
+    .action(
+      async ({ json, home, metrics, ...flags }: Omit<SharedOptions, 'json'> & EvaluationFlags) => {
+        const { evaluate } = await import('./commands/eval.ts');
+        const shared = {
+          ...(home === undefined ? {} : { home }),
+          ...(metrics === undefined ? {} : { metrics }),
+          json: json === true,
+        };
+        finish(
+          await evaluate(await context(shared), {
+            ...flags,
+            ...(json === undefined ? {} : { json }),
+          }),
+        );
+      },
+    );
 }

@@ -28,9 +28,10 @@ const DRAIN_MILLISECONDS = 5_000;
 /** Serves a workflow with a worker of our own and tells how far it is until it ends, or until the user stops it. */
 export async function followWorkflow(workflow: FollowedWorkflow): Promise<ExitCode> {
   const { context, client, goOn } = workflow;
-  const { terminal, home } = context;
+  const { terminal, home, metrics } = context;
   const worker = startWorkerProcess({
     home,
+    metrics,
     logs: client.services.folder.logs,
     onRestart: (message) => terminal.note(message),
   });

@@ -7,11 +7,12 @@ import {
 } from '../contracts/export.ts';
 import { ownVersion } from '../contracts/version.ts';
 import type { WorkerQueue } from '../worker.ts';
-import { hours, socketAddress, stepNumber } from './argument-values.ts';
+import { hours, stepNumber } from './argument-values.ts';
 import { defineCompareCommand } from './compare-command.ts';
 import { defineDataCommands } from './data-commands.ts';
 import { defineEvaluationCommand } from './evaluation-command.ts';
 import { defineLookingCommands } from './looking-commands.ts';
+import { withMetrics } from './metrics-option.ts';
 import { defineServingCommands } from './serving-commands.ts';
 import type { ExitCode } from './failure.ts';
 import type { Terminal } from './terminal.ts';
@@ -23,12 +24,15 @@ export interface CommandContext {
   readonly home: string;
   /** Print JSON instead of text. */
   readonly json: boolean;
+  /** Where the command's worker serves metrics. */
+  readonly metrics?: string | undefined;
 }
 
 /** Options that all commands share, as commander hands them over. */
 export interface SharedOptions {
   readonly home?: string;
   readonly json?: boolean;
+  readonly metrics?: string;
 }
 
 /** Options of `export`. */
@@ -62,9 +66,9 @@ export async function defineCommands(
   terminal: Terminal,
   finish: (code: ExitCode) => void,
 ): Promise<readonly string[]> {
-  const context = async ({ home, json }: SharedOptions): Promise<CommandContext> => {
+  const context = async ({ home, json, metrics }: SharedOptions): Promise<CommandContext> => {
     const { homePath } = await import('../services/data-folder.ts');
-    return { terminal, home: homePath({ home }), json: json ?? false };
+    return { terminal, home: homePath({ home }), json: json ?? false, metrics };
   };
   program
     .description('Teaches language models to call tools, durably.')
@@ -82,8 +86,10 @@ export async function defineCommands(
   const reading = (usage: string, description: string): Command =>
     command(READING_GROUP, usage, description).option('--json', 'print JSON (see docs/cli.md)');
 
-  const train = command(
-    RUNNING_GROUP,
+  const training = (usage: string, description: string): Command =>
+    withMetrics(command(RUNNING_GROUP, usage, description));
+
+  const train = training(
     'train',
     'train a policy; goes on with the newest unfinished run of the same configuration',
   )
@@ -111,22 +117,14 @@ export async function defineCommands(
       );
     },
   );
-  args = await defineCompareCommand(
-    (usage, description) => command(RUNNING_GROUP, usage, description),
-    context,
-    args,
-    finish,
+  args = await defineCompareCommand(training, context, args, finish);
+  training('resume <run>', 'go on with a run after its last finished piece of work').action(
+    async (run: string, options: SharedOptions) => {
+      const { resume } = await import('./commands/train.ts');
+      finish(await resume(await context(options), run));
+    },
   );
-  command(
-    RUNNING_GROUP,
-    'resume <run>',
-    'go on with a run after its last finished piece of work',
-  ).action(async (run: string, options: SharedOptions) => {
-    const { resume } = await import('./commands/train.ts');
-    finish(await resume(await context(options), run));
-  });
-  command(
-    RUNNING_GROUP,
+  training(
     'fork <run[@epoch]>',
     'start a run that goes on from what another one had at the end of an epoch',
   )
@@ -189,7 +187,7 @@ export async function defineCommands(
   );
 
   defineEvaluationCommand(
-    (usage, description) => command(SERVING_GROUP, usage, description),
+    (usage, description) => withMetrics(command(SERVING_GROUP, usage, description)),
     context,
     finish,
   );
@@ -224,23 +222,18 @@ export async function defineCommands(
       const { doctor } = await import('./commands/doctor.ts');
       finish(await doctor(await context(options)));
     });
-  command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself')
+  withMetrics(
+    command(MACHINE_GROUP, 'worker', 'serve task queues until stopped; `train` runs one by itself'),
+  )
     .addOption(
       new Option('--task-queue <queue>', 'light: workflows, rows; gpu: the policy engine')
         .choices(TASK_QUEUES)
         .default('all'),
     )
-    .option(
-      '--metrics <address>',
-      'serve metrics for Prometheus there, e.g. 127.0.0.1:9464',
-      socketAddress,
-    )
-    .action(
-      async (options: SharedOptions & { taskQueue: WorkerQueue | 'all'; metrics?: string }) => {
-        const { serve } = await import('./commands/worker.ts');
-        await serve(await context(options), options.taskQueue, options.metrics);
-      },
-    );
+    .action(async (options: SharedOptions & { taskQueue: WorkerQueue | 'all' }) => {
+      const { serve } = await import('./commands/worker.ts');
+      await serve(await context(options), options.taskQueue);
+    });
   return args;
 }
 

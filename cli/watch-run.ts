@@ -32,7 +32,7 @@ const DRAIN_MILLISECONDS = 5_000;
 /** Serves a run with a worker of our own and shows it until it ends, or until the user stops it. */
 export async function watchRun(options: WatchOptions): Promise<ExitCode> {
   const { context, client, run } = options;
-  const { terminal, home } = context;
+  const { terminal, home, metrics } = context;
   const begin = Date.now();
   const view = terminal.live
     ? panelView(terminal, (text) => process.stdout.write(text))
@@ -49,7 +49,12 @@ export async function watchRun(options: WatchOptions): Promise<ExitCode> {
     view.say(message);
   };
   const givenUp = new AbortController();
-  const worker = startWorkerProcess({ home, logs: client.services.folder.logs, onRestart: say });
+  const worker = startWorkerProcess({
+    home,
+    metrics,
+    logs: client.services.folder.logs,
+    onRestart: say,
+  });
   void worker.lost.then((reason) => givenUp.abort(reason));
   let stopping = false;
   const release = onInterrupt({

@@ -9,6 +9,8 @@ const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
 
 export interface WorkerProcessOptions {
   readonly home: string;
+  /** Where it serves metrics for Prometheus, e.g. `127.0.0.1:9464`; undefined: nowhere. */
+  readonly metrics?: string | undefined;
   /** Folder of `worker.log`. */
   readonly logs: string;
   /** Told when the worker had to be started anew, or is given up. */
@@ -42,7 +44,7 @@ const STEADY_MILLISECONDS = 10 * 60_000;
  */
 export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess {
   const log = join(options.logs, 'worker.log');
-  const command = options.command ?? [PROGRAM, 'worker', '--home', options.home];
+  const command = options.command ?? workerCommand(options);
   const backoff = options.backoffMilliseconds ?? 500;
   let child: ChildProcess | null = null;
   let logBegin = 0;
@@ -108,6 +110,15 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
       await lost;
     },
   };
+}
+
+/** Exported for its test. */
+export function workerCommand({
+  home,
+  metrics,
+}: Pick<WorkerProcessOptions, 'home' | 'metrics'>): readonly string[] {
+  const told = metrics === undefined ? [] : ['--metrics', metrics];
+  return [PROGRAM, 'worker', '--home', home, ...told];
 }
 
 /** The line in which a worker that ended said why; empty when it did not. */

@@ -3,9 +3,8 @@ import type { CommandContext } from '../program.ts';
 
 /** `toolsample worker`: serves task queues until SIGINT, SIGTERM or the end of the process that started it. */
 export async function serve(
-  { terminal, home }: CommandContext,
+  { terminal, home, metrics }: CommandContext,
   queue: WorkerQueue | 'all',
-  metrics: string | undefined,
 ): Promise<void> {
   const queues = queue === 'all' ? WORKER_QUEUES : [queue];
   await runWorker({

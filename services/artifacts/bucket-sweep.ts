@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Leftover, SweepableStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
@@ -32,6 +33,11 @@ export function objectName(sha256: string): string {
 
 function markName(sha256: string): string {
   return `${MARKS}${sha256}`;
+}
+
+/** The name of an object that is only to be tried out; `gc` removes it as it does marks, should whoever tries be killed. */
+export function probeName(): string {
+  return `${MARKS}doctor-${randomUUID()}`;
 }
 
 /**

@@ -53,20 +53,27 @@ function availableMemory(): number {
 /** Room and rights where the data folder is, or would be made. */
 export function checkDisk(home: string): Promise<Check> {
   return check('Disk', async () => {
-    const place = await nearestFolder(home);
-    await access(place, constants.W_OK | constants.X_OK);
-    const { bavail, bsize } = await statfs(place);
-    const free = bavail * bsize;
-    const status = free < 0.5 * GIGABYTE ? 'fail' : free < 5 * GIGABYTE ? 'warn' : 'ok';
-    return {
-      status,
-      found: `${gigabytes(free)} free in ${place}`,
-      advice:
-        status === 'ok'
-          ? null
-          : 'the servers take 0.3 GB, checkpoints more: free some space, or choose another data folder with --home',
-    };
+    const { place: _, ...room } = await roomFor(home);
+    return room;
   });
+}
+
+/** Room and rights where a folder is, or would be made: then `place` is the nearest that is there. */
+export async function roomFor(folder: string): Promise<Omit<Check, 'name'> & { place: string }> {
+  const place = await nearestFolder(folder);
+  await access(place, constants.W_OK | constants.X_OK);
+  const { bavail, bsize } = await statfs(place);
+  const free = bavail * bsize;
+  const status = free < 0.5 * GIGABYTE ? 'fail' : free < 5 * GIGABYTE ? 'warn' : 'ok';
+  return {
+    place,
+    status,
+    found: `${gigabytes(free)} free in ${place}`,
+    advice:
+      status === 'ok'
+        ? null
+        : 'the servers take 0.3 GB, checkpoints more: free some space, or choose another data folder with --home',
+  };
 }
 
 async function nearestFolder(path: string): Promise<string> {

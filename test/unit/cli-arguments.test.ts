@@ -97,6 +97,11 @@ describe('toolsample', () => {
     ],
     ['an unknown queue', ['worker', '--task-queue', 'cpu'], /Allowed choices are light, gpu, all/],
     ['metrics nowhere', ['worker', '--metrics', 'localhost:9464'], /an IP address and a port/],
+    [
+      'metrics of a run nowhere',
+      ['train', '--metrics', 'localhost:9464'],
+      /an IP address and a port/,
+    ],
     ['metrics on no port', ['worker', '--metrics', '[::1]:70000'], /Ports are 1 to 65535/],
   ])('refuses %s in one line, with exit code 2', async (_what, args, message) => {
     const { code, out, err } = await toolsample(args);

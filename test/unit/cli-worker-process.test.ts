@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startWorkerProcess } from '../../cli/worker-process.ts';
+import { startWorkerProcess, workerCommand } from '../../cli/worker-process.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -36,6 +36,17 @@ function start(script: string, onRestart: (message: string) => void = () => unde
     backoffMilliseconds: 1,
   });
 }
+
+it('hands the place of the metrics on to the worker', () => {
+  expect(workerCommand({ home: folder, metrics: '127.0.0.1:9464' }).slice(1)).toEqual([
+    'worker',
+    '--home',
+    folder,
+    '--metrics',
+    '127.0.0.1:9464',
+  ]);
+  expect(workerCommand({ home: folder })).not.toContain('--metrics');
+});
 
 describe('startWorkerProcess', () => {
   it('starts a dying worker again, five times, and says so', async () => {

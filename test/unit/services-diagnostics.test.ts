@@ -1,14 +1,17 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 
 import { openDataFolder, updateServiceState } from '../../services/data-folder.ts';
 import { diagnose } from '../../services/diagnostics/diagnose.ts';
+import { checkArtifacts } from '../../services/diagnostics/artifacts.ts';
 import { checkCores, checkMemory, checkNode } from '../../services/diagnostics/machine.ts';
+import { startHttpFaults } from '../chaos/http-faults.ts';
+import { CREDENTIALS, startObjectServer } from './support/object-store.ts';
 
 const env = Object.fromEntries(
   Object.entries(process.env).filter(
@@ -31,6 +34,7 @@ it('finds this machine fit, and leaves no trace', async () => {
     'Processor',
     'Memory',
     'Disk',
+    'Artifacts',
     'Ports',
     'Postgres',
     'Temporal',
@@ -101,4 +105,67 @@ it('knows when a machine is too small or too old', async () => {
   expect(await checkMemory(0.5 * 1024 ** 3)).toMatchObject({ status: 'fail' });
   expect(await checkMemory(1.5 * 1024 ** 3)).toMatchObject({ status: 'warn' });
   expect(await checkMemory(8 * 1024 ** 3)).toMatchObject({ status: 'ok' });
+});
+
+it('tries a bucket out, says which right is missing, and leaves nothing there', async () => {
+  for (const [name, value] of Object.entries(CREDENTIALS)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const server = await startObjectServer();
+  const refused = { method: '', list: false };
+  const way = await startHttpFaults(
+    server.port,
+    ({ method, url }) =>
+      method === refused.method && (url ?? '').includes('list-type=') === refused.list,
+  );
+  onTestFinished(async () => {
+    await way.close();
+    await server.stop();
+  });
+  const look = (port = way.port): ReturnType<typeof checkArtifacts> =>
+    checkArtifacts(root, { TOOLSAMPLE_ARTIFACTS: server.location('team', port) });
+
+  expect(await look()).toEqual({
+    name: 'Artifacts',
+    status: 'ok',
+    found: expect.stringMatching(
+      /^s3:\/\/artifacts\/team, written, read, listed and deleted in \d+ ms$/,
+    ),
+    advice: null,
+  });
+  const probe = way.requests[0]?.split('/artifacts/')[1] ?? '';
+  expect(probe).toMatch(/^team\/sweep\/doctor-/);
+  await expect(access(server.file(probe))).rejects.toThrow();
+
+  for (const [method, list, said] of [
+    ['PUT', false, 'write'],
+    ['GET', false, 'read'],
+    ['GET', true, 'list'],
+    ['DELETE', false, 'delete'],
+  ] as const) {
+    Object.assign(refused, { method, list });
+    way.faults.splice(0, Infinity, { kind: 'status', status: 403 });
+    const found = await look();
+    expect(found.status).toBe('fail');
+    expect(found.found).toMatch(new RegExp(`^cannot ${said}: s3://artifacts/team: .*refuses`));
+    expect(found.advice).toContain('AWS_ACCESS_KEY_ID');
+  }
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'nobody');
+  expect(await look()).toMatchObject({ status: 'fail', found: expect.stringContaining('refuses') });
+});
+
+it('tries a folder of artifacts out, where it is or would be made', async () => {
+  const folder = join(root, 'shared');
+  const look = (): ReturnType<typeof checkArtifacts> =>
+    checkArtifacts(root, { TOOLSAMPLE_ARTIFACTS: folder });
+  expect((await look()).found).toContain(`${folder}, made when needed`);
+  await mkdir(folder);
+  expect((await look()).found).toMatch(/ GB free in .*shared, written and read in \d+ ms$/);
+  expect(await readdir(folder)).toEqual([]);
+  await rm(folder, { recursive: true });
+  await writeFile(folder, '');
+  expect(await look()).toMatchObject({ status: 'fail' });
+  expect(await checkArtifacts(root, { TOOLSAMPLE_ARTIFACTS: 'ftp://here' })).toMatchObject({
+    status: 'fail',
+    advice: expect.stringContaining('s3://bucket/prefix'),
+  });
 });
