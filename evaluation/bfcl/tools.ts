@@ -3,8 +3,8 @@ import { spacedJson } from '../../contracts/tool-call-text.ts';
 import { languageOf, type BfclCategory, type BfclLanguage } from './categories.ts';
 
 /*
- * The functions of a question as the official harness hands them to a server of OpenAI's interface. The notes are its own words: a policy
- * that is shown others gets another score.
+ * The functions of a question as the official harness hands them to a server of OpenAI's interface. The notes are its own words (the package
+ * bfcl-eval, Apache-2.0), part of what is measured: a policy that is shown others gets another score.
  */
 
 const LANGUAGE_NOTES: { readonly [language in BfclLanguage]: string } = {

@@ -103,6 +103,9 @@ const bodies = (valid: object): fc.Arbitrary<string | Uint8Array> =>
     hostileText(),
   );
 
+const wellFormed = (given: string): string =>
+  encodeURIComponent(given.replaceAll(/\p{Surrogate}/gu, '?'));
+
 describe('requests', { timeout: FUZZ_TIMEOUT }, () => {
   it.each([
     ['/v1/chat/completions', CHAT],
@@ -138,8 +141,6 @@ describe('requests', { timeout: FUZZ_TIMEOUT }, () => {
     await fuzz(
       fc.tuple(url, fc.constantFrom('GET', 'HEAD', 'POST', 'DELETE'), hostileText()),
       async ([[parts, key, value], method, host]) => {
-        const wellFormed = (given: string): string =>
-          encodeURIComponent(given.replaceAll(/\p{Surrogate}/gu, '?'));
         const path = `/api/${parts.map(wellFormed).join('/')}?${wellFormed(key)}=${wellFormed(value)}`;
         const own = host.length % 2 === 0;
         const headers = { host: own ? 'localhost' : host.replaceAll(/[^!-~]/gu, '') };
