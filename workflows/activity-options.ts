@@ -11,9 +11,10 @@ import { acceleratorQueue } from '../contracts/temporal.ts';
 const RETRY: RetryPolicy = {
   initialInterval: '1s',
   backoffCoefficient: 2,
-  maximumInterval: '30s',
+  // What died several times in a row goes on as soon as what died once.
+  maximumInterval: '4s',
   // Two and a half minutes of patience with a restarting service; what cannot heal fails at once, by its type.
-  maximumAttempts: 10,
+  maximumAttempts: 40,
 };
 
 const COMMON: ActivityOptions = {
