@@ -74,12 +74,8 @@ export async function defineCompareCommand(
       import('./configuration-flags.ts'),
     ]);
     const { home, name, config: file, json, markdown, svg, metrics } = options;
-    const shared = {
-      ...(home === undefined ? {} : { home }),
-      ...(metrics === undefined ? {} : { metrics }),
-    };
     finish(
-      await compareRuns(await context(shared), {
+      await compareRuns(await context({ home, metrics }), {
         name,
         asked: askedOf(options),
         settings: { file, flags: flagInput(compare, OWN_FLAGS) },

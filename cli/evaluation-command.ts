@@ -52,13 +52,8 @@ export function defineEvaluationCommand(
     .action(
       async ({ json, home, metrics, ...flags }: Omit<SharedOptions, 'json'> & EvaluationFlags) => {
         const { evaluate } = await import('./commands/eval.ts');
-        const shared = {
-          ...(home === undefined ? {} : { home }),
-          ...(metrics === undefined ? {} : { metrics }),
-          json: json === true,
-        };
         finish(
-          await evaluate(await context(shared), {
+          await evaluate(await context({ home, metrics, json: json === true }), {
             ...flags,
             ...(json === undefined ? {} : { json }),
           }),

@@ -30,9 +30,9 @@ export interface CommandContext {
 
 /** Options that all commands share, as commander hands them over. */
 export interface SharedOptions {
-  readonly home?: string;
-  readonly json?: boolean;
-  readonly metrics?: string;
+  readonly home?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly metrics?: string | undefined;
 }
 
 /** Options of `export`. */

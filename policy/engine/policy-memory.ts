@@ -165,9 +165,8 @@ async function trainerOf(
   const { held } = memory;
   const trained = policy.weights === null ? null : await loadTrained(base, policy, trainable);
   if (
-    held?.state === 'stored' &&
-    held.baseSha256 === policy.baseSha256 &&
-    held.trainable === trainableKey(trainable) &&
+    held !== null &&
+    fits(held, policy, trainable) &&
     trainable.mode === 'lora' &&
     trained !== null &&
     policy.optimizer !== null
@@ -206,14 +205,21 @@ export async function dropTrainer(memory: PolicyMemory): Promise<void> {
   await held?.trainer.close();
 }
 
-function holds(memory: PolicyMemory, policy: PolicyFiles, trainable: TrainableOptions): boolean {
-  const { held } = memory;
+/** Whether the trainer holds exactly this policy's weights. */
+function holds({ held }: PolicyMemory, policy: PolicyFiles, trainable: TrainableOptions): boolean {
   return (
     held !== null &&
+    fits(held, policy, trainable) &&
+    held.weights === (policy.weights?.sha256 ?? null)
+  );
+}
+
+/** Whether the trainer is undisturbed and its graphs are this policy's, whatever it was trained to. */
+function fits(held: HeldTrainer, policy: PolicyFiles, trainable: TrainableOptions): boolean {
+  return (
     held.state === 'stored' &&
     held.baseSha256 === policy.baseSha256 &&
-    held.trainable === trainableKey(trainable) &&
-    held.weights === (policy.weights?.sha256 ?? null)
+    held.trainable === trainableKey(trainable)
   );
 }
 

@@ -3,7 +3,7 @@ import type { EngineProgress } from '../../contracts/policy.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { elementCount } from '../models/model-traits.ts';
+import { totalElements } from '../models/model-traits.ts';
 import type { MicroGradient } from '../training/gradient-shards.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
@@ -110,7 +110,7 @@ async function applyGradients(
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
   const { traits } = base.architecture;
   const specs = trainableSpecs(trainingModel(traits, trainable));
-  const size = specs.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  const size = totalElements(specs);
   return training(memory, trainer, paths, async () => {
     const micros: MicroGradient[] = [];
     for (const { path, microBatches } of gradients) {

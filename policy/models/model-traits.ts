@@ -129,7 +129,12 @@ function optionalSpecs(
 
 /** All parameters; a tied table counts once. */
 export function parameterCount(traits: ModelTraits): number {
-  return tensorSpecs(traits).reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return totalElements(tensorSpecs(traits));
+}
+
+/** Elements of several tensors. */
+export function totalElements(specs: readonly { readonly dims: readonly number[] }[]): number {
+  return specs.reduce((sum, { dims }) => sum + elementCount(dims), 0);
 }
 
 /** Elements of a tensor. */

@@ -2,7 +2,7 @@ import type { Tensor as Value } from 'onnxruntime-node';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { floats } from '../graph/session.ts';
 import type { Weights } from '../models/initial-weights.ts';
-import { elementCount } from '../models/model-traits.ts';
+import { elementCount, totalElements } from '../models/model-traits.ts';
 
 export interface FlatSpec {
   readonly name: string;
@@ -26,10 +26,8 @@ export interface FlatTensors {
 export function allocateFlat(specs: readonly FlatSpec[]): FlatTensors {
   const matrices = specs.filter((spec) => spec.dims.length >= 2);
   const vectors = specs.filter((spec) => spec.dims.length < 2);
-  const count = (list: readonly FlatSpec[]): number =>
-    list.reduce((sum, spec) => sum + elementCount(spec.dims), 0);
-  const matrixElements = count(matrices);
-  const data = new Float32Array(matrixElements + count(vectors));
+  const matrixElements = totalElements(matrices);
+  const data = new Float32Array(matrixElements + totalElements(vectors));
   const views = new Map<string, { dims: readonly number[]; data: Float32Array }>();
   const values = new Map<string, Value>();
   let offset = 0;

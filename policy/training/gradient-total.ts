@@ -2,8 +2,8 @@ import type { TrainingState } from './training-state.ts';
 
 /** The gradients of micro-batches, one after the other, as one. */
 export interface GradientTotal {
-  /** To be called before each micro-batch. */
-  readonly next: () => void;
+  /** To be called after each micro-batch. */
+  readonly add: () => void;
   /** To be called after the last one: the state holds the total. */
   readonly end: () => void;
 }
@@ -16,16 +16,14 @@ export interface GradientTotal {
 export function gradientTotal(state: TrainingState): GradientTotal {
   const { data } = state.gradients;
   data.fill(0);
-  if (state.model.lora === null) return { next: () => undefined, end: () => undefined };
+  if (state.model.lora === null) return { add: () => undefined, end: () => undefined };
   const total = new Float32Array(data.length);
-  const take = (): void => {
-    addInto(total, data);
-    data.fill(0);
-  };
   return {
-    next: take,
+    add: () => {
+      addInto(total, data);
+      data.fill(0);
+    },
     end: () => {
-      take();
       data.set(total);
     },
   };

@@ -54,8 +54,8 @@ export async function gradientStep(
       const total = gradientTotal(state);
       for (const pass of passes) {
         call.checkAbort?.();
-        total.next();
         addSums(totals, await pass.run(step === 0));
+        total.add();
         count(pass.micro);
       }
       total.end();

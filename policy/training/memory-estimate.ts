@@ -1,4 +1,4 @@
-import { elementCount, tensorSpecs } from '../models/model-traits.ts';
+import { tensorSpecs, totalElements } from '../models/model-traits.ts';
 import { attendedShare } from './attention-parts.ts';
 import { CHUNK_ROWS } from './token-logprobs.ts';
 import { trainableSpecs, type LayerForm, type TrainingModel } from './training-graph.ts';
@@ -71,9 +71,9 @@ export function trainingMemory(
 function heldMemory(model: TrainingModel): number {
   const specs = tensorSpecs(model.traits);
   const merged = model.lora === null ? [] : specs.filter(({ role }) => role.includes('projection'));
-  return PROCESS + FLOAT * (count(specs) + 5 * count(trainableSpecs(model)) + count(merged));
-}
-
-function count(specs: readonly { readonly dims: readonly number[] }[]): number {
-  return specs.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  return (
+    PROCESS +
+    FLOAT *
+      (totalElements(specs) + 5 * totalElements(trainableSpecs(model)) + totalElements(merged))
+  );
 }

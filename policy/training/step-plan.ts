@@ -1,6 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
-import { elementCount, tokenCosts } from '../models/model-traits.ts';
+import { tokenCosts, totalElements } from '../models/model-traits.ts';
 import { attentionParts } from './attention-parts.ts';
 import { trainingMemory } from './memory-estimate.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
@@ -95,7 +95,7 @@ function peakMemory(model: TrainingModel, { micros, form }: StepPlan): number {
 function planCost(model: TrainingModel, { micros, form }: StepPlan): number {
   const costs = tokenCosts(model.traits);
   const passes = (model.lora === null ? 3 : 2) * model.traits.layers + form.recomputedLayers;
-  const trained = trainableSpecs(model).reduce((sum, { dims }) => sum + elementCount(dims), 0);
+  const trained = totalElements(trainableSpecs(model));
   return micros.reduce(
     (sum, { rows, length }) => sum + passes * rows * rowCost(length, costs),
     micros.length * MICRO_BATCH_COST * trained,
