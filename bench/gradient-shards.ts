@@ -1,7 +1,8 @@
-import { Client, Connection } from '@temporalio/client';
 import { cpus } from 'node:os';
 import type { RunConfigInput } from '../contracts/config.ts';
+import { completedActivities } from '../test/chaos/activity-history.ts';
 import { createFaultHome } from '../test/chaos/fault-home.ts';
+import { median } from './measure.ts';
 
 /*
  * `npm run bench:shards`: seconds of a gradient step of adapters, computed by one worker and shared by two, each with one thread. Between the
@@ -44,31 +45,14 @@ const CASES = [
 
 /** Seconds from each curriculum's update to the gradient step's end, in order. */
 async function gradientSeconds(address: string, workflowId: string): Promise<number[]> {
-  const connection = await Connection.connect({ address });
-  try {
-    const { events } = await new Client({ connection }).workflow
-      .getHandle(workflowId)
-      .fetchHistory();
-    const names = new Map<string, string>();
-    const seconds: number[] = [];
-    let begun = 0;
-    for (const { eventId, eventTime, ...event } of events ?? []) {
-      const at = Number(eventTime?.seconds ?? 0) + (eventTime?.nanos ?? 0) / 1e9;
-      const scheduled = event.activityTaskScheduledEventAttributes;
-      if (scheduled) names.set(String(eventId), scheduled.activityType?.name ?? '');
-      const completed = event.activityTaskCompletedEventAttributes;
-      const name = completed ? names.get(String(completed.scheduledEventId)) : undefined;
-      if (name === 'updateCurriculum') begun = at;
-      if (name === 'gradientStep') seconds.push(at - begun);
-    }
-    return seconds;
-  } finally {
-    await connection.close();
+  const seconds: number[] = [];
+  let begun = 0;
+  for (const { name, at } of await completedActivities(address, workflowId)) {
+    if (name === 'updateCurriculum') begun = at;
+    if (name === 'gradientStep') seconds.push(at - begun);
   }
+  return seconds;
 }
-
-const median = (values: readonly number[]): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 
 const home = await createFaultHome('bench-shards', CONFIG);
 try {

@@ -61,28 +61,55 @@ async function untilPending(
   }
 }
 
-/** Names of the activities of a workflow that were tried again, from its history. */
+/** An activity that ended well, as its workflow's history has it. */
+export interface CompletedActivity {
+  readonly name: string;
+  /** Seconds since the epoch, by Temporal's clock. */
+  readonly at: number;
+  /** 1 where the first attempt ended it. */
+  readonly attempt: number;
+  /** The identity of who did it. */
+  readonly worker: string;
+}
+
+/** What a workflow has completed, in order. */
+export async function completedActivities(
+  address: string,
+  workflowId: string,
+): Promise<CompletedActivity[]> {
+  const connection = await Connection.connect({ address });
+  try {
+    const { workflow } = new Client({ connection });
+    const { events } = await workflow.getHandle(workflowId).fetchHistory();
+    const names = new Map<string, string>();
+    const attempts = new Map<string, number>();
+    const done: CompletedActivity[] = [];
+    for (const event of events ?? []) {
+      const scheduled = event.activityTaskScheduledEventAttributes;
+      if (scheduled) names.set(String(event.eventId), scheduled.activityType?.name ?? '');
+      const started = event.activityTaskStartedEventAttributes;
+      if (started) attempts.set(String(started.scheduledEventId), started.attempt ?? 1);
+      const completed = event.activityTaskCompletedEventAttributes;
+      if (!completed) continue;
+      const id = String(completed.scheduledEventId);
+      done.push({
+        name: names.get(id) ?? '',
+        at: Number(event.eventTime?.seconds ?? 0) + (event.eventTime?.nanos ?? 0) / 1e9,
+        attempt: attempts.get(id) ?? 1,
+        worker: completed.identity ?? '',
+      });
+    }
+    return done;
+  } finally {
+    await connection.close();
+  }
+}
+
+/** Names of the activities of a workflow that came to their end by more than one attempt. */
 export async function retriedActivities(
   { services }: ToolsampleClient,
   workflowId: string,
 ): Promise<Set<string>> {
-  const connection = await Connection.connect({ address: services.temporal.address });
-  try {
-    const { events } = await new Client({ connection }).workflow
-      .getHandle(workflowId)
-      .fetchHistory();
-    const names = new Map(
-      (events ?? []).map(({ eventId, activityTaskScheduledEventAttributes: scheduled }) => [
-        String(eventId),
-        scheduled?.activityType?.name ?? '',
-      ]),
-    );
-    return new Set(
-      (events ?? []).flatMap(({ activityTaskStartedEventAttributes: started }) =>
-        (started?.attempt ?? 1) > 1 ? [names.get(String(started?.scheduledEventId)) ?? ''] : [],
-      ),
-    );
-  } finally {
-    await connection.close();
-  }
+  const done = await completedActivities(services.temporal.address, workflowId);
+  return new Set(done.filter(({ attempt }) => attempt > 1).map(({ name }) => name));
 }

@@ -3,10 +3,9 @@
  * own, on a Temporal dev server, an embedded Postgres and an S3-compatible server. Trains for two steps, kills a gpu worker in a
  * rollout, and tells who did what.
  */
-import { Client, Connection } from '@temporalio/client';
 import { join } from 'node:path';
 import { epochWorkflowId } from '../../contracts/temporal.ts';
-import { inTheMiddleOf } from '../chaos/activity-history.ts';
+import { completedActivities, inTheMiddleOf } from '../chaos/activity-history.ts';
 import { createFaultHome } from '../chaos/fault-home.ts';
 import { SHORT_CONFIG } from '../chaos/run-configs.ts';
 import { CREDENTIALS, startObjectServer } from '../unit/support/object-store.ts';
@@ -18,28 +17,14 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** Activities of the run's workflows by the worker that completed them. */
 async function shares(address: string): Promise<Map<string, Map<string, number>>> {
-  const connection = await Connection.connect({ address });
-  try {
-    const { workflow } = new Client({ connection });
-    const done = new Map<string, Map<string, number>>();
-    for (const id of [RUN, epochWorkflowId(RUN, 1)]) {
-      const { events } = await workflow.getHandle(id).fetchHistory();
-      const names = new Map<string, string>();
-      for (const each of events ?? []) {
-        const scheduled = each.activityTaskScheduledEventAttributes;
-        if (scheduled) names.set(String(each.eventId), scheduled.activityType?.name ?? '');
-        const completed = each.activityTaskCompletedEventAttributes;
-        if (!completed) continue;
-        const worker = completed.identity ?? '';
-        const name = names.get(String(completed.scheduledEventId)) ?? '';
-        const own = done.get(worker) ?? new Map<string, number>();
-        done.set(worker, own.set(name, (own.get(name) ?? 0) + 1));
-      }
+  const done = new Map<string, Map<string, number>>();
+  for (const id of [RUN, epochWorkflowId(RUN, 1)]) {
+    for (const { worker, name } of await completedActivities(address, id)) {
+      const own = done.get(worker) ?? new Map<string, number>();
+      done.set(worker, own.set(name, (own.get(name) ?? 0) + 1));
     }
-    return done;
-  } finally {
-    await connection.close();
   }
+  return done;
 }
 
 const home = await createFaultHome('topology', { ...SHORT_CONFIG, eval_size: 136 });
