@@ -7,14 +7,15 @@ import type { ArtifactStore } from './contracts/artifacts.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { PolicyText } from './contracts/policy.ts';
 import { acceleratorQueue } from './contracts/temporal.ts';
-import { connect } from './db/connection.ts';
+import { claimStore } from './db/artifact-store.ts';
+import { connect, type Database } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { WORKER_PRESENCE } from './db/presence.ts';
 import { loadPolicyText } from './policy/text/policy-text.ts';
 import { startRunGauges } from './metrics/run-gauges.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
-import { ensureServices } from './services/services.ts';
+import { ensureServices, type Services } from './services/services.ts';
 import { workflowBundle } from './services/workflow-bundle.ts';
 import {
   openWorkerLog,
@@ -47,7 +48,8 @@ const GRACE = '90s';
  * Serves a data folder's task queues until it is asked to end: by SIGINT, SIGTERM, the end of the parent's IPC channel, or
  * `signal`. What is under way is finished first, within a limit. Starts Postgres and Temporal where they are not running.
  *
- * @throws ToolsampleError when a service cannot be had, `config` when the metrics cannot be served
+ * @throws ToolsampleError when a service cannot be had, `config` when the metrics cannot be served or the artifacts of the database's
+ *   runs are elsewhere
  */
 export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   const queues = options.queues ?? WORKER_QUEUES;
@@ -62,13 +64,33 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   });
   await migrateDatabase(services.databaseUrl);
   const database = connect(services.databaseUrl, { presence: WORKER_PRESENCE });
-  const artifacts = await openArtifactStore(services.folder);
+  try {
+    const artifacts = await openArtifactStore(services.folder);
+    await claimStore(database.db, artifacts);
+    await serveQueues({ queues, services, db: database.db, artifacts, log }, options);
+  } finally {
+    await database.close();
+  }
+}
+
+interface Serving {
+  readonly queues: readonly WorkerQueue[];
+  readonly services: Services;
+  readonly db: Database;
+  readonly artifacts: ArtifactStore;
+  readonly log: ReturnType<typeof openWorkerLog>;
+}
+
+async function serveQueues(
+  { queues, services, db, artifacts, log }: Serving,
+  options: RunWorkerOptions,
+): Promise<void> {
   const engines = policyEngines(artifacts, process.env['TINKER_API_KEY']);
   const { temporal } = services;
   const connection = await NativeConnection.connect(temporal.connection);
   try {
     const deps: ActivityDependencies = {
-      db: database.db,
+      db,
       artifacts,
       engine: async (machine) => engines.on(machine),
       policyText: policyTexts(artifacts),
@@ -105,7 +127,7 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
     }
     const endGauges =
       options.metrics !== undefined && queues.includes('light')
-        ? startRunGauges(database.db, Runtime.instance().metricMeter, (error) => {
+        ? startRunGauges(db, Runtime.instance().metricMeter, (error) => {
             log.warn({ err: error }, 'could not read the metrics of runs');
           })
         : undefined;
@@ -120,7 +142,6 @@ export async function runWorker(options: RunWorkerOptions = {}): Promise<void> {
   } finally {
     await connection.close();
     await engines.close();
-    await database.close();
   }
 }
 

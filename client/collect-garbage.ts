@@ -1,7 +1,8 @@
 import type { StoredArtifact, SweepableStore } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { FileCount, GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
-import { baseManifests, newestWeights, referredTo } from '../db/artifact-references.ts';
+import { baseManifests, referredTo } from '../db/artifact-references.ts';
+import { isOwnStore } from '../db/artifact-store.ts';
 import type { Database } from '../db/connection.ts';
 import { readManifest } from '../policy/checkpoint/checkpoint-files.ts';
 
@@ -9,8 +10,6 @@ import { readManifest } from '../policy/checkpoint/checkpoint-files.ts';
 const BATCH = 10_000;
 const HOUR_MILLISECONDS = 3_600_000;
 const DEFAULT_HOURS = 24;
-/** Checkpoints that tell whether database and data folder belong together. */
-const GLANCE = 100;
 
 /**
  * Removes the artifacts of a store to which no run refers: what crashes and deleted runs have left. Safe beside working
@@ -100,17 +99,12 @@ async function basePolicyFiles(db: Database, store: SweepableStore): Promise<Rea
 
 /** In a database that belongs to another store nothing refers to what lies here: all of it would look like garbage. */
 async function requireOwnDatabase(db: Database, store: SweepableStore): Promise<void> {
-  const [base] = await baseManifests(db);
-  const weights = await newestWeights(db, GLANCE);
-  const found = await Promise.all(weights.map(async (ref) => store.has(ref)));
-  if (base !== undefined && (weights.length === 0 || found.includes(true))) return;
+  if (await isOwnStore(db, store)) return;
   const { done } = await store.stored().next();
-  if (base === undefined && done === true) return;
+  if (done === true) return;
   throw new ToolsampleError(
     'config',
-    base === undefined
-      ? 'there are artifacts, but the database has no runs'
-      : "none of the weights that the database's runs refer to are here",
+    'there are artifacts, but they are not those of this database',
     {
       at: { file: store.place },
       hint: 'give the database that belongs to these artifacts (DATABASE_URL, TOOLSAMPLE_ARTIFACTS, --home); to begin anew, delete them',

@@ -22,6 +22,7 @@ export async function referredTo(
       union all select weights_sha256 from suite_evaluations where state <> 'completed' and weights_sha256 is not null
       union all select artifact_sha256 from rollout_shards
       union all select artifact_sha256 from gradient_shards where artifact_sha256 is not null
+      union all select mark_sha256 from artifact_store
       union all select details->>'sha256' from events where details->>'sha256' is not null
     )`);
   return new Set(rows.map(({ sha256 }) => sha256));

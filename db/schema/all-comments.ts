@@ -1,4 +1,5 @@
 import type { Comments } from '../comments.ts';
+import { artifactStoreComments } from './artifact-store.ts';
 import { corporaComments, samplesComments } from './corpora.ts';
 import { experimentRunsComments, experimentsComments } from './experiments.ts';
 import { gradientShardsComments } from './gradients.ts';
@@ -46,6 +47,7 @@ export const ALL_COMMENTS: readonly Comments[] = [
   suiteAnswersComments,
   experimentsComments,
   experimentRunsComments,
+  artifactStoreComments,
   learningCurveComments,
   sampleLifecycleComments,
   subtaskMasteryComments,

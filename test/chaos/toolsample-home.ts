@@ -25,6 +25,8 @@ export interface WorkerChild {
   thaw(): void;
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>;
+  /** Waits until it ends by itself; returns the exit code. */
+  ended(): Promise<number | null>;
   /** SIGTERM; returns the exit code. */
   terminate(): Promise<number | null>;
 }
@@ -71,6 +73,10 @@ export async function createHome(name: string): Promise<Home> {
         freeze: () => void child.kill('SIGSTOP'),
         thaw: () => void child.kill('SIGCONT'),
         kill: async () => killWorker(child),
+        ended: async () => {
+          if (child.exitCode === null) await once(child, 'exit');
+          return child.exitCode;
+        },
         terminate: async () => {
           const ended = once(child, 'exit');
           child.kill('SIGTERM');

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { openArtifactStore } from '../../services/artifact-store.ts';
 import { CREDENTIALS, startObjectServer } from '../unit/support/object-store.ts';
 import { inTheMiddleOf, retriedActivities } from './activity-history.ts';
 import { createFaultHome, type FaultHome } from './fault-home.ts';
@@ -68,6 +70,13 @@ describe('three workers that share nothing but the servers', { timeout: 5 * MINU
       const machines = [0, 1, 2].map((i) => join(home.path, `machine-${i}`));
       const start = (i: number, queue: string) =>
         home.startWorker(environment, '--home', machines[i] ?? '', '--task-queue', queue);
+      // The database's artifacts are still where the other tests' workers left them.
+      expect(await start(0, 'all').ended()).toBe(2);
+      expect(await readFile(join(home.path, 'worker.log'), 'utf8')).toMatch(
+        /error: s3:\/\/artifacts\/cluster.*: the artifacts of this database's runs are not here/,
+      );
+      await copyArtifacts(environment);
+
       const [first, second, third] = [start(0, 'all'), start(1, 'gpu'), start(2, 'gpu')];
       const run = 'three-machines';
       const epoch = await home.start(run);
@@ -92,3 +101,14 @@ describe('three workers that share nothing but the servers', { timeout: 5 * MINU
     }
   });
 });
+
+/** Moves what the data folder holds to where the variables say, as `aws s3 sync` would. */
+async function copyArtifacts(environment: Readonly<Record<string, string>>): Promise<void> {
+  const { folder } = home.toolsample.services;
+  const from = await openArtifactStore(folder);
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
+  const to = await openArtifactStore({ ...folder, cache: join(home.path, 'copies') });
+  for await (const { sha256, bytes } of from.stored())
+    await to.put(await from.get({ sha256, bytes }));
+  vi.unstubAllEnvs();
+}

@@ -7,6 +7,7 @@ import { collectGarbage } from '../../client/collect-garbage.ts';
 import type { ArtifactRef, SweepableStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
+import { claimStore } from '../../db/artifact-store.ts';
 import type { Connection } from '../../db/connection.ts';
 import { recordEvent } from '../../db/events.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
@@ -241,6 +242,18 @@ describe('collecting garbage', () => {
       code: 'not-found',
     });
     expect(await hashes()).toEqual(before);
+  });
+
+  it('tells its own store by the mark that workers leave, where no run tells it', async () => {
+    const left = await put('an evaluation that has completed');
+    await age();
+    await expect(collectGarbage(connection.db, store)).rejects.toMatchObject({ code: 'config' });
+    await claimStore(connection.db, store);
+    const { removed, kept } = await collectGarbage(connection.db, store);
+    expect([removed.unused.files, kept.used.files]).toEqual([1, 1]);
+    expect(await store.has(left)).toBe(false);
+    await claimStore(connection.db, store);
+    expect(await hashes()).toHaveLength(1);
   });
 
   it('refuses to take away what may be in the making', async () => {
