@@ -1,23 +1,24 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { dirname, join, resolve } from 'node:path';
+import { parseArgs, promisify } from 'node:util';
 import { painter, table } from '../cli/render/text.ts';
-import { BFCL_CATEGORIES } from '../evaluation/bfcl/categories.ts';
+import type { EvaluationReport } from '../contracts/suite-evaluation.ts';
+import { BFCL_CATEGORIES, type BfclCategory } from '../evaluation/bfcl/categories.ts';
+import { readQuestions } from '../evaluation/bfcl/questions.ts';
+import { packageData } from '../test/unit/support/bfcl-package.ts';
 import { withScratchFolder } from './scratch-folder.ts';
-import { startServing } from './served-policy.ts';
+import { PROGRAM, startServing } from './served-policy.ts';
 
 /*
- * The official harness of BFCL (PyPI bfcl-eval), unchanged, against `toolsample serve`: it generates over HTTP and judges itself.
+ * The official harness of BFCL (PyPI bfcl-eval), unchanged, against `toolsample serve`: it generates over HTTP and judges itself;
+ * and `toolsample eval` on the same questions, which the package brings, live ones too.
  * Route A talks to /v1/chat/completions with tools; route B renders prompts itself, as Qwen's, for /v1/completions.
  *
  *   python3 -m venv ~/bfcl && ~/bfcl/bin/pip install bfcl-eval soundfile
  *   npm run bfcl-harness -- --bfcl ~/bfcl/bin/bfcl --policy DIR --cases 8
  */
-
-/** Live ones have ids of their own kind. */
-const CATEGORIES = BFCL_CATEGORIES.filter((category) => !category.startsWith('live_'));
 
 /** Models that the harness knows, for the way in which it asks them. */
 const ROUTES = { A: 'openbmb/MiniCPM-SALA-FC', B: 'Qwen/Qwen3-0.6B-FC' } as const;
@@ -33,11 +34,13 @@ const { values } = parseArgs({
     bfcl: { type: 'string', default: process.env['TOOLSAMPLE_BFCL'] ?? 'bfcl' },
     policy: { type: 'string' },
     cases: { type: 'string', default: '8' },
-    category: { type: 'string', multiple: true, default: CATEGORIES },
+    category: { type: 'string', multiple: true, default: [...BFCL_CATEGORIES] },
     route: { type: 'string', multiple: true, default: Object.keys(ROUTES) },
     'max-completion-length': { type: 'string', default: '256' },
   },
 });
+
+const data = packageData(resolve(dirname(values.bfcl), 'python'));
 
 await withScratchFolder(async (root) => {
   const folder = resolve(values.policy ?? 'assets/policy');
@@ -45,7 +48,7 @@ await withScratchFolder(async (root) => {
   const server = await startServing(['--policy', folder, '--max-completion-length', length]);
   try {
     await chooseCases(root);
-    const scores: Record<string, Map<string, Score>> = {};
+    const scores = new Map<string, ReadonlyMap<string, Score>>();
     for (const route of values.route) {
       const model = ROUTES[route as Route];
       const chosen = ['--model', model];
@@ -59,14 +62,16 @@ await withScratchFolder(async (root) => {
       );
       const test = ['--test-category', values.category.join(','), '--partial-eval'];
       await bfcl(root, server.address, 'evaluate', [...chosen, ...test]);
-      scores[route] = await readScores(join(root, 'score', model.replace('/', '_')));
+      scores.set(`route ${route}`, await readScores(join(root, 'score', model.replace('/', '_'))));
     }
+    scores.set('toolsample eval', await ownScores(root, folder));
+    const columns = [...scores.values()];
     const lines = table(
-      ['category', 'cases', ...values.route.map((route) => `route ${route}`)],
+      ['category', 'cases', ...scores.keys()],
       values.category.map((category) => [
         category,
-        String(scores[values.route[0] ?? '']?.get(category)?.total_count ?? 0),
-        ...values.route.map((route) => percent(scores[route]?.get(category)?.accuracy)),
+        String(columns[0]?.get(category)?.total_count ?? 0),
+        ...columns.map((each) => percent(each.get(category)?.accuracy)),
       ]),
       { paint: painter(process.stdout.isTTY), left: [0] },
     );
@@ -82,14 +87,38 @@ function percent(share: number | undefined): string {
 
 /** The first cases of each category. */
 async function chooseCases(root: string): Promise<void> {
-  const count = Number(values.cases);
-  const ids = values.category.map((category) => [
-    category,
-    Array.from({ length: count }, (_, i) => `${category}_${i}`),
-  ]);
-  await writeFile(
-    join(root, 'test_case_ids_to_generate.json'),
-    JSON.stringify(Object.fromEntries(ids)),
+  const chosen: Record<string, string[]> = {};
+  for (const category of values.category) {
+    const ids: string[] = [];
+    const file = join(data, `BFCL_v4_${category}.json`);
+    for await (const { question } of readQuestions(category as BfclCategory, file)) {
+      if (ids.push(question.id) >= Number(values.cases)) break;
+    }
+    chosen[category] = ids;
+  }
+  await writeFile(join(root, 'test_case_ids_to_generate.json'), JSON.stringify(chosen));
+}
+
+/** What our own evaluation comes to, in a data folder of its own. */
+async function ownScores(root: string, policy: string): Promise<ReadonlyMap<string, Score>> {
+  const home = ['--home', join(root, 'home')];
+  const file = join(root, 'own.json');
+  const toolsample = async (...args: string[]): Promise<void> => {
+    await promisify(execFile)(process.execPath, [PROGRAM, ...args, ...home]);
+  };
+  const asked = ['--policy', policy, '--suite', 'bfcl', '--data', data, '--json', file];
+  const limits = [
+    ...['--categories', values.category.join(','), '--limit', values.cases],
+    ...['--max-completion-length', values['max-completion-length']],
+  ];
+  try {
+    await toolsample('eval', ...asked, ...limits);
+  } finally {
+    await toolsample('down');
+  }
+  const { parts } = JSON.parse(await readFile(file, 'utf8')) as EvaluationReport;
+  return new Map(
+    parts.map(({ part, accuracy, questions }) => [part, { accuracy, total_count: questions }]),
   );
 }
 

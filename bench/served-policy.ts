@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
+export const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
 
 /** `toolsample serve` in a process of its own. */
 export interface ServedPolicy {

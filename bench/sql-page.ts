@@ -5,12 +5,11 @@
  */
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { PROGRAM } from './served-policy.ts';
 import { sqlQuestions, withAnswers } from './sql-questions.ts';
 
 const DOCUMENT = new URL('../docs/sql.md', import.meta.url);
-const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
 
 const home = process.argv[2] ?? '.toolsample';
 const document = await readFile(DOCUMENT, 'utf8');

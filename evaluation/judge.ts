@@ -38,7 +38,8 @@ export function bfclTask(
   if (isFault(tools)) throw new Error(`${question.id}: ${tools.reason}`);
   const answers = answer === null ? null : groundTruth(answer);
   return {
-    prompt: { messages, tools: tools.value },
+    // As the harness: where nothing is offered, nothing is said of tools.
+    prompt: { messages, ...(tools.value.length === 0 ? {} : { tools: tools.value }) },
     judge: (completion) => {
       const calls = answeredCalls(completion)?.map(({ name, parameters }) => ({
         name,

@@ -102,7 +102,9 @@ function readQuestion(content: unknown): Read<BfclQuestion> {
   if (isFault(records)) return records;
   const messages = readEach(records.value, 'question[0]', readMessage);
   if (isFault(messages)) return messages;
-  const described = readRecords(functions, 'function');
+  // Some live questions offer nothing.
+  const isEmpty = Array.isArray(functions) && functions.length === 0;
+  const described = isEmpty ? { value: [] } : readRecords(functions, 'function');
   if (isFault(described)) return described;
   const read = readEach(described.value, 'function', readFunction);
   return isFault(read) ? read : { value: { id, messages: messages.value, functions: read.value } };

@@ -45,7 +45,10 @@ export function checkType(
     const fits = answers.some(
       (answer) => !isList(answer) || !isList(value) || elementsFit(value, answer, elements),
     );
-    return fits ? { valid: true, isVariable } : { valid: false, errorType: 'type_error:nested' };
+    if (fits) return { valid: true, isVariable };
+    if (kindOf(value) === answerKind) return { valid: false, errorType: 'type_error:nested' };
+    // Nothing at all is allowed.
+    return { valid: false, errorType: 'type_error:simple' };
   }
   if (kindOf(value) === answerKind) return { valid: true, isVariable: true };
   return { valid: false, errorType: 'type_error:simple' };

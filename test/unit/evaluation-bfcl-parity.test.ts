@@ -12,6 +12,7 @@ import {
   type BfclCategory,
 } from '../../evaluation/bfcl/categories.ts';
 import { checkBfcl, type BfclFunction } from '../../evaluation/bfcl/check.ts';
+import { packageData } from './support/bfcl-package.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
 /** A Python with bfcl-eval: `python3 -m venv ~/bfcl && ~/bfcl/bin/pip install --no-deps bfcl-eval`. */
@@ -37,7 +38,7 @@ function dictOf(line: string): PythonDict {
 }
 
 /** Verdicts of ours on the cases of a file that are not the official checker's. */
-function disagreements(questions: string, casesFile: string): { cases: number; wrong: string[] } {
+function disagreements(questions: string, casesFile: string) {
   const functions = new Map<string, readonly BfclFunction[]>();
   const answers = new Map<string, readonly PythonDict[]>();
   const files = BFCL_CATEGORIES.flatMap((category) => questionFiles(category).slice(0, 1));
@@ -53,8 +54,10 @@ function disagreements(questions: string, casesFile: string): { cases: number; w
     }
   }
   const recorded = lines(casesFile);
+  const categories = new Set<string>();
   const wrong = recorded.filter((line) => {
     const { id, category, underscored, valid, error_type } = JSON.parse(line) as RecordedCase;
+    categories.add(category);
     const calls = dictOf(line).get('calls') as readonly (readonly [string, PythonDict])[];
     const verdict = checkBfcl({
       category,
@@ -65,7 +68,22 @@ function disagreements(questions: string, casesFile: string): { cases: number; w
     });
     return verdict.valid !== valid || verdict.errorType !== error_type;
   });
-  return { cases: recorded.length, wrong };
+  return { cases: recorded.length, categories, wrong };
+}
+
+/** Has the official checker judge right calls and mutations of the questions of a folder. @returns the categories */
+function expectAgreement(questions: string): ReadonlySet<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'toolsample-bfcl-'));
+  try {
+    const out = join(folder, 'verdicts.jsonl');
+    execFileSync(PYTHON ?? '', [join(FIXTURES, 'verdicts.py'), questions, out]);
+    const { cases, categories, wrong } = disagreements(questions, out);
+    expect(wrong).toEqual([]);
+    expect(cases).toBeGreaterThan(3000);
+    return categories;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 describe("verdicts of BFCL's official checker", () => {
@@ -78,20 +96,31 @@ describe("verdicts of BFCL's official checker", () => {
   it.skipIf(PYTHON === undefined || DATA === undefined)(
     'are ours on the real questions (needs TOOLSAMPLE_BFCL_PYTHON and TOOLSAMPLE_DATA)',
     () => {
-      const folder = mkdtempSync(join(tmpdir(), 'toolsample-bfcl-'));
-      try {
-        const questions = join(DATA ?? '', 'bfcl');
-        const out = join(folder, 'verdicts.jsonl');
-        execFileSync(PYTHON ?? '', [join(FIXTURES, 'verdicts.py'), questions, out]);
-        const { cases, wrong } = disagreements(questions, out);
-        expect(wrong).toEqual([]);
-        expect(cases).toBeGreaterThan(3000);
-      } finally {
-        rmSync(folder, { recursive: true });
-      }
+      expectAgreement(join(DATA ?? '', 'bfcl'));
     },
     300_000,
   );
+
+  it.skipIf(PYTHON === undefined)(
+    "are ours on the package's own questions, live ones too (needs TOOLSAMPLE_BFCL_PYTHON)",
+    () => {
+      expect(expectAgreement(packageData(PYTHON ?? ''))).toContain('live_parallel_multiple');
+    },
+    600_000,
+  );
+
+  it('on a list for which the answer allows nothing', () => {
+    const parameters = { properties: { ids: { type: 'array', items: { type: 'string' } } } };
+    const verdict = (ids: readonly string[]) =>
+      checkBfcl({
+        category: 'live_simple',
+        functions: [{ name: 'f', parameters }],
+        answers: [new Map([['f', new Map([['ids', []]])]])],
+        calls: [{ name: 'f', arguments: new Map([['ids', ids]]) }],
+      });
+    // In live_simple_112-68-0; not `nested`, as where an answer has other elements.
+    expect(verdict(['x'])).toMatchObject({ valid: false, errorType: 'type_error:simple' });
+  });
 
   it('on answers that call nothing: right where nothing fits, wrong elsewhere', () => {
     const question = { functions: [], answers: null };

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,13 +8,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { AggregateScore } from '../../contracts/suite-evaluation.ts';
 import { aggregateScores, type CategoryScore } from '../../evaluation/bfcl/aggregate.ts';
-import type { BfclCategory } from '../../evaluation/bfcl/categories.ts';
+import {
+  BFCL_CATEGORIES,
+  questionFiles,
+  type BfclCategory,
+} from '../../evaluation/bfcl/categories.ts';
 import { resultLine, scoreLines, type JudgedAnswer } from '../../evaluation/bfcl/official-files.ts';
 import { readQuestions, type AnsweredQuestion } from '../../evaluation/bfcl/questions.ts';
 import { offeredFunctions } from '../../evaluation/bfcl/tools.ts';
 import { checkedEvaluation, readAsked } from '../../evaluation/checked-input.ts';
 import { bfclTask } from '../../evaluation/judge.ts';
+import { packageData } from './support/bfcl-package.ts';
 
+/** A Python with bfcl-eval; see evaluation-bfcl-parity.test.ts. */
+const PYTHON = process.env['TOOLSAMPLE_BFCL_PYTHON'];
 const FIXTURES = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
 
 let folder: string;
@@ -41,6 +49,26 @@ function booking(hours: string): string {
   return `<think>a</think>\n<tool_call>\n{"name": "library_book_room", "parameters": {"room": "reading room", "hours": ${hours}}}\n</tool_call>`;
 }
 
+/** A line as JavaScript writes it. */
+function asWritten(line: string): string {
+  return JSON.stringify(JSON.parse(line));
+}
+
+/** What is offered for the questions of a folder, in the form of `tools.py`. */
+function offered(at: string): string[] {
+  const files = BFCL_CATEGORIES.flatMap((category) =>
+    questionFiles(category).map((name) => ({ category, path: join(at, name), name })),
+  );
+  return files
+    .filter(({ path }) => existsSync(path))
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap(({ category, path }) =>
+      rows<{ id: string; function: JsonObject[] }>(path).map(({ id, function: functions }) =>
+        JSON.stringify({ id, tools: offeredFunctions(functions, category) }),
+      ),
+    );
+}
+
 function score(category: BfclCategory, correct: number, total = 100): CategoryScore {
   return { category, correct, total };
 }
@@ -65,21 +93,27 @@ function answer(id: string, completion: string, correct: boolean): JudgedAnswer 
 
 describe("BFCL's questions", () => {
   it('offer functions as the official harness does, to the order of the fields', () => {
-    const official = rows<{ id: string; tools: unknown }>(join(FIXTURES, 'tools.jsonl'));
-    const ours = readdirSync(FIXTURES)
-      .filter((name) => name.startsWith('BFCL_v4_'))
-      .sort()
-      .flatMap((name) => {
-        const category = name.slice('BFCL_v4_'.length, -'.json'.length) as BfclCategory;
-        return rows<{ id: string; function: JsonObject[] }>(join(FIXTURES, name)).map(
-          ({ id, function: functions }) => ({ id, tools: offeredFunctions(functions, category) }),
-        );
-      });
-    expect(ours.map((row) => JSON.stringify(row))).toEqual(
-      official.map((row) => JSON.stringify(row)),
-    );
+    const official = readFileSync(join(FIXTURES, 'tools.jsonl'), 'utf8').trimEnd().split('\n');
+    expect(offered(FIXTURES)).toEqual(official.map(asWritten));
     expect(official.length).toBeGreaterThan(10);
   });
+
+  it.skipIf(PYTHON === undefined)(
+    "do so in the package's own data, live ones too (needs TOOLSAMPLE_BFCL_PYTHON)",
+    async () => {
+      const data = packageData(PYTHON ?? '');
+      const official = execFileSync(PYTHON ?? '', [join(FIXTURES, 'tools.py'), data], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 28,
+      });
+      expect(offered(data)).toEqual(official.trimEnd().split('\n').map(asWritten));
+      for (const category of BFCL_CATEGORIES) {
+        const read = await questions(category, join(data, `BFCL_v4_${category}.json`));
+        expect(read.length, category).toBeGreaterThan(10);
+      }
+    },
+    120_000,
+  );
 
   it('are judged from the text of the completion, floats by their point', async () => {
     const file = join(FIXTURES, 'BFCL_v4_simple_python.json');
