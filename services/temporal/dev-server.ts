@@ -10,6 +10,7 @@ import { openLog, readLog } from '../log-file.ts';
 import { accepts } from '../ports.ts';
 import { isRunning, readPidFile, stopProcess } from '../process.ts';
 import { probeTemporal } from './connection.ts';
+import { devDatabase, keepDevDatabase, prepareDevDatabase } from './dev-database.ts';
 
 /**
  * Lets the dev server hand out tasks at once. By default each queue of a shard is read 20 times a second, and a run is one
@@ -34,21 +35,17 @@ export type DevServerOutcome =
   | { readonly kind: 'port-taken' }
   | { readonly kind: 'failed'; readonly problem: string };
 
-function database(folder: DataFolder): string {
-  return join(folder.temporal, 'temporal.db');
-}
-
 function pidFile(folder: DataFolder): string {
   return join(folder.temporal, 'server.pid');
 }
 
 function marks(folder: DataFolder): readonly string[] {
-  return ['start-dev', database(folder)];
+  return ['start-dev', devDatabase(folder)];
 }
 
 /** Whether this data folder has had a dev server: its workflows live there and nowhere else. */
 export function hasDevServer(folder: DataFolder): boolean {
-  return existsSync(database(folder));
+  return existsSync(devDatabase(folder));
 }
 
 /** Process id of the data folder's dev server; null when it does not run. */
@@ -91,7 +88,7 @@ async function startOnce(
     ip: '127.0.0.1',
     port: String(port),
     'ui-port': String(uiPort),
-    'db-filename': database(folder),
+    'db-filename': devDatabase(folder),
     namespace,
     'log-level': 'warn',
   };
@@ -102,6 +99,7 @@ async function startOnce(
     ...attributes,
     ...PROMPT_TASKS,
   ];
+  await prepareDevDatabase(folder);
   const log = await openLog(logFile);
   // The shell writes the pid file and then becomes the server: killed at any instant, no server runs that is not in
   // its pid file. Two servers on one database would destroy it.
@@ -129,6 +127,7 @@ async function startOnce(
       return { kind: 'failed', problem: complaint?.replace('Error: ', '') ?? ended };
     }
     if ((await accepts('127.0.0.1', port, 500)) && (await probeTemporal({ address })) !== null) {
+      await keepDevDatabase(folder);
       return { kind: 'ready' };
     }
     await sleep(40);

@@ -13,6 +13,7 @@ import {
   type TemporalConnectionOptions,
   type TemporalSettings,
 } from './connection.ts';
+import { keepDevDatabase } from './dev-database.ts';
 import {
   hasDevServer,
   runningDevServer,
@@ -97,6 +98,8 @@ export async function ensureTemporal(
   if (known !== null && (await runningDevServer(folder)) !== null) {
     const connection = { address: `127.0.0.1:${known.port}` };
     if ((await probeTemporal(connection, 20_000)) !== null) {
+      // Who started it may have been killed before it could say so.
+      await keepDevDatabase(folder);
       if (known.namespace === namespace) return finish(connection, uiUrlOf(known), 'adopted');
       log(`restarting the Temporal server for the namespace ${namespace}`);
     } else {

@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
 import { readServiceState } from '../../services/data-folder.ts';
 import { isAlive, readPidFile } from '../../services/process.ts';
@@ -236,6 +237,31 @@ describe('two data folders side by side, one of them half-initialised', () => {
     expect(await names(again.databaseUrl)).toEqual(['kept']);
     expect(innocent.exitCode).toBeNull();
     expect(await readPidFile(join(temporal, 'server.pid'))).not.toBe(process.pid);
+  });
+});
+
+describe('a Temporal server that is killed while it makes its tables', () => {
+  it('makes them anew, and keeps them once it has answered', async () => {
+    const home = folders.home('cut-off');
+    const temporal = join(home, 'temporal');
+    const [database, unfinished] = [join(temporal, 'temporal.db'), 'temporal.db.unfinished'];
+    const cutOff = expect(up(home)).rejects.toMatchObject({ code: 'service' });
+    await vi.waitUntil(() => existsSync(database), { timeout: 60_000, interval: 1 });
+    process.kill((await readPidFile(join(temporal, 'server.pid'))) ?? 0, 'SIGKILL');
+    await cutOff;
+    expect(await readdir(temporal)).toContain(unfinished);
+
+    const services = await up(home);
+    expect(await readdir(temporal)).not.toContain(unfinished);
+    const listed = await withWorkflows(services.temporal, async ({ workflow }) =>
+      workflow.list()[Symbol.asyncIterator]().next(),
+    );
+    expect(listed).toMatchObject({ done: true });
+
+    // The server was started by somebody who did not live to say that it answers.
+    await writeFile(join(temporal, unfinished), '');
+    expect((await up(home)).temporal.how).toBe('adopted');
+    expect(await readdir(temporal)).not.toContain(unfinished);
   });
 });
 
