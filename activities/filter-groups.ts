@@ -1,7 +1,7 @@
 import type { FilterOutcome, RoundKey } from '../contracts/activities.ts';
 import type { Database } from '../db/connection.ts';
 import { assignToShards, groupsOfStep, setGroupsDecided, type GroupRow } from '../db/groups.ts';
-import { rolloutsOfRound } from '../db/rollouts.ts';
+import { weightedRewards } from '../db/reward-scores.ts';
 import type { RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, insertRound, lockRound, setRoundFiltered, type RoundRow } from '../db/steps.ts';
@@ -34,7 +34,7 @@ export async function filterGroups(
 
 async function decide(tx: Database, key: RoundKey, filter: boolean): Promise<void> {
   const rewards = new Map<number, number[]>();
-  for (const { rank, weightedReward } of await rolloutsOfRound(tx, key)) {
+  for (const { rank, weightedReward } of await weightedRewards(tx, key)) {
     if (weightedReward === null) throw new Error(`a rollout of group ${rank} was not scored`);
     rewards.set(rank, [...(rewards.get(rank) ?? []), weightedReward]);
   }

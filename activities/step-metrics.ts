@@ -1,17 +1,18 @@
 import type { GroupRow } from '../db/groups.ts';
-import type { RolloutRow, RolloutShard } from '../db/rollouts.ts';
+import type { RolloutScores } from '../db/reward-scores.ts';
+import type { RolloutShard } from '../db/rollouts.ts';
 import type { StepMetrics } from '../db/steps.ts';
 import { mean } from '../dscl/moments.ts';
 import type { RewardRange } from '../dscl/signals.ts';
 
 /** A rollout that is scored, as its row says that it may not be. */
-export type ScoredRow = RolloutRow & {
+export type ScoredRow = RolloutScores & {
   readonly reward: number;
   readonly weightedReward: number;
 };
 
 /** The rows with their rewards. @throws Error when one was not scored: the workflow's order was broken. */
-export function requireScored(rows: readonly RolloutRow[]): ScoredRow[] {
+export function requireScored(rows: readonly RolloutScores[]): ScoredRow[] {
   return rows.map((row) => {
     const { reward, weightedReward } = row;
     if (reward === null || weightedReward === null) {

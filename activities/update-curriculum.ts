@@ -11,7 +11,8 @@ import type { Database } from '../db/connection.ts';
 import { recordEvent } from '../db/events.ts';
 import { meanImportance, updateSums } from '../db/importance-sums.ts';
 import { deleteReserved, groupsOfStep, type GroupRow } from '../db/groups.ts';
-import { rolloutsOfStep, shardsOfStep } from '../db/rollouts.ts';
+import { scoresOfStep } from '../db/reward-scores.ts';
+import { shardsOfStep } from '../db/rollouts.ts';
 import {
   nothingLeft,
   rewardRanges,
@@ -58,7 +59,7 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
   const run = await readRunAt(tx, key.run, key.step);
   const { config, corpus } = run;
   const groups = (await groupsOfStep(tx, key)).filter(({ state }) => state !== 'reserved');
-  const rollouts = requireScored(await rolloutsOfStep(tx, key));
+  const rollouts = requireScored(await scoresOfStep(tx, key));
   const ids = groups.map(({ sampleId }) => sampleId);
   const ranges = await rewardRanges(tx, corpus, ids);
   const metrics = stepMetrics({ rollouts, groups, shards: await shardsOfStep(tx, key), ranges });

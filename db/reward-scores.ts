@@ -1,7 +1,9 @@
-import { sql } from 'drizzle-orm';
-import type { RoundKey } from '../contracts/activities.ts';
+import { and, asc, eq, sql } from 'drizzle-orm';
+import type { RoundKey, StepKey } from '../contracts/activities.ts';
 import type { PerSubTask, RewardBreakdown } from '../contracts/reward.ts';
 import type { Database } from './connection.ts';
+import type { RolloutRow } from './rollouts.ts';
+import { rollouts } from './schema/rollouts.ts';
 import { rounds } from './schema/steps.ts';
 import { atRound, lockRound, type RoundRow } from './steps.ts';
 
@@ -56,6 +58,53 @@ export async function commitScores(
     if (stored === undefined) throw new Error('a locked round could not be updated');
     return stored;
   });
+}
+
+/** What learning reads of each of a step's completions: not its text, of which there are megabytes in a large step. */
+const LEARNED_FROM = {
+  rank: rollouts.rank,
+  sampleId: rollouts.sampleId,
+  completionTokens: rollouts.completionTokens,
+  finishReason: rollouts.finishReason,
+  scoreFormat: rollouts.scoreFormat,
+  scoreName: rollouts.scoreName,
+  scoreKey: rollouts.scoreKey,
+  scoreValue: rollouts.scoreValue,
+  reward: rollouts.reward,
+  weightedReward: rollouts.weightedReward,
+  exactMatch: rollouts.exactMatch,
+  formatSuccesses: rollouts.formatSuccesses,
+  formatTrials: rollouts.formatTrials,
+  nameSuccesses: rollouts.nameSuccesses,
+  nameTrials: rollouts.nameTrials,
+  keySuccesses: rollouts.keySuccesses,
+  keyTrials: rollouts.keyTrials,
+  valueSuccesses: rollouts.valueSuccesses,
+  valueTrials: rollouts.valueTrials,
+};
+
+/** The scores of a completion; null where it was not scored. */
+export type RolloutScores = Pick<RolloutRow, keyof typeof LEARNED_FROM>;
+
+/** The scores of a whole step by rank and index. */
+export async function scoresOfStep(db: Database, { run, step }: StepKey): Promise<RolloutScores[]> {
+  return db
+    .select(LEARNED_FROM)
+    .from(rollouts)
+    .where(and(eq(rollouts.run, run), eq(rollouts.step, step)))
+    .orderBy(asc(rollouts.rank), asc(rollouts.index));
+}
+
+/** The weighted rewards of a round's completions by rank and index; null where one was not scored. */
+export async function weightedRewards(
+  db: Database,
+  { run, step, round }: RoundKey,
+): Promise<Pick<RolloutRow, 'rank' | 'weightedReward'>[]> {
+  return db
+    .select({ rank: rollouts.rank, weightedReward: rollouts.weightedReward })
+    .from(rollouts)
+    .where(and(eq(rollouts.run, run), eq(rollouts.step, step), eq(rollouts.round, round)))
+    .orderBy(asc(rollouts.rank), asc(rollouts.index));
 }
 
 async function writeRollouts(tx: Database, key: RoundKey, scores: RoundScores): Promise<void> {
