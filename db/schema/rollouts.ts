@@ -156,7 +156,7 @@ export const rollouts = pgTable(
   },
   (table) => [
     primaryKey({ columns: [table.run, table.step, table.rank, table.index] }),
-    index('rollouts_of_shard').on(table.run, table.step, table.round, table.shard),
+    // No index by shard: Postgres would take it, and read a whole step, to see whether a group has rollouts.
     foreignKey({
       columns: [table.run, table.step, table.rank],
       foreignColumns: [groups.run, groups.step, groups.rank],

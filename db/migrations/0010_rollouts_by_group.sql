@@ -1,0 +1,1 @@
+DROP INDEX "rollouts_of_shard";
