@@ -107,12 +107,17 @@ async function ownScores(root: string, policy: string): Promise<ReadonlyMap<stri
     await promisify(execFile)(process.execPath, [PROGRAM, ...args, ...home]);
   };
   const asked = ['--policy', policy, '--suite', 'bfcl', '--data', data, '--json', file];
-  const limits = [
-    ...['--categories', values.category.join(','), '--limit', values.cases],
-    ...['--max-completion-length', values['max-completion-length']],
-  ];
+  const limits = {
+    categories: values.category.join(','),
+    limit: values.cases,
+    'max-completion-length': values['max-completion-length'],
+  };
   try {
-    await toolsample('eval', ...asked, ...limits);
+    await toolsample(
+      'eval',
+      ...asked,
+      ...Object.entries(limits).flatMap(([flag, value]) => [`--${flag}`, value]),
+    );
   } finally {
     await toolsample('down');
   }
