@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import { acceleratorActivities, lightActivities } from './activities/create-activities.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
@@ -16,7 +15,7 @@ import { startRunGauges } from './metrics/run-gauges.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
-import { workflowBundle } from './services/workflow-bundle.ts';
+import { bundleCaches, OWN_WORKFLOWS, workflowBundle } from './services/workflow-bundle.ts';
 import {
   openWorkerLog,
   temporalLogger,
@@ -110,7 +109,10 @@ async function serveQueues(
       workers.push(
         await Worker.create({
           ...common,
-          workflowBundle: await workflowBundle(services.folder.cache, WORKFLOWS),
+          workflowBundle: await workflowBundle(
+            bundleCaches(services.folder, process.env),
+            OWN_WORKFLOWS,
+          ),
           activities: { ...lightActivities(deps, temporal) },
         }),
       );
@@ -144,11 +146,6 @@ async function serveQueues(
     await engines.close();
   }
 }
-
-const WORKFLOWS = {
-  workflowsPath: fileURLToPath(new URL('workflows/index.ts', import.meta.url)),
-  folders: ['workflows', 'contracts'].map((name) => fileURLToPath(new URL(name, import.meta.url))),
-};
 
 /** Runs all workers; whatever ends one of them ends the others. */
 async function runUntilAsked(workers: readonly Worker[], signal?: AbortSignal): Promise<void> {

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
-import { readTextFile, replaceFile } from './durable-file.ts';
+import type { DataFolder } from './data-folder.ts';
+import { replaceFile } from './durable-file.ts';
+import { userCache } from './user-cache.ts';
 
 const MONTH_MILLISECONDS = 30 * 86_400_000;
 
@@ -17,23 +21,59 @@ export interface WorkflowSources {
   readonly folders: readonly string[];
 }
 
+/** The workflows of this code. */
+export const OWN_WORKFLOWS: WorkflowSources = {
+  workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+  folders: ['workflows', 'contracts'].map((name) =>
+    fileURLToPath(new URL(`../${name}`, import.meta.url)),
+  ),
+};
+
+/** Folders that hold such scripts: the user's cache, shared by all data folders; then the data folder's own. */
+export function bundleCaches(
+  { cache }: Pick<DataFolder, 'cache'>,
+  env: Readonly<Record<string, string | undefined>>,
+): readonly string[] {
+  const shared = userCache(env);
+  return shared === null ? [cache] : [join(shared, 'workflows'), cache];
+}
+
 /**
  * The workflows as one script, for `Worker.create({ workflowBundle })`. Bundling takes seconds and is done once for
- * each state of the sources and version of the SDK; then the script comes from the cache.
- * @param cache folder that holds the scripts; see `DataFolder.cache`.
+ * each state of the sources and version of the SDK; then the script comes from a cache.
+ * @param caches folders that may hold the script; it is kept in the first that can be written. See {@link bundleCaches}
  */
 export async function workflowBundle(
-  cache: string,
+  caches: readonly string[],
   { workflowsPath, folders }: WorkflowSources,
 ): Promise<{ readonly code: string; readonly cached: boolean }> {
-  const file = join(cache, `workflows-${await sourceHash(folders)}.js`);
-  const known = readTextFile(file);
-  if (known !== null) return { code: known, cached: true };
+  const name = `workflows-${await sourceHash(folders)}.js`;
+  for (const cache of caches) {
+    const known = ownText(join(cache, name));
+    if (known !== null) return { code: known, cached: true };
+  }
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
-  await mkdir(cache, { recursive: true, mode: 0o700 });
-  await removeOldBundles(cache);
-  replaceFile(file, code, 0o600);
+  for (const cache of caches) {
+    try {
+      await mkdir(cache, { recursive: true, mode: 0o700 });
+      await removeOldBundles(cache);
+      replaceFile(join(cache, name), code, 0o600);
+      break;
+    } catch {
+      // A cache that cannot be written is as good as none: the next one, or the script as it is.
+    }
+  }
   return { code, cached: false };
+}
+
+/** A file's text; null when it does not exist, cannot be read, or is somebody else's: it will be run. */
+function ownText(path: string): string | null {
+  try {
+    const uid = process.getuid?.();
+    return uid === undefined || statSync(path).uid === uid ? readFileSync(path, 'utf8') : null;
+  } catch {
+    return null;
+  }
 }
 
 /** SHA-256 of all that decides the bundle: names and contents of the sources, and the SDK's version. */

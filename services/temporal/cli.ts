@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { DataFolder } from '../data-folder.ts';
+import { userCache } from '../user-cache.ts';
 
 const run = promisify(execFile);
 
@@ -19,17 +19,8 @@ export interface TemporalCli {
 /** Folders in which we keep a fetched CLI: the user's cache, shared by all data folders; then the data folder's own. */
 export function cliCaches(folder: DataFolder | null, env: Environment): readonly string[] {
   const own = folder === null ? [] : [folder.cache];
-  return [...userCache(env), ...own].map((cache) => join(cache, 'temporal-cli'));
-}
-
-function userCache(env: Environment): readonly string[] {
-  const base = env['XDG_CACHE_HOME'];
-  if (base !== undefined && base.startsWith('/')) return [join(base, 'toolsample')];
-  const home = env['HOME'] ?? homedir();
-  if (home === '') return [];
-  return process.platform === 'darwin'
-    ? [join(home, 'Library', 'Caches', 'toolsample')]
-    : [join(home, '.cache', 'toolsample')];
+  const shared = userCache(env);
+  return [...(shared === null ? [] : [shared]), ...own].map((cache) => join(cache, 'temporal-cli'));
 }
 
 /** The CLI from PATH or from one of our caches; null when there is none that runs. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { stat } from 'node:fs/promises';
+import { cp, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -21,6 +21,17 @@ beforeAll(async () => {
 }, 5 * MINUTES);
 afterAll(async () => home.remove(), MINUTES);
 
+/** Has a data folder hold the artifacts of the test's database from now on: the mark of their store, and none of them. */
+async function moveStoreMark(to: string): Promise<void> {
+  const marks = await withClient(home.databaseUrl, (client) =>
+    client.query<{ sha256: string }>('select mark_sha256 as sha256 from artifact_store'),
+  );
+  for (const { sha256 } of marks.rows) {
+    const place = join('artifacts', sha256.slice(0, 2), sha256);
+    await cp(join(home.path, place), join(to, place));
+  }
+}
+
 describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
   it('while artifacts and checkpoints are written is waited for', async (context) => {
     const small: Home = await createHome('small-disk');
@@ -31,6 +42,7 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
     }
     try {
       const { address, taskQueue } = home.toolsample.services.temporal;
+      await moveStoreMark(small.path);
       const worker = small.startWorker({
         DATABASE_URL: home.databaseUrl,
         TEMPORAL_ADDRESS: address,

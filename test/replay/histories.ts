@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 
 /** A folder for each recording: `<recording>/<name>.json`. Recordings are added, never changed. */
 const FOLDER = new URL('../fixtures/histories/', import.meta.url);
@@ -71,7 +71,7 @@ export async function recordHistory(
 
 /** Replays a history. @throws Error naming the workflow when its code no longer does what the history says it did */
 export async function replay(
-  workflowBundle: WorkflowBundleWithSourceMap,
+  workflowBundle: WorkflowBundle,
   { name, workflowType, workflowId, history }: RecordedHistory,
 ): Promise<void> {
   try {

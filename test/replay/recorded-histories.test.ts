@@ -1,6 +1,6 @@
-import { DefaultLogger, Runtime, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { DefaultLogger, Runtime, type WorkflowBundle } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { bundleWorkflows } from '../workflow/harness.ts';
+import { ownWorkflows } from '../workflow/harness.ts';
 import { parseHistory, recordedHistories, replay } from './histories.ts';
 
 /*
@@ -9,11 +9,11 @@ import { parseHistory, recordedHistories, replay } from './histories.ts';
  */
 const HISTORIES = await recordedHistories();
 
-let workflowBundle: WorkflowBundleWithSourceMap;
+let workflowBundle: WorkflowBundle;
 
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  workflowBundle = await bundleWorkflows();
+  workflowBundle = await ownWorkflows();
 });
 
 describe('recorded histories', () => {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ApplicationFailure } from '@temporalio/common';
-import { Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { acceleratorQueue } from '../../contracts/temporal.ts';
-import { bundleWorkflows } from '../workflow/harness.ts';
+import { bundleWorkflows, ownWorkflows } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
   standInActivities,
@@ -37,10 +37,7 @@ afterAll(async () => {
 });
 
 /** The workflows with one statement more. */
-async function changedWorkflows(
-  name: string,
-  statement: string,
-): Promise<WorkflowBundleWithSourceMap> {
+async function changedWorkflows(name: string, statement: string): Promise<WorkflowBundle> {
   const folder = join(root, name);
   for (const part of ['workflows', 'contracts', 'package.json', 'tsconfig.json']) {
     await cp(join(CHECKOUT, part), join(folder, part), { recursive: true });
@@ -56,7 +53,7 @@ async function changedWorkflows(
 
 /** Works with that code until `until` is done; returns what was called. */
 async function work(
-  workflowBundle: WorkflowBundleWithSourceMap,
+  workflowBundle: WorkflowBundle,
   overrides: Partial<AnyActivities>,
   until: (calls: readonly RecordedCall[]) => Promise<unknown>,
 ): Promise<RecordedCall[]> {
@@ -84,7 +81,7 @@ describe('an upgrade in the middle of a run', () => {
     for (const recorded of await recordedHistories()) await replay(patchedWorkflows, recorded);
 
     const before = await work(
-      await bundleWorkflows(),
+      await ownWorkflows(),
       {
         gradientStep: async ({ step }) => {
           if (step === 2) throw ApplicationFailure.retryable('the old version is being stopped');

@@ -1,11 +1,6 @@
-import { fileURLToPath } from 'node:url';
+import { tmpdir } from 'node:os';
 import type { WorkflowHandle } from '@temporalio/client';
-import {
-  DefaultLogger,
-  Worker,
-  bundleWorkflowCode,
-  type WorkflowBundleWithSourceMap,
-} from '@temporalio/worker';
+import { DefaultLogger, Worker, bundleWorkflowCode, type WorkflowBundle } from '@temporalio/worker';
 import type { RunPlan } from '../../contracts/activities.ts';
 import { TRAINING_RUN, acceleratorQueue } from '../../contracts/temporal.ts';
 import {
@@ -14,18 +9,21 @@ import {
   type AnyActivities,
   type RecordedCall,
 } from './stand-in-activities.ts';
+import { userCache } from '../../services/user-cache.ts';
+import { OWN_WORKFLOWS, workflowBundle } from '../../services/workflow-bundle.ts';
 import { startTemporalServer, type TestServer } from './temporal-server.ts';
 
-const WORKFLOWS_PATH = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-
-/** The workflows as a worker loads them, bundled without chatter; those of this checkout, or others. */
-export async function bundleWorkflows(
-  workflowsPath = WORKFLOWS_PATH,
-): Promise<WorkflowBundleWithSourceMap> {
+/** The workflows of another state of the code, bundled without chatter. */
+export async function bundleWorkflows(workflowsPath: string): Promise<WorkflowBundle> {
   return bundleWorkflowCode({
     workflowsPath,
     logger: new DefaultLogger('ERROR'),
   });
+}
+
+/** This checkout's workflows as its workers load them. */
+export async function ownWorkflows(): Promise<WorkflowBundle> {
+  return workflowBundle([userCache(process.env) ?? tmpdir()], OWN_WORKFLOWS);
 }
 
 export interface StandInRun {
@@ -52,7 +50,7 @@ export interface Harness {
 
 /** A real server and the bundled workflows, shared by the tests of one file. */
 export async function createHarness(): Promise<Harness> {
-  const [server, workflowBundle] = await Promise.all([startTemporalServer(), bundleWorkflows()]);
+  const [server, workflowBundle] = await Promise.all([startTemporalServer(), ownWorkflows()]);
   let runs = 0;
   return {
     server,
