@@ -4,6 +4,11 @@ import type { AcceleratorActivities } from '../../contracts/activities.ts';
 /** temporal.api.enums.v1.PendingActivityState.PENDING_ACTIVITY_STATE_STARTED */
 const STARTED = 2;
 const PATIENCE_MS = 1_000;
+/** By default a client whose server has died a few times looks for it every 10 to 120 s only, and sees too late who computes again. */
+const PROMPT_RECONNECTION = {
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 200,
+} as const;
 
 /** An activity as the server tells of it while it is not done. */
 export type PendingActivity = NonNullable<
@@ -40,7 +45,7 @@ export interface EngineAttempts {
 }
 
 export function engineAttempts(address: string, run: string): EngineAttempts {
-  const connection = Connection.lazy({ address });
+  const connection = Connection.lazy({ address, channelArgs: PROMPT_RECONNECTION });
   const { workflow } = new Client({ connection });
 
   const inWorkflow = async (workflowId: string): Promise<EngineAttempt | null> => {
