@@ -6,6 +6,9 @@ import {
   type ConnectionOptions,
 } from '@temporalio/client';
 
+/** By default a server that was away for long, or often, is looked for every ten seconds to two minutes only. */
+const PROMPT_RECONNECTION = { 'grpc.max_reconnect_backoff_ms': 1_000 } as const;
+
 export interface EndableConnection {
   readonly connection: Connection;
   /** Ends calls under way; they reject. Waits for as long as one of them is about to be tried again: six seconds at most. */
@@ -30,7 +33,11 @@ export async function endableConnection(options: ConnectionOptions): Promise<End
       return delay;
     },
   });
-  const connection = await Connection.connect({ ...options, interceptors: [retry] });
+  const connection = await Connection.connect({
+    ...options,
+    channelArgs: { ...PROMPT_RECONNECTION, ...options.channelArgs },
+    interceptors: [retry],
+  });
   return {
     connection,
     close: async () => {
