@@ -106,18 +106,12 @@ async function ownScores(root: string, policy: string): Promise<ReadonlyMap<stri
   const toolsample = async (...args: string[]): Promise<void> => {
     await promisify(execFile)(process.execPath, [PROGRAM, ...args, ...home]);
   };
-  const asked = ['--policy', policy, '--suite', 'bfcl', '--data', data, '--json', file];
-  const limits = {
-    categories: values.category.join(','),
-    limit: values.cases,
-    'max-completion-length': values['max-completion-length'],
-  };
+  const questions = ['--data', data, '--categories', values.category.join(',')];
+  const limits = ['--limit', values.cases];
+  const length = ['--max-completion-length', values['max-completion-length']];
+  const asked = ['--policy', policy, '--suite', 'bfcl', ...questions, ...limits, ...length];
   try {
-    await toolsample(
-      'eval',
-      ...asked,
-      ...Object.entries(limits).flatMap(([flag, value]) => [`--${flag}`, value]),
-    );
+    await toolsample('eval', ...asked, '--json', file);
   } finally {
     await toolsample('down');
   }
