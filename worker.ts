@@ -15,7 +15,8 @@ import { startRunGauges } from './metrics/run-gauges.ts';
 import { openArtifactStore } from './services/artifact-store.ts';
 import { homePath } from './services/data-folder.ts';
 import { ensureServices, type Services } from './services/services.ts';
-import { bundleCaches, OWN_WORKFLOWS, workflowBundle } from './services/workflow-bundle.ts';
+import { cacheFolders } from './services/user-cache.ts';
+import { OWN_WORKFLOWS, workflowBundle } from './services/workflow-bundle.ts';
 import {
   openWorkerLog,
   temporalLogger,
@@ -110,7 +111,7 @@ async function serveQueues(
         await Worker.create({
           ...common,
           workflowBundle: await workflowBundle(
-            bundleCaches(services.folder, process.env),
+            cacheFolders(services.folder, process.env),
             OWN_WORKFLOWS,
           ),
           activities: { ...lightActivities(deps, temporal) },

@@ -1,8 +1,20 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-/** The user's own cache, which all data folders share, by the platform's custom; null where the user has no home. */
-export function userCache(env: Readonly<Record<string, string | undefined>>): string | null {
+import type { DataFolder } from './data-folder.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Folders for what can be had again: the user's cache, shared by all data folders; then the data folder's own. */
+export function cacheFolders(
+  folder: Pick<DataFolder, 'cache'> | null,
+  env: Environment,
+): readonly string[] {
+  return [userCache(env), folder?.cache ?? null].filter((cache) => cache !== null);
+}
+
+/** By the platform's custom; null where the user has no home. */
+function userCache(env: Environment): string | null {
   const base = env['XDG_CACHE_HOME'];
   if (base !== undefined && base.startsWith('/')) return join(base, 'toolsample');
   const home = env['HOME'] ?? homedir();

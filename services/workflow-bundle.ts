@@ -7,9 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
-import type { DataFolder } from './data-folder.ts';
 import { replaceFile } from './durable-file.ts';
-import { userCache } from './user-cache.ts';
 
 const MONTH_MILLISECONDS = 30 * 86_400_000;
 
@@ -29,19 +27,10 @@ export const OWN_WORKFLOWS: WorkflowSources = {
   ),
 };
 
-/** Folders that hold such scripts: the user's cache, shared by all data folders; then the data folder's own. */
-export function bundleCaches(
-  { cache }: Pick<DataFolder, 'cache'>,
-  env: Readonly<Record<string, string | undefined>>,
-): readonly string[] {
-  const shared = userCache(env);
-  return shared === null ? [cache] : [join(shared, 'workflows'), cache];
-}
-
 /**
  * The workflows as one script, for `Worker.create({ workflowBundle })`. Bundling takes seconds and is done once for
  * each state of the sources and version of the SDK; then the script comes from a cache.
- * @param caches folders that may hold the script; it is kept in the first that can be written. See {@link bundleCaches}
+ * @param caches folders that may hold the script; it is kept in the first that can be written. See `cacheFolders`
  */
 export async function workflowBundle(
   caches: readonly string[],

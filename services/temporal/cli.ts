@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 import type { DataFolder } from '../data-folder.ts';
-import { userCache } from '../user-cache.ts';
+import { cacheFolders } from '../user-cache.ts';
 
 const run = promisify(execFile);
 
@@ -16,11 +16,9 @@ export interface TemporalCli {
   readonly version: string;
 }
 
-/** Folders in which we keep a fetched CLI: the user's cache, shared by all data folders; then the data folder's own. */
+/** Folders in which we keep a fetched CLI. */
 export function cliCaches(folder: DataFolder | null, env: Environment): readonly string[] {
-  const own = folder === null ? [] : [folder.cache];
-  const shared = userCache(env);
-  return [...(shared === null ? [] : [shared]), ...own].map((cache) => join(cache, 'temporal-cli'));
+  return cacheFolders(folder, env).map((cache) => join(cache, 'temporal-cli'));
 }
 
 /** The CLI from PATH or from one of our caches; null when there is none that runs. */

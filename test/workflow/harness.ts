@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import type { WorkflowHandle } from '@temporalio/client';
 import { DefaultLogger, Worker, bundleWorkflowCode, type WorkflowBundle } from '@temporalio/worker';
 import type { RunPlan } from '../../contracts/activities.ts';
@@ -9,7 +8,7 @@ import {
   type AnyActivities,
   type RecordedCall,
 } from './stand-in-activities.ts';
-import { userCache } from '../../services/user-cache.ts';
+import { cacheFolders } from '../../services/user-cache.ts';
 import { OWN_WORKFLOWS, workflowBundle } from '../../services/workflow-bundle.ts';
 import { startTemporalServer, type TestServer } from './temporal-server.ts';
 
@@ -23,7 +22,7 @@ export async function bundleWorkflows(workflowsPath: string): Promise<WorkflowBu
 
 /** This checkout's workflows as its workers load them. */
 export async function ownWorkflows(): Promise<WorkflowBundle> {
-  return workflowBundle([userCache(process.env) ?? tmpdir()], OWN_WORKFLOWS);
+  return workflowBundle(cacheFolders(null, process.env), OWN_WORKFLOWS);
 }
 
 export interface StandInRun {
