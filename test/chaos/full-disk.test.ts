@@ -66,7 +66,6 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
   });
 
   it('while Postgres writes its log: it ends, and nothing is lost', async (context) => {
-    const worker = home.startWorker();
     await stopServices(home.path);
     const { postgres } = await inspectServices({ home: home.path, env: OWN_ENVIRONMENT });
     const wal = join(postgres.folder ?? '', 'pg_wal');
@@ -77,6 +76,8 @@ describe('a disk that is full', { timeout: 5 * MINUTES }, () => {
     }
     try {
       await ensureServices({ home: home.path, env: OWN_ENVIRONMENT });
+      // Not before: a worker that finds no server starts one.
+      const worker = home.startWorker();
       const epoch = await home.start('full-wal');
       await inTheMiddleOf(home.toolsample, epoch, 'gradientStep');
       await disk.fill();

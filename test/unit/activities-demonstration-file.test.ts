@@ -10,7 +10,7 @@ import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { readRun, type RunRow } from '../../db/runs.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 const SAMPLES = scratchSamples(12);
@@ -21,13 +21,12 @@ const TEXT = {
   contextLength: 100_000,
 } as unknown as PolicyText;
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let folder: string;
 let artifacts: ArtifactStore;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-demonstrations-'));
   artifacts = await openFolderStore({
@@ -38,7 +37,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

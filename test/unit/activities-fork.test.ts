@@ -15,7 +15,7 @@ import { findRun } from '../../db/runs.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
 import { comparableRows } from './support/comparable-rows.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
 
@@ -37,13 +37,12 @@ const STEPS = 9;
 const AT_4 = { 'sampling.hard_threshold': 3.5, mastery_rate: 0.5 };
 const AT_7 = { 'sampling.variance_threshold': 0.6 };
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 /** The parent's rows after each step, by step. */
 const parentAfter: Map<string, string[]>[] = [];
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   await scratchRun(connection.db, PARENT, SAMPLES, CONFIG);
   parentAfter.push(await comparableRows(connection.pool, PARENT));
@@ -57,7 +56,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 async function set(

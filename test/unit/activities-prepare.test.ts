@@ -18,18 +18,17 @@ import { readRun } from '../../db/runs.ts';
 import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let folder: string;
 let artifacts: ArtifactStore;
 let builtin: RunConfigInput;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-prepare-'));
   artifacts = await openFolderStore({
@@ -54,7 +53,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

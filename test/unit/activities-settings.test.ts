@@ -10,19 +10,17 @@ import { eventsOf } from '../../db/events.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { readRunAt } from '../../db/setting-changes.ts';
 import { settingsFromText } from '../../services/configuration/change.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
 });
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 function key(run: string, request: string): RequestKey {

@@ -13,10 +13,10 @@ import type { Connection } from '../../db/connection.ts';
 import { commitGradientShard, gradientShardsOf } from '../../db/gradient-shards.ts';
 import { insertStep } from '../../db/steps.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let root: string;
 let artifacts: SweepableStore;
@@ -24,7 +24,6 @@ let runs = 0;
 const BATCH = { request: {} } as unknown as GradientBatch;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   root = await mkdtemp(join(tmpdir(), 'toolsample-sharded-update-'));
   artifacts = await openFolderStore({
@@ -34,7 +33,6 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await connection.close();
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 

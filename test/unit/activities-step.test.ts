@@ -23,7 +23,7 @@ import { statisticsOf } from '../../db/sample-statistics.ts';
 import { findStep } from '../../db/steps.ts';
 import { hasSignal } from '../../dscl/filter.ts';
 import { mean } from '../../dscl/moments.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRollouts, scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { once, takeStep, type Caller } from './support/scratch-steps.ts';
 
@@ -40,17 +40,15 @@ const SMALL = {
   evalSchedule: 'none',
 } satisfies RunConfigInput;
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
 });
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 /** As if a worker had died after committing, and two attempts then ran at the same time. */

@@ -20,17 +20,16 @@ import { findShard } from '../../db/rollouts.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { formatFixture } from './support/read-data.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let folder: string;
 let engines: PolicyEngines;
 let deps: ActivityDependencies;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   folder = await mkdtemp(join(tmpdir(), 'toolsample-tools-'));
   const artifacts = await openFolderStore({
@@ -51,7 +50,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await engines.close();
   await connection.close();
-  await server.stop();
   await rm(folder, { recursive: true, force: true });
 });
 

@@ -10,14 +10,14 @@ import { lockArtifactReferences } from '../../db/artifact-references.ts';
 import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 /** 12 samples, 4 a step: epochs of 3 steps. */
 const SAMPLES = scratchSamples(12);
 
 let root: string;
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let artifacts: ArtifactStore;
 
@@ -27,12 +27,10 @@ beforeAll(async () => {
     artifacts: join(root, 'artifacts'),
     temporary: join(root, 'tmp'),
   });
-  server = await startScratchServer();
   connection = await server.migrated();
 }, 120_000);
 afterAll(async () => {
   await connection.close();
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 

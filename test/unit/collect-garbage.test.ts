@@ -13,14 +13,14 @@ import { recordEvent } from '../../db/events.ts';
 import { openArtifactStore } from '../../services/artifact-store.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { CREDENTIALS, startObjectServer } from './support/object-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 const SAMPLES = scratchSamples(8);
 const DAY = 86_400_000;
 
 let root: string;
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let folder: { readonly artifacts: string; readonly temporary: string };
 let store: SweepableStore;
@@ -28,10 +28,8 @@ let homes = 0;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-garbage-'));
-  server = await startScratchServer();
 }, 120_000);
 afterAll(async () => {
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 beforeEach(async () => {

@@ -4,20 +4,17 @@ import { recordOutcome } from '../../activities/record-outcome.ts';
 import { liveUpdates, type News } from '../../dashboard/server/live-updates.ts';
 import { serveDashboard, type Dashboard } from '../../dashboard/server/serve.ts';
 import { connect, type Connection } from '../../db/connection.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let url: string;
 let connection: Connection;
 let dashboard: Dashboard;
 
 beforeAll(async () => {
-  server = await startScratchServer();
-  url = await server.database();
-  await migrateDatabase(url);
+  url = await server.migratedDatabase();
   connection = connect(url);
   await scratchRun(connection.db, 'a run/of mine', scratchSamples(12), {
     trainBatchSize: 4,
@@ -30,7 +27,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await dashboard.close();
   await connection.close();
-  await server.stop();
 });
 
 interface Reply {

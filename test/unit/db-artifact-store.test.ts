@@ -7,22 +7,20 @@ import { claimStore, isOwnStore } from '../../db/artifact-store.ts';
 import { commitCheckpoint } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 const FOREIGN = { code: 'config', exitCode: 2 };
 
 let root: string;
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let stores = 0;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-stores-'));
-  server = await startScratchServer();
 }, 120_000);
 afterAll(async () => {
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 beforeEach(async () => {

@@ -15,7 +15,7 @@ import { insertStep } from '../../db/steps.ts';
 import { categorize } from '../../dscl/category.ts';
 import { halfLifeSteps } from '../../dscl/importance.ts';
 import { chances, pickByImportance, pickShuffled } from '../../dscl/selection.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
   randomStatistics,
@@ -29,17 +29,15 @@ const N = 300;
 const STEP = 40;
 const SAMPLES = scratchSamples(N);
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
 });
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 async function emptyStep(run: string, step = STEP): Promise<void> {

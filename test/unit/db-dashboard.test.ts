@@ -8,9 +8,8 @@ import { CATEGORIES, type Category } from '../../contracts/sampling.ts';
 import { answersFrom, type Answers } from '../../dashboard/data/answers.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { commitEvaluation } from '../../db/evaluations.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { runPulses } from '../../db/run-pulse.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
 
@@ -26,7 +25,7 @@ const SETTINGS = {
   seed: 7,
 } satisfies RunConfigInput;
 
-let server: ScratchServer;
+const server = scratchServer();
 let url: string;
 let connection: Connection;
 let answers: Answers;
@@ -34,9 +33,7 @@ let answers: Answers;
 const categoriesThen: Map<string, Category>[] = [];
 
 beforeAll(async () => {
-  server = await startScratchServer();
-  url = await server.database();
-  await migrateDatabase(url);
+  url = await server.migratedDatabase();
   connection = connect(url);
   answers = answersFrom(connection.db);
   await scratchRun(connection.db, 'empty', SAMPLES, SETTINGS);
@@ -51,7 +48,6 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 describe('runs', () => {

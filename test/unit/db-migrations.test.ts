@@ -14,18 +14,17 @@ import { connect, type Connection } from '../../db/connection.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
 import { findRun } from '../../db/runs.ts';
 import { env } from './support/scratch-services.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 
 const FOLDER = fileURLToPath(new URL('../../db/migrations', import.meta.url));
 
 let root: string;
-let server: ScratchServer;
+const server = scratchServer();
 let url: string;
 let connection: Connection;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'toolsample-migrations-'));
-  server = await startScratchServer();
   url = await server.database();
   // Five processes that start at once: the lock lets one migrate and the others find it done.
   await Promise.all(Array.from({ length: 5 }, () => migrateDatabase(url)));
@@ -34,7 +33,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 

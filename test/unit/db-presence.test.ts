@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, type Connection } from '../../db/connection.ts';
-import { migrateDatabase } from '../../db/migrate.ts';
 import { runsBeingServed, WORKER_PRESENCE } from '../../db/presence.ts';
 import { setRunState } from '../../db/runs.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
-let server: ScratchServer;
+const server = scratchServer();
 let url: string;
 let connection: Connection;
 beforeAll(async () => {
-  server = await startScratchServer();
-  url = await server.database();
-  await migrateDatabase(url);
+  url = await server.migratedDatabase();
   connection = connect(url);
   for (const run of ['first', 'second', 'stopped']) {
     await scratchRun(connection.db, run, scratchSamples(8), {});
@@ -21,7 +18,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 it('knows runs that a worker serves, for as long as the worker is there', async () => {

@@ -5,7 +5,7 @@ import { sqlQuestions } from '../../bench/sql-questions.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { Connection } from '../../db/connection.ts';
 import { commitEvaluation, commitEvaluationChunk } from '../../db/evaluations.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
 
@@ -22,11 +22,10 @@ const SETTINGS = {
   seed: 7,
 } satisfies RunConfigInput;
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
   await scratchRun(connection.db, RUN, SAMPLES, SETTINGS);
   await evaluate(0, 0.4);
@@ -44,7 +43,6 @@ beforeAll(async () => {
 }, 240_000);
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 async function evaluate(step: number, exactMatch: number): Promise<void> {

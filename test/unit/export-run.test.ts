@@ -25,7 +25,7 @@ import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts'
 import type { LoadablePolicy } from '../../policy/engine/policy-files.ts';
 import { runPolicy } from '../../client/run-policy.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
 
@@ -46,7 +46,7 @@ const DEMONSTRATIONS = PROMPTS.map((promptIds, i) => ({
 }));
 
 let root: string;
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 let artifacts: ArtifactStore;
 let engine: PolicyEngine;
@@ -65,7 +65,6 @@ beforeAll(async () => {
   await writeFile(join(root, 'base', 'vocab.json'), '{}');
   const base = await importPolicyFolder(join(root, 'base'), artifacts);
   engine = createPolicyEngine({ artifacts, threads: 1 });
-  server = await startScratchServer();
   connection = await server.migrated();
   for (const [run, trainable] of [
     ['full', FULL],
@@ -81,7 +80,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await engine.close();
   await connection.close();
-  await server.stop();
   await rm(root, { recursive: true, force: true });
 });
 

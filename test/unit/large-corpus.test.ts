@@ -19,7 +19,7 @@ import { insertStep } from '../../db/steps.ts';
 import { drawProposals, envelope, evenDraw } from '../../dscl/proposals.ts';
 import { chances } from '../../dscl/selection.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
-import { startScratchServer, type ScratchServer } from './support/scratch-database.ts';
+import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
   randomStatistics,
@@ -35,17 +35,15 @@ const STEP = 40;
 const SAMPLES = scratchSamples(N);
 const PLAIN = { sampler: 'dscl', seed: 3, trainBatchSize: 8 } satisfies RunConfigInput;
 
-let server: ScratchServer;
+const server = scratchServer();
 let connection: Connection;
 
 beforeAll(async () => {
-  server = await startScratchServer();
   connection = await server.migrated();
 });
 
 afterAll(async () => {
   await connection.close();
-  await server.stop();
 });
 
 /** A run that picks by sums, with statistics of two thirds of its samples, or those given. */
