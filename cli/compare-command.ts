@@ -1,5 +1,5 @@
 import { type Command } from 'commander';
-import { CORPUS_NAMES, DSCL_PARTS, PROTOCOLS } from '../contracts/experiment.ts';
+import { CORPUS_NAMES, DECIDED_SETTINGS, DSCL_PARTS, PROTOCOLS } from '../contracts/experiment.ts';
 import { CURRICULA, SAMPLERS } from '../contracts/sampling.ts';
 import { numberText, wordList } from './argument-values.ts';
 import type { ComparisonFiles } from './commands/compare.ts';
@@ -66,7 +66,7 @@ export async function defineCompareCommand(
   let args = argv;
   if (argv[0] === 'compare') {
     const { addConfigurationFlags } = await import('./configuration-flags.ts');
-    args = addConfigurationFlags(compare, argv);
+    args = addConfigurationFlags(compare, argv, DECIDED_SETTINGS);
   }
   compare.action(async (options: CompareOptions & { json?: string }) => {
     const [{ compareRuns }, { flagInput }] = await Promise.all([

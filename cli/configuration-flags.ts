@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import type { RunConfigInput } from '../contracts/config.ts';
+import { spell } from '../services/configuration/names.ts';
 import {
   canonicalFlags,
   flagsFromSchema,
@@ -8,13 +9,20 @@ import {
 
 /**
  * Declares a flag for every key of the configuration, but for those that the command has for itself.
+ * @param refused - Keys that the command does not take: its help is silent about them, their use is refused where settings are checked.
  * @returns the arguments with known flags in their canonical spelling.
  */
-export function addConfigurationFlags(command: Command, argv: readonly string[]): string[] {
+export function addConfigurationFlags(
+  command: Command,
+  argv: readonly string[],
+  refused: readonly string[] = [],
+): string[] {
   const reserved = new Set(command.options.map((option) => option.long?.slice(2) ?? ''));
+  const hidden = new Set(refused.map((key) => spell(key, 'kebab')));
   for (const flag of flagsFromSchema()) {
-    if (reserved.has(flag.flag.slice(2))) continue;
-    command.addOption(optionOf(flag));
+    const name = flag.flag.slice(2);
+    if (reserved.has(name)) continue;
+    command.addOption(optionOf(flag).hideHelp(hidden.has(name)));
     if (flag.argument === null)
       command.addOption(
         new Option(flag.flag.replace('--', '--no-'), `not: ${flag.description}`).hideHelp(),

@@ -4,7 +4,7 @@ import type { ExitCode } from './failure.ts';
 import { followWorkflow } from './follow-workflow.ts';
 import type { CommandContext } from './program.ts';
 import { count, duration, percent } from './render/text.ts';
-import { workflowAddress } from './watch-run.ts';
+import { workflowAddress } from './serve-run.ts';
 
 export interface FollowEvaluationOptions {
   readonly context: CommandContext;

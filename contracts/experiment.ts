@@ -17,6 +17,20 @@ export type CorpusName = (typeof CORPUS_NAMES)[number];
 export const DSCL_PARTS = [...ABLATIONS, 'curriculum', 'filtering'] as const;
 export type DsclPart = (typeof DSCL_PARTS)[number];
 
+/** Settings that the experiment decides, and so nobody else. */
+export const DECIDED_SETTINGS = [
+  'seed',
+  'sampler',
+  'curriculum',
+  'sampling.ablate',
+  'filterGroups',
+  'oversample',
+  'maxBackfillRounds',
+  'maxGeneratedTokens',
+  'maxSteps',
+  'numTrainEpochs',
+] as const;
+
 /** What an experiment compares: input of the workflow `experiment`, as JSON that any Temporal client can write. */
 export interface ExperimentAsked {
   /** Each with each of the curricula is an arm. */

@@ -6,7 +6,7 @@ import { checkSettings } from '../../services/configuration/resolve.ts';
 import type { ExitCode } from '../failure.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunAtEpoch, type RunAtEpoch } from '../run-reference.ts';
-import { watchRun } from '../watch-run.ts';
+import { serveRun } from '../serve-run.ts';
 import { whoAsks } from '../who-asks.ts';
 import { withClient } from '../with-client.ts';
 
@@ -38,7 +38,7 @@ export async function fork(
     const { run, forkOf } = await client.forkRun(options);
     context.terminal.note(`fork of ${originText(forkOf)}`);
     const before = asTakenOver(await client.status(named.run), run, forkOf);
-    return watchRun({ context, client, run, before, serviceSeconds });
+    return serveRun({ context, client, run, before, serviceSeconds });
   });
 }
 

@@ -7,7 +7,7 @@ import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunId } from '../run-reference.ts';
 import { trainingConfig } from '../training-config.ts';
-import { watchRun } from '../watch-run.ts';
+import { serveRun } from '../serve-run.ts';
 import { withClient } from '../with-client.ts';
 
 export interface TrainOptions {
@@ -29,11 +29,11 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
     if (before !== null) {
       context.terminal.note('an unfinished run has this configuration; --new would start another');
       await client.resumeRun(before.run);
-      return watchRun({ context, client, run: before.run, before, serviceSeconds });
+      return serveRun({ context, client, run: before.run, before, serviceSeconds });
     }
     const run = options.forceNew ? undefined : await waitingRun(client, config);
     const started = await client.startRun({ run: options.name ?? run, config: { ...config } });
-    return watchRun({ context, client, run: started.run, before: null, serviceSeconds });
+    return serveRun({ context, client, run: started.run, before: null, serviceSeconds });
   });
 }
 
@@ -54,7 +54,7 @@ export async function resume(context: CommandContext, reference: string): Promis
       );
       return 0;
     }
-    return watchRun({ context, client, run, before, serviceSeconds });
+    return serveRun({ context, client, run, before, serviceSeconds });
   });
 }
 

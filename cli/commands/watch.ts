@@ -7,7 +7,7 @@ import { ownInvocation, suggestion } from '../invocation.ts';
 import { logView, panelView, type LiveView } from '../live-view.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunId } from '../run-reference.ts';
-import { reportEnd, workflowAddress } from '../watch-run.ts';
+import { reportEnd, workflowAddress } from '../serve-run.ts';
 
 /** `toolsample watch RUN`: shows a run that another process trains, as `train` does, until it ends. Asks nothing of it. */
 export async function watch(context: CommandContext, reference: string): Promise<ExitCode> {

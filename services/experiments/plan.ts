@@ -5,6 +5,7 @@ import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import {
   CORPUS_NAMES,
+  DECIDED_SETTINGS,
   DSCL_PARTS,
   PROTOCOLS,
   type ExperimentAsked,
@@ -45,20 +46,6 @@ const askedSchema = z.strictObject({
   config: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** What the experiment decides, and so nobody else. */
-const DECIDED = [
-  'seed',
-  'sampler',
-  'curriculum',
-  'sampling.ablate',
-  'filterGroups',
-  'oversample',
-  'maxBackfillRounds',
-  'maxGeneratedTokens',
-  'maxSteps',
-  'numTrainEpochs',
-] as const;
-
 /**
  * What is asked for, with all defaults filled in.
  * @throws ToolsampleError `config` with the field
@@ -67,7 +54,7 @@ function experimentAsked(input: unknown): ExperimentAsked {
   const { data, error } = checkValue(askedSchema, input);
   if (data === undefined) throw problemOf(error, input);
   const config = mergeInputs(data.config);
-  const decided = DECIDED.find((path) => config[path] !== undefined);
+  const decided = DECIDED_SETTINGS.find((path) => config[path] !== undefined);
   if (decided !== undefined) {
     throw new ToolsampleError('config', 'is decided by the experiment', {
       at: { field: spell(decided, 'snake') },

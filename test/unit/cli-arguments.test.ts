@@ -137,6 +137,13 @@ describe('toolsample', () => {
       expect(out).toContain(flag);
   });
 
+  it('lists what a comparison takes, and not what it refuses', async () => {
+    const { out } = await toolsample(['compare', '--help']);
+    for (const flag of ['--sampler ', '--num-generations ']) expect(out).toContain(flag);
+    for (const flag of ['--seed ', '--max-steps ', '--sampling-ablate ', '--filter-groups '])
+      expect(out).not.toContain(flag);
+  });
+
   it('prints help and fails when it is not told what to do', async () => {
     const { code, err } = await toolsample([]);
     expect(code).toBe(2);

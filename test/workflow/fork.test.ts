@@ -160,14 +160,14 @@ describe('a fork', { timeout: 8 * MINUTE }, () => {
     worker = home.startWorker();
     expect(await completed('steered-and-killed')).toBe(sha);
     expect(await completed('changed-by-fork')).toBe(sha);
-    const [undisturbed, killed, changed] = await Promise.all(
-      [...started, 'changed-by-fork'].map(rowsOf),
-    );
-    for (const [table, expected] of Object.entries(undisturbed ?? {})) {
+    const undisturbed = await rowsOf('steered-run');
+    const killed = await rowsOf('steered-and-killed');
+    const changed = await rowsOf('changed-by-fork');
+    for (const [table, expected] of Object.entries(undisturbed)) {
       // Who asked for what, and when it paused and was resumed.
       if (table === 'events' || table === 'setting_changes') continue;
-      expect(killed?.[table], table).toEqual(expected);
-      expect(changed?.[table], table).toEqual(expected);
+      expect(killed[table], table).toEqual(expected);
+      expect(changed[table], table).toEqual(expected);
     }
 
     const found: string[] = [];

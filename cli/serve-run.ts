@@ -12,7 +12,7 @@ import type { CommandContext } from './program.ts';
 import { serveBeside } from './run-dashboard.ts';
 import { startWorkerProcess } from './worker-process.ts';
 
-export interface WatchOptions {
+export interface ServeRunOptions {
   readonly context: CommandContext;
   readonly client: ToolsampleClient;
   readonly run: string;
@@ -30,7 +30,7 @@ const CANCEL_MILLISECONDS = 8_000;
 const DRAIN_MILLISECONDS = 5_000;
 
 /** Serves a run with a worker of our own and shows it until it ends, or until the user stops it. */
-export async function watchRun(options: WatchOptions): Promise<ExitCode> {
+export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
   const { context, client, run } = options;
   const { terminal, home, metrics } = context;
   const begin = Date.now();
