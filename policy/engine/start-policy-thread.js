@@ -1,5 +1,4 @@
 // A thread's first file must be JavaScript: on Node 20 `--import tsx` does not reach worker threads.
-import { register } from 'tsx/esm/api';
+import { importSource } from '../../bin/sources.js';
 
-register({ tsconfig: false });
-await import('./policy-thread.ts');
+await importSource('policy/engine/policy-thread.ts');
