@@ -45,8 +45,7 @@ export async function prepareFork(db: Database, run: string, input: ForkInput): 
     const { config } = await changeSettings(tx, fork, from, input);
     await copySteps(tx, fork);
     await rebuildStatistics(tx, {
-      run,
-      corpus: from.corpus,
+      of: { ...from, run },
       step,
       configAt: await configHistory(tx, run),
       sampler: config.sampler,

@@ -1,6 +1,7 @@
 import type { RunConfig } from '../contracts/config.ts';
 import type { SampleStatistics } from '../contracts/sampling.ts';
 import type { Database } from '../db/connection.ts';
+import type { RunRow } from '../db/runs.ts';
 import { rewardRanges, visits, writeStatistics } from '../db/sample-statistics.ts';
 import { visitSample } from '../dscl/statistics.ts';
 import { assessed } from './sample-assessment.ts';
@@ -11,8 +12,7 @@ const STEPS = 100;
 const SAMPLES = 5_000;
 
 export interface RebuildOptions {
-  readonly run: string;
-  readonly corpus: string;
+  readonly of: Pick<RunRow, 'run' | 'corpus' | 'selection'>;
   /** Of the step that was learnt from last. */
   readonly step: number;
   /** The configuration of a step. */
@@ -27,11 +27,11 @@ export interface RebuildOptions {
  * bit. A sample is assessed under the thresholds that held at its last visit.
  */
 export async function rebuildStatistics(tx: Database, options: RebuildOptions): Promise<void> {
-  const { run, corpus, step } = options;
+  const { of, step } = options;
   const known = new Map<string, SampleStatistics>();
   for (let first = 1; first <= step; first += STEPS) {
     const last = Math.min(step, first + STEPS - 1);
-    for (const visit of await visits(tx, run, first, last)) {
+    for (const visit of await visits(tx, of.run, first, last)) {
       const { sampleId, rewards } = visit;
       known.set(sampleId, visitSample(known.get(sampleId) ?? null, rewards, visit.step));
     }
@@ -41,13 +41,12 @@ export async function rebuildStatistics(tx: Database, options: RebuildOptions): 
     const batch = rows.slice(from, from + SAMPLES);
     const ranges = await rewardRanges(
       tx,
-      corpus,
+      of.corpus,
       batch.map(([sampleId]) => sampleId),
     );
     await writeStatistics(
       tx,
-      run,
-      corpus,
+      of,
       batch.map(([sampleId, statistics]) => {
         const range = ranges.get(sampleId);
         if (range === undefined) throw new Error(`sample "${sampleId}" is not in the corpus`);

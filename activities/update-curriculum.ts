@@ -65,12 +65,7 @@ async function learn(tx: Database, key: StepKey): Promise<void> {
   const metrics = stepMetrics({ rollouts, groups, shards: await shardsOfStep(tx, key), ranges });
   const before = await learningStateBefore(tx, key.run, key.step);
 
-  await writeStatistics(
-    tx,
-    key.run,
-    corpus,
-    await visited(tx, key, config, groups, rollouts, ranges),
-  );
+  await writeStatistics(tx, run, await visited(tx, key, config, groups, rollouts, ranges));
   const remaining = await importanceRemains(tx, run, ids);
   await insertLearningState(tx, key.run, {
     curriculum: nextCurriculum(before.curriculum, poolEvidence(rollouts.map(evidence)), config),

@@ -29,7 +29,6 @@ export async function updateSums(
   sampleIds: readonly string[],
 ): Promise<void> {
   const ids = sql`sample_id = any(${sql.param(sampleIds)}::text[])`;
-  await setOrdinals(tx, of.run, sql`t.${ids}`);
   if (await remakeForHalfLife(tx, of)) return;
   for (const level of [1, 2] as const) {
     await writeSums(
@@ -45,7 +44,6 @@ export async function updateSums(
 /** Makes all sums from the statistics. To be called in a transaction. */
 export async function makeSums(tx: Database, of: SumsOf): Promise<void> {
   await tx.execute(sql`delete from importance_sums where run = ${of.run}`);
-  await setOrdinals(tx, of.run, sql`true`);
   for (const level of [1, 2] as const) {
     await writeSums(tx, of, level, sql`select generate_series(0, ${lastPart(of, level)}) as node`);
   }
@@ -152,14 +150,6 @@ export function sampleMasses(
       select ordinal, importance, last_step from sample_statistics
       where run = ${of.run} and ordinal between ${first} and ${last} ${AS_ONE_RANGE}
     ) known on known.ordinal = part.node`;
-}
-
-/** Gives statistics the places of their samples, where they have none yet. */
-async function setOrdinals(tx: Database, run: string, which: SQL): Promise<void> {
-  await tx.execute(sql`
-    update sample_statistics t set ordinal = s.ordinal from samples s
-    where t.run = ${run} and t.ordinal is null and ${which}
-      and s.corpus = t.corpus and s.sample_id = t.sample_id`);
 }
 
 async function writeSums(tx: Database, of: SumsOf, level: Level, nodes: SQL): Promise<void> {

@@ -2,6 +2,7 @@ import { and, count, eq, getTableColumns, inArray, lte, sql } from 'drizzle-orm'
 import type { Category, SampleStatistics } from '../contracts/sampling.ts';
 import { columnArrays } from './bulk-insert.ts';
 import type { Database } from './connection.ts';
+import type { RunRow } from './runs.ts';
 import { samples } from './schema/corpora.ts';
 import { sampleStatistics } from './schema/learning.ts';
 
@@ -36,11 +37,13 @@ export async function statisticsOf(
   );
 }
 
-/** Writes the statistics of samples after a visit. */
+/** Columns that a visit leaves as they are: the row's key, and what belongs to the sample. */
+const LASTING = ['run', 'sample_id', 'corpus', 'ordinal'];
+
+/** Writes the statistics of samples after a visit; in a run that picks by sums each row has its sample's place. */
 export async function writeStatistics(
   db: Database,
-  run: string,
-  corpus: string,
+  { run, corpus, selection }: Pick<RunRow, 'run' | 'corpus' | 'selection'>,
   rows: readonly (AssessedStatistics & { readonly sampleId: string })[],
 ): Promise<void> {
   if (rows.length === 0) return;
@@ -48,12 +51,20 @@ export async function writeStatistics(
     sampleStatistics,
     rows.map((row) => ({ run, corpus, ...row })),
   );
-  const columns = Object.values(getTableColumns(sampleStatistics)).map(({ name }) => name);
-  const updates = columns
-    .filter((name) => !['run', 'sample_id', 'corpus'].includes(name))
-    .map((name) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`);
+  const written = sql`select * from unnest(${arrays}) written (${names})`;
+  const [columns, values] =
+    selection === 'sums'
+      ? [
+          sql`${names}, ordinal`,
+          sql`select written.*, s.ordinal from (${written}) written
+            join samples s on s.corpus = ${corpus} and s.sample_id = written.sample_id`,
+        ]
+      : [names, written];
+  const updates = Object.values(getTableColumns(sampleStatistics))
+    .filter(({ name }) => !LASTING.includes(name))
+    .map(({ name }) => sql`${sql.identifier(name)} = excluded.${sql.identifier(name)}`);
   await db.execute(sql`
-    insert into sample_statistics (${names}) select * from unnest(${arrays})
+    insert into sample_statistics (${columns}) ${values}
     on conflict (run, sample_id) do update set ${sql.join(updates, sql`, `)}`);
 }
 

@@ -134,11 +134,11 @@ describe.each(SITUATIONS)('$sampler without [$ablate]', ({ sampler, ablate }) =>
 
 test('without any importance left the draw is even, and still deterministic', async () => {
   const config = await scratchRun(connection.db, 'mastered', SAMPLES, { sampler: 'dscl' });
-  const { corpus } = await readRun(connection.db, 'mastered');
+  const run = await readRun(connection.db, 'mastered');
+  const { corpus } = run;
   await writeStatistics(
     connection.db,
-    'mastered',
-    corpus,
+    run,
     SAMPLES.map(({ id }) => ({ sampleId: id, ...SOLVED, category: 'easy', importance: 0 })),
   );
   await emptyStep('mastered');

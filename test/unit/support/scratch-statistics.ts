@@ -43,12 +43,12 @@ export async function storeStatistics(
   run: string,
   known: ReadonlyMap<string, SampleStatistics>,
 ): Promise<void> {
-  const { corpus, config } = await readRun(db, run);
+  const row = await readRun(db, run);
   const rows = [...known].map(([sampleId, statistics]) => ({
     sampleId,
-    ...assessed(statistics, SCRATCH_RANGE, config),
+    ...assessed(statistics, SCRATCH_RANGE, row.config),
   }));
-  await writeStatistics(db, run, corpus, rows);
+  await writeStatistics(db, row, rows);
 }
 
 /** Solved by every completion of its one visit: no importance. */
