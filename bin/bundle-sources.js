@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,12 +13,14 @@ const ENTRIES = ['cli/main.ts', 'policy/engine/policy-thread.ts'];
 const KEPT_MILLISECONDS = 90 * 86_400_000;
 
 /**
- * Bundles the sources of a package into a folder, in place of what is there, and removes bundles that nobody has used for months.
+ * Bundles the sources of a package into a folder, unless another process was faster, and removes bundles that nobody has used for
+ * months.
  *
  * @param {string} root of the package
  * @param {string} folder `…/sources-<state>`
+ * @param {(folder: string) => boolean} isWhole whether a bundle can be used
  */
-export async function bundleSources(root, folder) {
+export async function bundleSources(root, folder, isWhole) {
   const packages = new Set();
   const { outputFiles } = await esbuild.build({
     absWorkingDir: root,
@@ -38,8 +41,7 @@ export async function bundleSources(root, folder) {
     logLevel: 'silent',
     plugins: [packagesWhereTheyAre(packages), sourcesWhereTheyAre()],
   });
-  const making = `${folder}.${process.pid}`;
-  await rm(folder, { recursive: true, force: true });
+  const making = `${folder}.${randomUUID()}`;
   try {
     const sizes = Object.fromEntries(
       outputFiles.map(({ path, contents }) => [relative(folder, path), contents.length]),
@@ -53,8 +55,11 @@ export async function bundleSources(root, folder) {
       join(making, 'bundle.json'),
       JSON.stringify({ sizes, packages: [...packages] }),
     );
-    // It fails where another process was faster: its bundle is the same.
-    await rename(making, folder).catch(() => undefined);
+    await rename(making, folder).catch(async () => {
+      if (isWhole(folder)) return;
+      await rm(folder, { recursive: true, force: true });
+      await rename(making, folder);
+    });
   } finally {
     await rm(making, { recursive: true, force: true });
   }

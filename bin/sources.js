@@ -37,7 +37,7 @@ async function bundleFolder() {
       return folder;
     }
     const { bundleSources } = await import('./bundle-sources.js');
-    await bundleSources(ROOT, folder);
+    await bundleSources(ROOT, folder, isWhole);
     return isWhole(folder) ? folder : null;
   } catch {
     return null;
@@ -66,7 +66,7 @@ function sourcesIn(folder, but = new Set()) {
     if (entry.name.startsWith('.') || but.has(entry.name)) continue;
     const path = join(folder, entry.name);
     if (entry.isDirectory()) found.push(...sourcesIn(path));
-    else if (entry.name.endsWith('.ts')) found.push(path);
+    else if (/\.[jt]s$/.test(entry.name)) found.push(path);
   }
   return found.sort();
 }
