@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteFile } from 'hyparquet-writer';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import type { Sample } from '../../contracts/sample.ts';
 import { readCallExpressions } from '../../datasets/formats/call-expressions.ts';
 import { readTools } from '../../datasets/formats/tool-definitions.ts';
@@ -11,6 +11,9 @@ import { scoreCompletion } from '../../dscl/reward.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolsample-formats-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 let written = 0;
 function file(content: string): string {

@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteFile } from 'hyparquet-writer';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { RejectedRow, Sample } from '../../contracts/sample.ts';
 import { isRejected, openDataset, readSamples } from '../../datasets/dataset.ts';
@@ -10,6 +10,9 @@ import { readGroundTruth } from '../../datasets/ground-truth.ts';
 import { contentKey, HeldOutDraw } from '../../datasets/held-out.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolsample-rlla-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 const truth =
   '<think>t</think>\n<tool_call>\n{"name": "Get News", "parameters": {"page": 1}}\n</tool_call>';
 const raw = { instruction: 'tools', input: 'news please', output: truth };

@@ -1,12 +1,15 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { jsonRows, type RawRow } from '../../datasets/json-rows.ts';
 import { MAX_ROW_BYTES, RowSplitter } from '../../datasets/row-splitter.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'toolsample-rows-'));
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+});
 
 /** Rows as texts, the file being read in pieces of so many bytes. */
 function split(text: string, size: number): [number, string | null][] {
