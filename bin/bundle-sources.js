@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as esbuild from 'esbuild';
+import { removeOld } from './user-cache.js';
 
 /** @typedef {'cli/main.ts' | 'policy/engine/policy-thread.ts'} Entry */
 
-/** @type {readonly Entry[]} Where processes and threads start. */
+/** @type {Entry[]} Where processes and threads start. */
 const ENTRIES = ['cli/main.ts', 'policy/engine/policy-thread.ts'];
 
 /** A process may import another part of its bundle as long as it lives. */
@@ -24,7 +25,7 @@ export async function bundleSources(root, folder, isWhole) {
   const packages = new Set();
   const { outputFiles } = await esbuild.build({
     absWorkingDir: root,
-    entryPoints: [...ENTRIES],
+    entryPoints: ENTRIES,
     outbase: root,
     outdir: folder,
     chunkNames: 'parts/[name]-[hash]',
@@ -63,7 +64,7 @@ export async function bundleSources(root, folder, isWhole) {
   } finally {
     await rm(making, { recursive: true, force: true });
   }
-  await removeOldBundles(dirname(folder));
+  await removeOld(dirname(folder), /^sources-/, KEPT_MILLISECONDS);
 }
 
 /**
@@ -102,15 +103,4 @@ function sourcesWhereTheyAre() {
       });
     },
   };
-}
-
-/** @param {string} cache */
-async function removeOldBundles(cache) {
-  for (const name of await readdir(cache)) {
-    if (!name.startsWith('sources-')) continue;
-    const path = join(cache, name);
-    const found = await stat(path).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > KEPT_MILLISECONDS)
-      await rm(path, { recursive: true, force: true });
-  }
 }

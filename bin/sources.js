@@ -2,9 +2,9 @@
 // command first needs them in this state, and kept in the user's cache; where that cannot be, tsx translates them as they are imported.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { userCache } from './user-cache.js';
+import { addFile, isOwn, userCache } from './user-cache.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Folders at the top without sources of commands. A new one that is not named here costs a bundle that was not needed, no more. */
@@ -48,9 +48,7 @@ async function bundleFolder() {
 function stateOfSources() {
   const hash = createHash('sha256').update(`${ROOT}\0${process.version}`);
   for (const path of [join(ROOT, 'package.json'), ...sourcesIn(ROOT, OTHERS)]) {
-    const content = readFileSync(path);
-    // Lengths, so that text cannot move between files unnoticed.
-    hash.update(`\0${relative(ROOT, path)}\0${content.length}\0`).update(content);
+    addFile(hash, relative(ROOT, path), readFileSync(path));
   }
   return hash.digest('hex').slice(0, 32);
 }
@@ -69,20 +67,6 @@ function sourcesIn(folder, but = new Set()) {
     else if (/\.[jt]s$/.test(entry.name)) found.push(path);
   }
   return found.sort();
-}
-
-/**
- * Whether a folder, or the one in which it would be made, is this user's: what it holds will be run, and as root we leave other
- * users' homes as they are.
- *
- * @param {string} folder
- * @returns {boolean}
- */
-function isOwn(folder) {
-  const uid = process.getuid?.();
-  if (uid === undefined) return true;
-  if (existsSync(folder)) return statSync(folder).uid === uid;
-  return folder !== dirname(folder) && isOwn(dirname(folder));
 }
 
 /**

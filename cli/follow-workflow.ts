@@ -4,7 +4,7 @@ import { ToolsampleError } from '../contracts/errors.ts';
 import type { ExitCode } from './failure.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { CommandContext } from './program.ts';
-import { startWorkerProcess } from './worker-process.ts';
+import { DRAIN_MILLISECONDS, startWorkerProcess } from './worker-process.ts';
 
 export interface FollowedWorkflow {
   readonly context: CommandContext;
@@ -22,8 +22,6 @@ export interface FollowedWorkflow {
 const POLL_MILLISECONDS = 1000;
 /** What is cut off has so long to record that it was. */
 const CANCEL_MILLISECONDS = 12_000;
-/** What a worker without work needs to end. */
-const DRAIN_MILLISECONDS = 5_000;
 
 /** Serves a workflow with a worker of our own and tells how far it is until it ends, or until the user stops it. */
 export async function followWorkflow(workflow: FollowedWorkflow): Promise<ExitCode> {

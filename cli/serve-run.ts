@@ -10,7 +10,7 @@ import { logView, panelView } from './live-view.ts';
 import { printOutcome } from './print-outcome.ts';
 import type { CommandContext } from './program.ts';
 import { serveBeside } from './run-dashboard.ts';
-import { startWorkerProcess } from './worker-process.ts';
+import { DRAIN_MILLISECONDS, startWorkerProcess } from './worker-process.ts';
 
 export interface ServeRunOptions {
   readonly context: CommandContext;
@@ -26,8 +26,6 @@ export interface ServeRunOptions {
 const STOP_MILLISECONDS = 8_000;
 /** … and the cut-off work this long to end, before the worker is ended with it. */
 const CANCEL_MILLISECONDS = 8_000;
-/** What a worker without work needs to end. */
-const DRAIN_MILLISECONDS = 5_000;
 
 /** Serves a run with a worker of our own and shows it until it ends, or until the user stops it. */
 export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {

@@ -7,6 +7,9 @@ import { printable } from './render/text.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/toolsample.js', import.meta.url));
 
+/** What a worker without work needs to end. */
+export const DRAIN_MILLISECONDS = 5_000;
+
 export interface WorkerProcessOptions {
   readonly home: string;
   /** Where it serves metrics for Prometheus, e.g. `127.0.0.1:9464`; undefined: nowhere. */

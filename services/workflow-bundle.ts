@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
+import { addFile, isOwn, removeOld } from '../bin/user-cache.js';
 import { replaceFile } from './durable-file.ts';
 
+/** Names of kept scripts. */
+const BUNDLES = /^workflows-[0-9a-f]{32}\.js$/;
 const MONTH_MILLISECONDS = 30 * 86_400_000;
 
 /** Where the workflows are, and what else of ours they import. */
@@ -45,7 +48,7 @@ export async function workflowBundle(
   for (const cache of caches) {
     try {
       await mkdir(cache, { recursive: true, mode: 0o700 });
-      await removeOldBundles(cache);
+      await removeOld(cache, BUNDLES, MONTH_MILLISECONDS);
       replaceFile(join(cache, name), code, 0o600);
       break;
     } catch {
@@ -58,8 +61,7 @@ export async function workflowBundle(
 /** A file's text; null when it does not exist, cannot be read, or is somebody else's: it will be run. */
 function ownText(path: string): string | null {
   try {
-    const uid = process.getuid?.();
-    return uid === undefined || statSync(path).uid === uid ? readFileSync(path, 'utf8') : null;
+    return isOwn(path) ? readFileSync(path, 'utf8') : null;
   } catch {
     return null;
   }
@@ -74,23 +76,10 @@ async function sourceHash(folders: readonly string[]): Promise<string> {
   for (const folder of folders) {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.ts')).sort();
     for (const name of names) {
-      const content = await readFile(join(folder, name));
-      // Lengths, so that text cannot move between files unnoticed.
-      hash.update(`\0${name}\0${content.length}\0`).update(content);
+      addFile(hash, name, await readFile(join(folder, name)));
     }
   }
   // The script names its modules by their paths.
   for (const folder of folders) hash.update(`\0${dirname(folder)}`);
   return hash.digest('hex').slice(0, 32);
-}
-
-async function removeOldBundles(cache: string): Promise<void> {
-  for (const name of await readdir(cache)) {
-    if (!/^workflows-[0-9a-f]{32}\.js$/.test(name)) continue;
-    const path = join(cache, name);
-    const found = await stat(path).catch(() => null);
-    if (found !== null && Date.now() - found.mtimeMs > MONTH_MILLISECONDS) {
-      await rm(path, { force: true });
-    }
-  }
 }
