@@ -4,8 +4,15 @@ import { assignToShards, groupsOfStep, setGroupsDecided, type GroupRow } from '.
 import { weightedRewards } from '../db/reward-scores.ts';
 import type { RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
-import { findRound, insertRound, lockRound, setRoundFiltered, type RoundRow } from '../db/steps.ts';
-import { backfillGroups, hasSignal } from '../dscl/filter.ts';
+import {
+  findRound,
+  findStep,
+  insertRound,
+  lockRound,
+  setRoundFiltered,
+  type RoundRow,
+} from '../db/steps.ts';
+import { backfillGroups, hasSignal, mayBackfill } from '../dscl/filter.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
@@ -58,19 +65,22 @@ async function planNext(
 ): Promise<void> {
   const kept = groups.filter(({ state }) => state === 'kept').length;
   const dropped = groups.filter(({ state }) => state === 'dropped').length;
-  const reserved = groups.filter(({ state }) => state === 'reserved').map(({ rank }) => rank);
+  const active = (await findStep(tx, key))?.active === true;
+  const candidates = groups
+    .filter((group) => group.state === 'reserved' && mayBackfill(group.drawnImportance, active))
+    .map(({ rank }) => rank);
   const wanted = backfillGroups({
     kept,
     wanted: config.trainBatchSize,
     round: key.round,
     maxBackfillRounds: config.filterGroups ? config.maxBackfillRounds : 0,
     oversample: config.oversample,
-    remaining: reserved.length,
+    remaining: candidates.length,
   });
   let backfillShards = 0;
   if (wanted > 0) {
     const next = { ...key, round: key.round + 1 };
-    const ranks = reserved.slice(0, wanted);
+    const ranks = candidates.slice(0, wanted);
     backfillShards = await assignToShards(tx, next, ranks, config.rolloutShardSize);
     await insertRound(tx, next, { groups: wanted, shards: backfillShards });
   }

@@ -2,10 +2,10 @@ import type { RunConfig } from '../contracts/config.ts';
 import type { SampleStatistics } from '../contracts/sampling.ts';
 import type { AssessedStatistics } from '../db/sample-statistics.ts';
 import { categorize } from '../dscl/category.ts';
-import { importance } from '../dscl/importance.ts';
+import { fadesTo, importance } from '../dscl/importance.ts';
 import type { RewardRange } from '../dscl/signals.ts';
 
-/** What is known of a sample, with the category and the importance that follow under a configuration. */
+/** What is known of a sample, with the category and the importance, now and with time, that follow under a configuration. */
 export function assessed(
   statistics: SampleStatistics,
   range: RewardRange,
@@ -16,5 +16,6 @@ export function assessed(
     ...statistics,
     category: categorize(statistics, range, options),
     importance: importance(statistics, range, options),
+    fadesTo: fadesTo(statistics, range, options),
   };
 }

@@ -18,8 +18,10 @@ export async function seedStatistics({ db, pool }: Connection, run: string): Pro
     begin;
     set local session_replication_role = replica;
     insert into sample_statistics (run, sample_id, corpus, visits, mean, within_variance, epoch_variance, mean_of_means,
-      m2_of_means, group_size, last_step, category, importance, ordinal)
-    select '${run}', sample_id, corpus, 2, 1, 1, 0, 1, 0, ${GENERATIONS}, -steps_ago, 'active', u ^ 4, ordinal
+      m2_of_means, group_size, last_step, category, importance, fades_to, ordinal)
+    select '${run}', sample_id, corpus, 2, 1, 1, 0, 1, 0, ${GENERATIONS}, -steps_ago,
+      case when u < 0.6 then 'easy' else 'active' end, case when u < 0.6 then 0 else u ^ 4 end,
+      case when u < 0.6 then 0 else 1 end, ordinal
     from (
       select sample_id, corpus, ordinal, (('x' || left(md5(sample_id), 7))::bit(28)::integer / 268435456.0)::float8 as u,
         ('x' || right(md5(sample_id), 7))::bit(28)::integer % ${2 * row.stepsPerEpoch} as steps_ago

@@ -5,8 +5,8 @@ import type { ActivationState, SampleStatistics } from '../contracts/sampling.ts
 import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/activation.ts';
 import { nextCurriculum } from '../dscl/curriculum.ts';
-import { firstRoundGroups } from '../dscl/filter.ts';
-import { halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
+import { firstRoundGroups, mayBackfill } from '../dscl/filter.ts';
+import { fadesTo, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import { mean } from '../dscl/moments.ts';
 import { chances, pickByImportance, pickShuffled } from '../dscl/selection.ts';
@@ -40,12 +40,21 @@ export function drawSamples(
   const first = firstRoundGroups(trainBatchSize, config.oversample, corpus.length);
   const count = Math.min(first * (1 + config.maxBackfillRounds), corpus.length);
   const active = picksDynamically(learned.activation, { ...sampling, sampler: config.sampler });
-  const ids = corpus.map(({ sample }) => sample.id);
+  const known = weighed(config, corpus, learned, at.step);
+  const importances = new Map(known.map(({ id, importance: value }) => [id, value]));
   const picked = active
-    ? pickByImportance(weighed(config, corpus, learned, at.step), { runSeed, step: at.step, count })
-    : pickShuffled(ids, { runSeed, epoch: at.epoch, offset: at.drawnInEpoch, count });
+    ? pickByImportance(known, { runSeed, step: at.step, count })
+    : pickShuffled([...importances.keys()], {
+        runSeed,
+        epoch: at.epoch,
+        offset: at.drawnInEpoch,
+        count,
+      });
+  const used = picked.filter(
+    (id, rank) => rank < first || mayBackfill(importances.get(id) ?? 0, active),
+  );
   const byId = new Map(corpus.map((each) => [each.sample.id, each]));
-  return picked.flatMap((id) => byId.get(id) ?? []);
+  return used.flatMap((id) => byId.get(id) ?? []);
 }
 
 function weighed(
@@ -53,23 +62,30 @@ function weighed(
   corpus: readonly IngestedSample[],
   { statistics }: Learned,
   step: number,
-): { id: string; probability: number }[] {
+): { id: string; importance: number; probability: number }[] {
   const { sampling, sampler, trainBatchSize } = config;
   const fresh = corpus.map(({ sample, rewardMin: min, rewardMax: max }) => {
     const known = statistics.get(sample.id) ?? null;
-    return { known, value: importance(known, { min, max }, { ...sampling, sampler }) };
+    const options = { ...sampling, sampler };
+    const value = importance(known, { min, max }, options);
+    if (known === null) return { value, fading: null };
+    const { lastStep } = known;
+    const fading = { importance: value, fadesTo: fadesTo(known, { min, max }, options), lastStep };
+    return { value, fading };
   });
   const average = mean(fresh.map(({ value }) => value));
   const halfLife = sampling.ablate.includes('staleness')
     ? Number.POSITIVE_INFINITY
     : halfLifeSteps(sampling.halfLifeEpochs, corpus.length, trainBatchSize);
-  const { probabilities } = chances(
-    fresh.map(({ known, value }) =>
-      known === null ? value : staleImportance(value, step - known.lastStep, average, halfLife),
-    ),
-    sampling,
+  const stale = fresh.map(({ value, fading }) =>
+    fading === null ? value : staleImportance(fading, step, average, halfLife),
   );
-  return corpus.map(({ sample }, i) => ({ id: sample.id, probability: probabilities[i] ?? 0 }));
+  const { probabilities } = chances(stale, sampling);
+  return corpus.map(({ sample }, i) => ({
+    id: sample.id,
+    importance: stale[i] ?? 0,
+    probability: probabilities[i] ?? 0,
+  }));
 }
 
 /** What a step's rollouts teach, as `updateCurriculum` commits it. */

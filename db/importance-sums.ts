@@ -4,8 +4,8 @@ import { currentImportance, keptShare } from './staleness.ts';
 
 /*
  * Sums of importance over parts of a large corpus, in two levels: from them a sample is found by its share of the whole in a few
- * hundred rows. Staleness moves every importance with every step, but all of a part in a way that five numbers tell:
- * ΣĨ(t) = ρ^(t − s)·(Σ ρ^(s − s_i)·I_i − Ī·Σ ρ^(s − s_i)) + Ī·visited + new, s the part's latest visit. So only parts that a step has visited
+ * hundred rows. Staleness moves every importance with every step, but all of a part in a way that six numbers tell:
+ * ΣĨ(t) = ρ^(t − s)·(Σ ρ^(s − s_i)·I_i − Ī·Σ ρ^(s − s_i)·φ_i) + Ī·Σ φ_i + new, s the part's latest visit. So only parts that a step has visited
  * are written, and always as sums over their rows: they depend on the statistics alone, not on how these came about.
  */
 
@@ -130,7 +130,7 @@ export function partMasses(of: SumsOf, { step, average, level, first, last }: Pa
     of.halfLife === null
       ? sql`sums.importance + ${unvisited}`
       : sql`greatest(0, ${kept} * (sums.kept_importance - ${average} * sums.kept)
-          + ${average} * sums.visited + ${unvisited})`;
+          + ${average} * sums.fades_to + ${unvisited})`;
   return sql`select part.node, coalesce(${mass}, ${size}) as mass
     from generate_series(${first}, ${last}) part (node)
     left join (
@@ -147,7 +147,7 @@ export function sampleMasses(
   return sql`select part.node, ${currentImportance({ step, average }, of.halfLife)} as mass
     from generate_series(${first}, ${last}) part (node)
     left join (
-      select ordinal, importance, last_step from sample_statistics
+      select ordinal, importance, fades_to, last_step from sample_statistics
       where run = ${of.run} and ordinal between ${first} and ${last} ${AS_ONE_RANGE}
     ) known on known.ordinal = part.node`;
 }
@@ -158,10 +158,10 @@ async function writeSums(tx: Database, of: SumsOf, level: Level, nodes: SQL): Pr
   // One row for each sample, or for each part of the level below.
   const rows =
     level === 1
-      ? sql`select ordinal as place, 1 as visited, importance, importance as highest, last_step,
-          1::float8 as kept, importance as kept_importance
+      ? sql`select ordinal as place, 1 as visited, fades_to, importance, importance as highest, last_step,
+          fades_to as kept, importance as kept_importance
         from sample_statistics where run = ${of.run} and ordinal ${range}`
-      : sql`select node as place, visited, importance, highest, last_step, kept, kept_importance
+      : sql`select node as place, visited, fades_to, importance, highest, last_step, kept, kept_importance
         from importance_sums where run = ${of.run} and level = 1 and node ${range}`;
   const share =
     of.halfLife === null
@@ -169,14 +169,14 @@ async function writeSums(tx: Database, of: SumsOf, level: Level, nodes: SQL): Pr
       : keptShare(sql`max(last_step) over () - last_step`, of.halfLife);
   await tx.execute(sql`
     insert into importance_sums
-      (run, level, node, visited, importance, highest, last_step, kept, kept_importance, half_life)
-    select ${of.run}::text, ${level}::integer, nodes.node, sum(visited), sum(importance order by place), max(highest),
-      max(last_step), sum(share * kept order by place), sum(share * kept_importance order by place),
+      (run, level, node, visited, fades_to, importance, highest, last_step, kept, kept_importance, half_life)
+    select ${of.run}::text, ${level}::integer, nodes.node, sum(visited), sum(fades_to order by place),
+      sum(importance order by place), max(highest), max(last_step), sum(share * kept order by place), sum(share * kept_importance order by place),
       ${of.halfLife}::float8
     from (${nodes}) nodes
     cross join lateral (select *, ${share} as share from (${rows}) rows) part
     group by nodes.node
-    on conflict (run, level, node) do update set visited = excluded.visited,
+    on conflict (run, level, node) do update set visited = excluded.visited, fades_to = excluded.fades_to,
       importance = excluded.importance, highest = excluded.highest, last_step = excluded.last_step,
       kept = excluded.kept, kept_importance = excluded.kept_importance, half_life = excluded.half_life`);
 }

@@ -10,6 +10,8 @@ import { sampleStatistics } from './schema/learning.ts';
 export interface AssessedStatistics extends SampleStatistics {
   readonly category: Category;
   readonly importance: number;
+  /** Share of the average importance that it fades to. */
+  readonly fadesTo: number;
 }
 
 /** The statistics of those of the samples that were visited before. */
@@ -30,6 +32,7 @@ export async function statisticsOf(
         sampleId,
         category: _category,
         importance: _importance,
+        fadesTo: _fadesTo,
         ordinal: _ordinal,
         ...statistics
       }) => [sampleId, statistics],

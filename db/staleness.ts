@@ -13,19 +13,24 @@ export function keptShare(age: SQL, halfLife: number): SQL {
 }
 
 /**
- * Ĩ = ρ^k·I + (1 − ρ^k)·Ī (spec §3); of a sample never visited, whose `lastStep` is null, its importance. [ours]
+ * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3, φ: `fadesTo` of dscl/importance.ts); of a sample never visited, whose `lastStep` is null, its importance. [ours]
  *
  * @param halfLife in steps; null: an importance keeps its value until the next visit (ablation)
  */
 export function staleImportance(
-  of: { readonly importance: SQL; readonly lastStep: SQL; readonly average: SQL },
+  of: {
+    readonly importance: SQL;
+    readonly fadesTo: SQL;
+    readonly lastStep: SQL;
+    readonly average: SQL;
+  },
   step: number,
   halfLife: number | null,
 ): SQL {
   if (halfLife === null) return of.importance;
   const kept = keptShare(sql`${step}::integer - ${of.lastStep}`, halfLife);
   return sql`case when ${of.lastStep} is null then ${of.importance}
-    else ${kept} * ${of.importance} + (1 - ${kept}) * ${of.average} end`;
+    else ${kept} * ${of.importance} + (1 - ${kept}) * ${of.fadesTo} * ${of.average} end`;
 }
 
 /** Ĩ at a step of the samples whose statistics are `known`, in a query that has no row of them for new ones. */
@@ -33,6 +38,14 @@ export function currentImportance(
   { step, average }: { readonly step: number; readonly average: SQL },
   halfLife: number | null,
 ): SQL {
-  const importance = sql`coalesce(known.importance, 1)`;
-  return staleImportance({ importance, lastStep: sql`known.last_step`, average }, step, halfLife);
+  return staleImportance(
+    {
+      importance: sql`coalesce(known.importance, 1)`,
+      fadesTo: sql`known.fades_to`,
+      lastStep: sql`known.last_step`,
+      average,
+    },
+    step,
+    halfLife,
+  );
 }

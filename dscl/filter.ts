@@ -15,6 +15,17 @@ export function firstRoundGroups(
   return Math.min(corpusSamples, oversampled(trainBatchSize, oversample));
 }
 
+/**
+ * Whether a candidate may stand in for a dropped group. Not a mastered one, which only the uniform share has drawn: its group would most
+ * likely be dropped as well. Where no other is left, a step trains on fewer groups instead of paying for them. [ours]
+ *
+ * @param importance Ĩ at the draw
+ * @param active Whether the step was drawn by importance; a shuffle takes all as they come.
+ */
+export function mayBackfill(importance: number, active: boolean): boolean {
+  return !active || importance > 0;
+}
+
 export interface BackfillSituation {
   /** Groups kept so far in the step. */
   readonly kept: number;
@@ -24,12 +35,12 @@ export interface BackfillSituation {
   readonly round: number;
   readonly maxBackfillRounds: number;
   readonly oversample: number;
-  /** Samples of the corpus that the step has not rolled out yet. */
+  /** Candidates that the step has not rolled out yet. */
   readonly remaining: number;
 }
 
 /**
- * How many groups a next round rolls out: what is missing, oversampled; 0 when enough are kept or no round or sample is left.
+ * How many groups a next round rolls out: what is missing, oversampled; 0 when enough are kept or no round or candidate is left.
  * The step then trains on what was kept: running dry is no failure. [ours]
  */
 export function backfillGroups(situation: BackfillSituation): number {

@@ -27,10 +27,30 @@ export function importance(
   const measured = signals(statistics, range);
   if (options.sampler === 'vcrl') return measured.within;
   if (options.sampler === 'difficulty') return 4 * measured.solved * (1 - measured.solved);
-  const factor = options.ablate.includes('categories')
-    ? 1
-    : CATEGORY_FACTORS[categorize(statistics, range, options)];
-  return factor * stillToGain(measured, options.ablate);
+  return categoryFactor(statistics, range, options) * stillToGain(measured, options.ablate);
+}
+
+/**
+ * What an importance fades to while its sample is not visited, as a share of the average: κ of the category that it was last seen in.
+ * So a mastered sample, which is mostly found mastered again, comes back by the uniform share alone; `vcrl` and `difficulty` have no
+ * categories: 1. [ours]
+ */
+export function fadesTo(
+  statistics: SampleStatistics,
+  range: RewardRange,
+  options: ImportanceOptions,
+): number {
+  const hasCategories = options.sampler !== 'vcrl' && options.sampler !== 'difficulty';
+  return hasCategories ? categoryFactor(statistics, range, options) : 1;
+}
+
+function categoryFactor(
+  statistics: SampleStatistics,
+  range: RewardRange,
+  options: ImportanceOptions,
+): number {
+  if (options.ablate.includes('categories')) return 1;
+  return CATEGORY_FACTORS[categorize(statistics, range, options)];
 }
 
 function stillToGain(measured: Signals, ablate: SamplingOptions['ablate']): number {
@@ -57,18 +77,27 @@ export function halfLifeSteps(
   return (halfLifeEpochs * corpusSamples) / trainBatchSize;
 }
 
+/** A sample that was visited, as {@link staleImportance} needs it. */
+export interface Fading {
+  /** I at the last visit. */
+  readonly importance: number;
+  /** φ, see {@link fadesTo}. */
+  readonly fadesTo: number;
+  readonly lastStep: number;
+}
+
 /**
- * Ĩ = ρ^k·I + (1 − ρ^k)·Ī: what was known k steps ago fades into the average. [ours]
+ * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī: what was known k steps ago fades into its category's share of the average. [ours]
  *
- * @param average mean importance over the whole corpus, samples never visited counted as 1 (these don't fade).
+ * @param average Ī, the mean importance over the whole corpus, samples never visited counted as 1 (these don't fade).
  * @param halfLife in steps; Infinity (ablation `staleness`) keeps I as it was.
  */
 export function staleImportance(
-  fresh: number,
-  stepsSince: number,
+  { importance: fresh, fadesTo: share, lastStep }: Fading,
+  step: number,
   average: number,
   halfLife: number,
 ): number {
-  const kept = 0.5 ** (stepsSince / halfLife);
-  return kept * fresh + (1 - kept) * average;
+  const kept = 0.5 ** ((step - lastStep) / halfLife);
+  return kept * fresh + (1 - kept) * share * average;
 }

@@ -31,6 +31,7 @@ export const sampleStatistics = pgTable(
     lastStep: integer('last_step').notNull(),
     category: text('category').$type<Category>().notNull(),
     importance: float('importance').notNull(),
+    fadesTo: float('fades_to').notNull().default(1),
     ordinal: integer('ordinal'),
   },
   (table) => [
@@ -65,6 +66,7 @@ export const sampleStatisticsComments = commentsOnTable(
     lastStep: 'Step of the last visit.',
     category: 'easy, hard-live, hard-dead, plateau or active.',
     importance: 'Importance at the last visit, before staleness.',
+    fadesTo: 'Share of the average importance that it fades to with time.',
     ordinal: 'Place of the sample in its corpus, in runs that pick by importance_sums; else null.',
   },
 );
@@ -76,6 +78,7 @@ export const importanceSums = pgTable(
     level: integer('level').notNull(),
     node: integer('node').notNull(),
     visited: integer('visited').notNull(),
+    fadesTo: float('fades_to').notNull(),
     importance: float('importance').notNull(),
     highest: float('highest').notNull(),
     lastStep: integer('last_step').notNull(),
@@ -97,11 +100,12 @@ export const importanceSumsComments = commentsOnTable(
     level: '1: parts of 32 samples; 2: parts of 1,024.',
     node: "Number of the part: ordinals divided by the part's samples, rounded down.",
     visited: 'Samples of the part that were visited.',
+    fadesTo: 'Sum of the shares of the average importance that they fade to.',
     importance: 'Sum of their importance at their last visits.',
     highest: 'The highest of these.',
     lastStep: 'Step of the latest visit.',
-    kept: 'Sum of what staleness had left of each at that step: 1 for those of that step, ½ after a half-life.',
-    keptImportance: 'Sum of importance times what was left.',
+    kept: 'Sum of these shares times what staleness had left of each sample at that step: 1 for those of that step, ½ after a half-life.',
+    keptImportance: 'Sum of importance times what staleness had left.',
     halfLife: 'Half-life of an importance that the two were made with, in steps; null: none.',
   },
 );

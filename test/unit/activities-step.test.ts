@@ -199,7 +199,7 @@ describe('a step', () => {
   });
 
   test('keeps exactly the groups with signal, and trains on those', async () => {
-    const key = { run, epoch: 1, step: 4 };
+    const key = { run, epoch: 1, step: 3 };
     const rows = await rolloutsOfStep(connection.db, key);
     const groups = await groupsOfStep(connection.db, key);
     for (const group of groups) {
@@ -300,6 +300,26 @@ describe('a step', () => {
     );
     expect(mastery.rows).toEqual(SUB_TASKS.map((subtask) => ({ subtask, weight: 1 })));
   });
+});
+
+test('a step drawn by importance trains on fewer groups rather than fill up with mastered samples', async () => {
+  const run = 'nearly-mastered';
+  await scratchRun(connection.db, run, SAMPLES.slice(0, 16), {
+    ...SMALL,
+    trainBatchSize: 12,
+    sampling: { activationPatience: 1 },
+  });
+  await steps(connection, run, 2, once);
+  const [shuffled, drawn] = await Promise.all(
+    [1, 2].map((step) => groupsOfStep(connection.db, { run, epoch: 1, step })),
+  );
+  expect(shuffled).toHaveLength(16);
+  expect((await findStep(connection.db, { run, step: 2 }))?.active).toBe(true);
+  const mastered = drawn?.filter(({ drawnImportance }) => drawnImportance === 0) ?? [];
+  expect(mastered.length).toBeGreaterThan(0);
+  expect(mastered.every(({ round }) => round === 0)).toBe(true);
+  expect(drawn?.length).toBeLessThan(16);
+  expect(drawn?.filter(({ state }) => state === 'kept').length).toBeLessThan(12);
 });
 
 test('without filtering every group is kept and nothing is backfilled', async () => {

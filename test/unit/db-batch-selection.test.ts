@@ -139,7 +139,13 @@ test('without any importance left the draw is even, and still deterministic', as
   await writeStatistics(
     connection.db,
     run,
-    SAMPLES.map(({ id }) => ({ sampleId: id, ...SOLVED, category: 'easy', importance: 0 })),
+    SAMPLES.map(({ id }) => ({
+      sampleId: id,
+      ...SOLVED,
+      category: 'easy',
+      importance: 0,
+      fadesTo: 0,
+    })),
   );
   await emptyStep('mastered');
   const { uniformShare, temperature } = config.sampling;

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advantages } from '../../dscl/advantage.ts';
-import { backfillGroups, firstRoundGroups, hasSignal } from '../../dscl/filter.ts';
+import { backfillGroups, firstRoundGroups, hasSignal, mayBackfill } from '../../dscl/filter.ts';
 import { wilsonInterval } from '../../dscl/wilson-interval.ts';
 
 const GROUP = { scaleRewards: 'group', floor: 0.1 } as const;
@@ -87,6 +87,14 @@ describe('filtering', () => {
     expect(backfillGroups({ ...situation, remaining: 3 })).toBe(3);
     expect(backfillGroups({ ...situation, remaining: 0 })).toBe(0);
     expect(backfillGroups({ ...situation, maxBackfillRounds: 0 })).toBe(0);
+  });
+});
+
+describe('candidates', () => {
+  it('stand in for a dropped group unless mastered, where importance is what they were drawn by', () => {
+    expect(mayBackfill(0.01, true)).toBe(true);
+    expect(mayBackfill(0, true)).toBe(false);
+    expect(mayBackfill(0, false)).toBe(true);
   });
 });
 

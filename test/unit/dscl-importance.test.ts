@@ -4,7 +4,7 @@ import { ABLATIONS, CATEGORIES } from '../../contracts/sampling.ts';
 import type { SampleStatistics, SamplingOptions } from '../../contracts/sampling.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../../dscl/activation.ts';
 import { categorize } from '../../dscl/category.ts';
-import { halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import { fadesTo, halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
 import { signals } from '../../dscl/signals.ts';
 import { visitSample } from '../../dscl/statistics.ts';
 
@@ -37,6 +37,9 @@ const after = (...rewards: readonly number[]) =>
   rewards.reduce((state, mean) => nextActivation(state, mean, OPTIONS), INITIAL_ACTIVATION);
 const of = (statistics: SampleStatistics | null, options: Partial<SamplingOptions> = {}) =>
   importance(statistics, CALL, { ...OPTIONS, ...options });
+
+const share = (statistics: SampleStatistics, options: Partial<SamplingOptions> = {}) =>
+  fadesTo(statistics, CALL, { ...OPTIONS, ...options });
 
 describe('statistics', () => {
   it('works out by hand', () => {
@@ -227,13 +230,26 @@ describe('importance', () => {
     );
   });
 
-  it('fades into the average with the given half-life', () => {
+  it('fades into its share of the average with the given half-life', () => {
     const halfLife = halfLifeSteps(2, 256, 16);
     expect(halfLife).toBe(32);
-    expect(staleImportance(0.8, 0, 0.4, halfLife)).toBe(0.8);
-    expect(staleImportance(0.8, 32, 0.4, halfLife)).toBeCloseTo(0.6, 12);
-    expect(staleImportance(0.8, 64, 0.4, halfLife)).toBeCloseTo(0.5, 12);
-    expect(staleImportance(0, 1e6, 0.4, halfLife)).toBeCloseTo(0.4, 12);
-    expect(staleImportance(0.8, 64, 0.4, Number.POSITIVE_INFINITY)).toBe(0.8);
+    const live = { importance: 0.8, fadesTo: 1, lastStep: 10 };
+    expect(staleImportance(live, 10, 0.4, halfLife)).toBe(0.8);
+    expect(staleImportance(live, 42, 0.4, halfLife)).toBeCloseTo(0.6, 12);
+    expect(staleImportance(live, 74, 0.4, halfLife)).toBeCloseTo(0.5, 12);
+    expect(staleImportance(live, 74, 0.4, Number.POSITIVE_INFINITY)).toBe(0.8);
+    const dead = { importance: 0.08, fadesTo: 0.25, lastStep: 10 };
+    expect(staleImportance(dead, 42, 0.4, halfLife)).toBeCloseTo(0.09, 12);
+    expect(staleImportance(dead, 1e6, 0.4, halfLife)).toBeCloseTo(0.1, 12);
+  });
+
+  it('fades to what its category leaves; nothing brings a mastered sample back but the uniform share', () => {
+    expect(share(visits([4, 4]))).toBe(0);
+    expect(share(visits([-3, -3], [-3, -3]))).toBe(0.25);
+    expect(share(visits([2, 2]))).toBe(0.5);
+    expect(share(visits([-3, 4]))).toBe(1);
+    expect(share(visits([4, 4]), { ablate: ['categories'] })).toBe(1);
+    expect(share(visits([4, 4]), { sampler: 'vcrl' })).toBe(1);
+    expect(share(visits([4, 4]), { sampler: 'difficulty' })).toBe(1);
   });
 });

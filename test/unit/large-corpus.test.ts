@@ -98,7 +98,7 @@ async function reserved(
 
 async function sums(run: string): Promise<unknown[]> {
   const { rows } = await connection.pool.query<{ sums: string }>(
-    `select (level, node, visited, importance, highest, last_step, kept, kept_importance, half_life)::text as sums
+    `select (level, node, visited, fades_to, importance, highest, last_step, kept, kept_importance, half_life)::text as sums
      from importance_sums where run = $1 order by level, node`,
     [run],
   );

@@ -5,7 +5,12 @@ import { assessed } from '../../../activities/sample-assessment.ts';
 import type { Database } from '../../../db/connection.ts';
 import { readRun } from '../../../db/runs.ts';
 import { writeStatistics } from '../../../db/sample-statistics.ts';
-import { importance, staleImportance, type ImportanceOptions } from '../../../dscl/importance.ts';
+import {
+  fadesTo,
+  importance,
+  staleImportance,
+  type ImportanceOptions,
+} from '../../../dscl/importance.ts';
 
 /** Of the rewards of scratch samples. */
 export const SCRATCH_RANGE = { min: -3, max: 4 };
@@ -73,11 +78,15 @@ export function staleImportances(
   const fresh = samples.map(({ id }) => importance(known.get(id) ?? null, SCRATCH_RANGE, options));
   const average = fresh.reduce((sum, each) => sum + each, 0) / samples.length;
   const stale = samples.map(({ id }, index) => {
-    const last = known.get(id)?.lastStep;
+    const statistics = known.get(id);
     const value = fresh[index] ?? 0;
-    return last === undefined
-      ? value
-      : staleImportance(value, step - last, average, halfLife ?? Infinity);
+    if (statistics === undefined) return value;
+    const fading = {
+      importance: value,
+      fadesTo: fadesTo(statistics, SCRATCH_RANGE, options),
+      lastStep: statistics.lastStep,
+    };
+    return staleImportance(fading, step, average, halfLife ?? Infinity);
   });
   return { average, stale };
 }
