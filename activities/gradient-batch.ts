@@ -4,10 +4,10 @@ import { ToolsampleError } from '../contracts/errors.ts';
 import type { GradientRequest, PolicyRef, TrainingSequence } from '../contracts/policy.ts';
 import { policyAfter } from '../db/checkpoints.ts';
 import { keptRollouts, shardsOfStep, type RolloutRow } from '../db/rollouts.ts';
+import type { RunRow } from '../db/runs.ts';
 import { advantages } from '../dscl/advantage.ts';
-import { warmedUp } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { adamW, objectiveOptions, trainableOptions } from './engine-options.ts';
+import { objectiveOptions, stepOptimizer, trainableOptions } from './engine-options.ts';
 import { longestSequence, withMicroBatches, type TrainingBudget } from './micro-batches.ts';
 import type { RolloutTokens } from './rollout-artifact.ts';
 import { shardTokens } from './shard-tokens.ts';
@@ -34,7 +34,7 @@ export interface GradientBatch {
 export async function gradientBatch(
   deps: ActivityDependencies,
   key: StepKey,
-  config: RunConfig,
+  { config, corpusSamples }: Pick<RunRow, 'config' | 'corpusSamples'>,
 ): Promise<{ readonly policy: PolicyRef; readonly batch: GradientBatch | null }> {
   const { db } = deps;
   const policy = startOfStep(await policyAfter(db, key.run, key.step - 1), key.step);
@@ -47,14 +47,14 @@ export async function gradientBatch(
     microBatchTokens: config.microBatchTokens,
     memory: trainingMemory(config.memoryLimit),
   };
-  const learningRate = warmedUp(config.learningRate, key.step - 1, config.warmupSteps);
+  const groups = new Set(kept.map(({ rank }) => rank)).size;
   const batch: GradientBatch = {
     request: {
       policy,
       trainable: trainableOptions(config),
       sequences,
       objective: objectiveOptions(config),
-      optimizer: adamW(config, learningRate),
+      optimizer: stepOptimizer(config, { step: key.step, groups, corpusSamples }),
     },
     advantages: kept.map(({ rank, index }, i) => ({ rank, index, advantage: values[i] ?? 0 })),
     within: async (call) => withMicroBatches(budget, longestSequence(sequences), call),

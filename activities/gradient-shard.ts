@@ -18,11 +18,11 @@ export async function gradientShard(
   const done = (await gradientShardsOf(db, stepKey)).find((each) => each.shard === shard);
   if (done !== undefined) return { microBatches: done.microBatches, seconds: done.seconds };
 
-  const { config } = await readRunAt(db, key.run, key.step);
-  const { batch } = await gradientBatch(deps, stepKey, config);
+  const run = await readRunAt(db, key.run, key.step);
+  const { batch } = await gradientBatch(deps, stepKey, run);
   if (batch === null) return { microBatches: 0, seconds: 0 };
   const { optimizer: _, ...request } = batch.request;
-  const engine = await deps.engine(config);
+  const engine = await deps.engine(run.config);
   const result = await batch.within(async (budget) =>
     engineCall((options) =>
       engine.gradientShard({ ...request, ...budget, shard, shards }, options),

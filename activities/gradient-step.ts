@@ -22,14 +22,15 @@ export async function gradientStep(
   key: StepKey,
 ): Promise<GradientSummary> {
   const { db } = deps;
-  const { config } = await readRunAt(db, key.run, key.step);
+  const run = await readRunAt(db, key.run, key.step);
+  const { config } = run;
   const committed = await findStep(db, key);
   if (committed !== null && (committed.state === 'committed' || committed.state === 'skipped')) {
     await pruneCheckpoints(deps, key);
     return summary(deps, committed, config);
   }
 
-  const { policy, batch } = await gradientBatch(deps, key, config);
+  const { policy, batch } = await gradientBatch(deps, key, run);
   if (batch === null)
     return summary(deps, await commitGradientStep(db, key, { policy, update: null }), config);
 

@@ -12,7 +12,7 @@ import type {
 } from '../contracts/policy.ts';
 import type { RewardBreakdown } from '../contracts/reward.ts';
 import type { Sample } from '../contracts/sample.ts';
-import { adamW, trainableOptions } from '../activities/engine-options.ts';
+import { stepOptimizer, trainableOptions } from '../activities/engine-options.ts';
 import { runSchedule } from '../activities/run-schedule.ts';
 import { startingPolicy } from '../activities/starting-policy.ts';
 import { longestPrompt, usableSamples } from '../activities/usable-samples.ts';
@@ -25,7 +25,6 @@ import { advantages } from '../dscl/advantage.ts';
 import { backfillGroups, firstRoundGroups, hasSignal } from '../dscl/filter.ts';
 import { scoreCompletion, weightedReward } from '../dscl/reward.ts';
 import { loadPolicyText } from '../policy/text/policy-text.ts';
-import { warmedUp } from '../policy/training/learning-rate.ts';
 import {
   drawSamples,
   learn,
@@ -178,7 +177,7 @@ function score(
 }
 
 async function update(
-  { engine, config }: PlainRun,
+  { engine, config, corpus }: PlainRun,
   policy: PolicyRef,
   kept: readonly RolledOut[],
   step: number,
@@ -203,7 +202,11 @@ async function update(
     trainable: trainableOptions(config),
     sequences,
     objective: config,
-    optimizer: adamW(config, warmedUp(config.learningRate, step - 1, config.warmupSteps)),
+    optimizer: stepOptimizer(config, {
+      step,
+      groups: kept.length,
+      corpusSamples: corpus.length,
+    }),
     microBatchTokens: config.microBatchTokens,
   });
   return result.policy;

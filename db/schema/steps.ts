@@ -131,7 +131,8 @@ export const stepsComments = commentsOnTable(
     generatedTokens: 'Completion tokens sampled.',
     loss: 'Loss of the update; null when skipped.',
     gradNorm: 'Gradient norm before clipping.',
-    learningRate: 'Learning rate of the update.',
+    learningRate:
+      'Learning rate of the update: after warm-up, and smaller where the batch could not be filled.',
     entropy: 'Mean entropy of the policy at completion tokens, in nats.',
     kl: 'Mean KL estimate to the policy at the start; null when beta is 0.',
     clipRatioLow: 'Share of tokens whose ratio was clipped below.',

@@ -284,7 +284,7 @@ export const runConfigSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(4e-4)
-    .meta(about('Optimiser', 'learning rate of AdamW')),
+    .meta(about('Optimiser', 'learning rate of AdamW, of a batch with train_batch_size groups')),
   warmupSteps: z
     .int()
     .min(0)

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { allocateFlat, fillFlat } from '../../policy/training/flat-tensors.ts';
-import { linearDecay, warmedUp } from '../../policy/training/learning-rate.ts';
+import { forPartialBatch, linearDecay, warmedUp } from '../../policy/training/learning-rate.ts';
 import { createOptimizer, globalNorm, updateParameters } from '../../policy/training/optimizer.ts';
 import { onCpu } from '../../policy/graph/session.ts';
 
@@ -95,6 +95,10 @@ describe('learning rates', () => {
   it('warm up linearly, moving from the first step', () => {
     expect([0, 1, 2, 3, 9].map((step) => warmedUp(3, step, 3))).toEqual([1, 2, 3, 3, 3]);
     expect(warmedUp(3, 0, 0)).toBe(3);
+  });
+
+  it('are smaller in proportion where a batch could not be filled, and not larger where it has a surplus', () => {
+    expect([1, 8, 16, 20].map((groups) => forPartialBatch(4, groups, 16))).toEqual([0.25, 2, 4, 4]);
   });
 
   it('fall linearly from the first to the last step', () => {
