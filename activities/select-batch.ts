@@ -3,12 +3,12 @@ import { splitsDue } from '../contracts/evaluation-plan.ts';
 import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
 import type { Database } from '../db/connection.ts';
 import { learningStateBefore } from '../db/curriculum.ts';
-import { assignToShards } from '../db/groups.ts';
+import { assignToShards, groupsOfStep } from '../db/groups.ts';
 import { lockRun, readRun, splitsOf, type RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
-import { findRound, findStep, insertRound, insertStep } from '../db/steps.ts';
+import { findRound, findStep, insertRound, insertStep, setStepGroups } from '../db/steps.ts';
 import { picksDynamically } from '../dscl/activation.ts';
-import { firstRoundGroups } from '../dscl/filter.ts';
+import { firstRound, firstRoundGroups } from '../dscl/filter.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { importanceHalfLife } from './importance-half-life.ts';
 import { reserveBySums, reservePermuted } from './reserve-from-large-corpus.ts';
@@ -50,9 +50,10 @@ export async function selectBatch(
     if (!isFirst) return;
     await reserve(tx, key, run, active, first * (1 + config.maxBackfillRounds));
     const round = { ...key, round: 0 };
-    const ranks = Array.from({ length: first }, (_, rank) => rank);
+    const ranks = await firstRanks(tx, key, active ? config.sampling.uniformShare : null, first);
     const shards = await assignToShards(tx, round, ranks, config.rolloutShardSize);
-    await insertRound(tx, round, { groups: first, shards });
+    await insertRound(tx, round, { groups: ranks.length, shards });
+    await setStepGroups(tx, key, ranks.length);
   });
   const stored = await findSelected(db, key);
   if (stored === null) throw new Error('a step that was just selected could not be read');
@@ -77,6 +78,18 @@ async function reserve(
     temperature,
     halfLifeSteps: importanceHalfLife(run),
   });
+}
+
+/** Ranks of the groups that a step rolls out at first. @param uniformShare null: in the order of the shuffle, whatever their importance */
+async function firstRanks(
+  tx: Database,
+  key: StepKey,
+  uniformShare: number | null,
+  wanted: number,
+): Promise<number[]> {
+  if (uniformShare === null) return Array.from({ length: wanted }, (_, rank) => rank);
+  const importances = (await groupsOfStep(tx, key)).map(({ drawnImportance }) => drawnImportance);
+  return firstRound(importances, wanted, uniformShare);
 }
 
 async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch | null> {

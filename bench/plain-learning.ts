@@ -5,7 +5,7 @@ import type { ActivationState, SampleStatistics } from '../contracts/sampling.ts
 import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/activation.ts';
 import { nextCurriculum } from '../dscl/curriculum.ts';
-import { firstRoundGroups, mayBackfill } from '../dscl/filter.ts';
+import { firstRound, firstRoundGroups, mayBackfill } from '../dscl/filter.ts';
 import { fadesTo, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import { mean } from '../dscl/moments.ts';
@@ -29,13 +29,21 @@ export interface ScoredGroup {
   readonly breakdowns: readonly RewardBreakdown[];
 }
 
-/** The samples of a step, candidates for backfill included, as `selectBatch` reserves them. */
+/** The samples of a step. */
+export interface Drawn {
+  /** Rolled out at first. */
+  readonly first: readonly IngestedSample[];
+  /** Candidates for backfill, in their order. */
+  readonly reserve: readonly IngestedSample[];
+}
+
+/** The samples of a step as `selectBatch` and `filterGroups` take them. */
 export function drawSamples(
   config: RunConfig,
   corpus: readonly IngestedSample[],
   learned: Learned,
   at: { readonly step: number; readonly epoch: number; readonly drawnInEpoch: number },
-): IngestedSample[] {
+): Drawn {
   const { seed: runSeed, sampling, trainBatchSize } = config;
   const first = firstRoundGroups(trainBatchSize, config.oversample, corpus.length);
   const count = Math.min(first * (1 + config.maxBackfillRounds), corpus.length);
@@ -50,11 +58,15 @@ export function drawSamples(
         offset: at.drawnInEpoch,
         count,
       });
-  const used = picked.filter(
-    (id, rank) => rank < first || mayBackfill(importances.get(id) ?? 0, active),
-  );
   const byId = new Map(corpus.map((each) => [each.sample.id, each]));
-  return used.flatMap((id) => byId.get(id) ?? []);
+  const drawn = picked.flatMap((id) => byId.get(id) ?? []);
+  if (!active) return { first: drawn.slice(0, first), reserve: drawn.slice(first) };
+  const worth = picked.map((id) => importances.get(id) ?? 0);
+  const taken = new Set(firstRound(worth, first, sampling.uniformShare));
+  return {
+    first: drawn.filter((_, rank) => taken.has(rank)),
+    reserve: drawn.filter((_, rank) => !taken.has(rank) && mayBackfill(worth[rank] ?? 0, active)),
+  };
 }
 
 function weighed(

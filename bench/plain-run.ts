@@ -22,13 +22,14 @@ import { openDataset } from '../datasets/dataset.ts';
 import { storableText } from '../db/columns.ts';
 import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { advantages } from '../dscl/advantage.ts';
-import { backfillGroups, firstRoundGroups, hasSignal } from '../dscl/filter.ts';
+import { backfillGroups, hasSignal } from '../dscl/filter.ts';
 import { scoreCompletion, weightedReward } from '../dscl/reward.ts';
 import { loadPolicyText } from '../policy/text/policy-text.ts';
 import {
   drawSamples,
   learn,
   nothingLearned,
+  type Drawn,
   type Learned,
   type ScoredGroup,
 } from './plain-learning.ts';
@@ -103,13 +104,14 @@ async function rollOut(
   run: PlainRun,
   policy: PolicyRef,
   learned: Learned,
-  drawn: readonly IngestedSample[],
+  { first, reserve }: Drawn,
   step: number,
 ): Promise<RolledOut[]> {
-  const { config, corpus } = run;
+  const { config } = run;
   const { trainBatchSize, oversample, rolloutShardSize } = config;
+  const drawn = [...first, ...reserve];
   const groups: RolledOut[] = [];
-  let wanted = firstRoundGroups(trainBatchSize, oversample, corpus.length);
+  let wanted = first.length;
   for (let round = 0; wanted > 0; round++) {
     const members = drawn.slice(groups.length, groups.length + wanted);
     for (let from = 0; from < members.length; from += rolloutShardSize) {

@@ -55,6 +55,11 @@ export async function insertStep(
   return inserted.length > 0;
 }
 
+/** Records how many groups a step that was started rolls out at first. */
+export async function setStepGroups(tx: Database, key: StepKey, groups: number): Promise<void> {
+  await tx.update(steps).set({ groups }).where(atStep(key));
+}
+
 /** Plans a round of rollout. */
 export async function insertRound(
   tx: Database,

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advantages } from '../../dscl/advantage.ts';
-import { backfillGroups, firstRoundGroups, hasSignal, mayBackfill } from '../../dscl/filter.ts';
+import {
+  backfillGroups,
+  firstRound,
+  firstRoundGroups,
+  hasSignal,
+  mayBackfill,
+} from '../../dscl/filter.ts';
 import { wilsonInterval } from '../../dscl/wilson-interval.ts';
 
 const GROUP = { scaleRewards: 'group', floor: 0.1 } as const;
@@ -91,6 +97,15 @@ describe('filtering', () => {
 });
 
 describe('candidates', () => {
+  it('that are mastered are looked at again for the uniform share, not because nothing else is left', () => {
+    expect(firstRound([0.3, 0.2, 0, 0.1, 0.4, 0.5], 4, 0.1)).toEqual([0, 1, 2, 3]);
+    expect(firstRound([0, 0.2, 0, 0.1, 0, 0.5], 4, 0.1)).toEqual([0, 1, 3, 5]);
+    expect(firstRound([0.3, 0, 0, 0, 0, 0], 4, 0.1)).toEqual([0, 1]);
+    expect(firstRound([0.3, 0, 0, 0, 0, 0], 4, 0.5)).toEqual([0, 1, 2]);
+    expect(firstRound([0, 0.2, 0.1], 4, 0)).toEqual([1, 2]);
+    expect(firstRound([0, 0, 0, 0, 0], 4, 0.1)).toEqual([0, 1, 2, 3]);
+  });
+
   it('stand in for a dropped group unless mastered, where importance is what they were drawn by', () => {
     expect(mayBackfill(0.01, true)).toBe(true);
     expect(mayBackfill(0, true)).toBe(false);

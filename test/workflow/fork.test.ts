@@ -17,7 +17,7 @@ const PARENT = 'the-parent';
 /** The shipped policy for some steps, two epochs of four; everything happens: a warm start, dropped groups, backfill, dynamic sampling. */
 const CONFIG: RunConfigInput = {
   corpus_size: 16,
-  level_mix: [1, 0, 0, 0],
+  level_mix: [0.5, 0, 0.25, 0.25],
   eval_size: 8,
   eval_schedule: 2,
   max_steps: 7,
