@@ -2,7 +2,6 @@ import { execFile, spawn } from 'node:child_process';
 import { lstat, mkdtemp, readdir, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -17,10 +16,10 @@ import {
   type Services,
 } from '../../services/services.ts';
 import { env } from '../unit/support/scratch-services.ts';
+import { PROGRAM } from '../program.ts';
 import { listeningAddresses } from './listening.ts';
 import { runningProcesses } from './processes.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 const RUN = 'planted';
 const API_KEY = 'planted-api-key-6f1d0c';
 const TINKER_KEY = 'planted-tinker-key-7be2';

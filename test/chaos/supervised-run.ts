@@ -9,9 +9,10 @@ import type { RunConfigInput } from '../../contracts/config.ts';
 import type { RunState } from '../../contracts/run-status.ts';
 import { withClient } from '../../services/postgres/connection.ts';
 import { inspectServices, removeDataFolder } from '../../services/services.ts';
+import { PROGRAM } from '../program.ts';
 import type { Target } from './kill-plan.ts';
 import { runningProcesses } from './processes.ts';
-import { OWN_ENVIRONMENT, PROGRAM } from './toolsample-home.ts';
+import { OWN_ENVIRONMENT } from './toolsample-home.ts';
 
 /** Its id. */
 export const RUN = 'chaos';

@@ -4,11 +4,9 @@ import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import { inspectServices, removeDataFolder } from '../../services/services.ts';
-
-export const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+import { PROGRAM } from '../program.ts';
 
 /** Without the machine's own services: the test's are of its data folder. */
 export const OWN_ENVIRONMENT = Object.fromEntries(

@@ -2,10 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
+import { PROGRAM } from '../program.ts';
 
 let folder: string;
 beforeAll(async () => {

@@ -2,12 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { DataReport } from '../../contracts/data-report.ts';
+import { PROGRAM } from '../program.ts';
 import { formatFixture } from './support/read-data.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'toolsample-cli-data-'));
 afterAll(() => {
   rmSync(folder, { recursive: true });

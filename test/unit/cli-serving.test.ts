@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { call } from '../../cli/commands/call.ts';
 import { painter } from '../../cli/render/text.ts';
+import { PROGRAM } from '../program.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
 const TOOLS = [
   { name: 'alarm_set', parameters: { time: { type: 'time' }, label: { type: 'string' } } },
   { name: 'light_dim', parameters: { room: { type: 'string' } } },

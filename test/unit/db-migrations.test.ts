@@ -13,6 +13,7 @@ import { LATER_SETTINGS } from '../../contracts/config.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
 import { findRun } from '../../db/runs.ts';
+import { PROGRAM } from '../program.ts';
 import { env } from './support/scratch-services.ts';
 import { scratchServer } from './support/scratch-database.ts';
 
@@ -38,8 +39,7 @@ afterAll(async () => {
 
 /** The program, in a process of its own, on a database. */
 async function toolsample(args: readonly string[], database: string) {
-  const program = fileURLToPath(new URL('../../bin/toolsample.js', import.meta.url));
-  const child = spawn(process.execPath, [program, ...args, '--home', join(root, 'home')], {
+  const child = spawn(process.execPath, [PROGRAM, ...args, '--home', join(root, 'home')], {
     env: { ...env, DATABASE_URL: database, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -2,12 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
-import {
-  createServedHome,
-  OWN_ENVIRONMENT,
-  PROGRAM,
-  type ServedHome,
-} from '../chaos/toolsample-home.ts';
+import { createServedHome, OWN_ENVIRONMENT, type ServedHome } from '../chaos/toolsample-home.ts';
+import { PROGRAM } from '../program.ts';
 
 const MINUTE = 60_000;
 const STEPS = 4;

@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { EvaluationStatus, StepStatus } from '../../contracts/run-status.ts';
 import { freePort } from '../../services/ports.ts';
-import {
-  createServedHome,
-  OWN_ENVIRONMENT,
-  PROGRAM,
-  type ServedHome,
-} from '../chaos/toolsample-home.ts';
+import { createServedHome, OWN_ENVIRONMENT, type ServedHome } from '../chaos/toolsample-home.ts';
+import { PROGRAM } from '../program.ts';
 
 const MINUTE = 60_000;
 
