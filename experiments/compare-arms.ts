@@ -32,6 +32,8 @@ export interface ArmResult {
 export interface PairedResult {
   readonly reward: Estimate;
   readonly exactMatch: Estimate;
+  /** In the mean reward over the tokens that both runs have generated: how soon, where the end itself is on a plateau. */
+  readonly onTheWay: Estimate;
   /** Share of the baseline's tokens to its own final reward that were saved: 0.4 is 40% fewer; at most so many where a seed never got there. */
   readonly tokensSaved: Estimate;
 }
@@ -82,6 +84,12 @@ function armResult(
         : {
             reward: differences(({ reward }) => reward),
             exactMatch: differences(({ exactMatch }) => exactMatch),
+            onTheWay: estimate(
+              pairs.map(({ result, reference }) => {
+                const both = Math.min(end(result).tokens, end(reference).tokens);
+                return meanUpTo(both, result.curve) - meanUpTo(both, reference.curve);
+              }),
+            ),
             tokensSaved: estimate(
               pairs.map(({ tokens, referenceTokens }) => 1 - tokens / referenceTokens),
             ),
@@ -115,6 +123,20 @@ export function tokensTo(goal: number, curve: readonly CurvePoint[]): number | n
   if (left === undefined) return right.tokens;
   const share = (goal - left.reward) / (right.reward - left.reward);
   return left.tokens + (right.tokens - left.tokens) * share;
+}
+
+/** The mean reward of a curve from its first evaluation to some number of tokens, taken to be straight between evaluations. */
+export function meanUpTo(tokens: number, curve: readonly CurvePoint[]): number {
+  const [first] = curve;
+  if (first === undefined || tokens <= first.tokens) return first?.reward ?? Number.NaN;
+  const area = curve.slice(1).reduce((sum, right, index) => {
+    const left = curve[index] ?? right;
+    const width = Math.min(right.tokens, tokens) - left.tokens;
+    if (width <= 0) return sum;
+    const share = width / (right.tokens - left.tokens);
+    return sum + width * (left.reward + (share * (right.reward - left.reward)) / 2);
+  }, 0);
+  return area / (tokens - first.tokens);
 }
 
 function end({ curve }: ExperimentRunResult): CurvePoint {

@@ -15,6 +15,7 @@ export function comparisonTable(results: readonly ArmResult[]): ComparisonTable 
       'reward',
       'exact match',
       'difference in reward',
+      'on the way',
       'tokens to baseline',
       'reached',
       'tokens saved',
@@ -27,6 +28,7 @@ export function comparisonTable(results: readonly ArmResult[]): ComparisonTable 
       estimateText(result.reward, (value) => value.toFixed(3)),
       estimateText(result.exactMatch, percent),
       result.paired === null ? 'baseline' : estimateText(result.paired.reward, signed),
+      result.paired === null ? '' : estimateText(result.paired.onTheWay, signed),
       atLeast(result) + estimateText(result.tokensToBaseline, thousands),
       result.tokensToBaseline.n === 0 ? '' : `${result.reached}/${result.tokensToBaseline.n}`,
       result.paired === null ? '' : estimateText(result.paired.tokensSaved, percent),
@@ -39,7 +41,8 @@ export function comparisonTable(results: readonly ArmResult[]): ComparisonTable 
 /** What the columns of {@link comparisonTable} mean. */
 export const TABLE_NOTES = [
   'reward, exact match: at the end, on the first held-out split. ±: 95% interval of the mean over seeds (Student’s t).',
-  'difference in reward, tokens saved: against the baseline’s run of the same seed.',
+  'difference in reward, on the way, tokens saved: against the baseline’s run of the same seed.',
+  'on the way: difference in the mean reward over the whole run, which is the area between two learning curves.',
   'tokens to baseline: generated until the held-out reward was the one that the baseline’s run of the same seed ends with. A seed that never got there counts with all its tokens (≥).',
   'no variance: share of the groups rolled out whose rewards are all equal.',
 ] as const;

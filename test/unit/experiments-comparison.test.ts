@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ExperimentRunResult } from '../../contracts/experiment.ts';
-import { compareArms, tokensTo } from '../../experiments/compare-arms.ts';
+import { compareArms, meanUpTo, tokensTo } from '../../experiments/compare-arms.ts';
 import { comparisonSvg } from '../../experiments/comparison-svg.ts';
 import { comparisonMarkdown, comparisonTable } from '../../experiments/comparison-table.ts';
 
@@ -42,6 +42,20 @@ describe('tokens to a reward', () => {
   });
 });
 
+describe('the mean reward on the way', () => {
+  const curve = result('a', 1, [1, 2, 1.5, 3]).curve;
+  it.each([
+    [0, 1],
+    [500, 1.25],
+    [1000, 1.5],
+    [2000, 1.625],
+    [2500, (1.5 + 1.75 + 0.5 * 1.875) / 2.5],
+    [3000, (1.5 + 1.75 + 2.25) / 3],
+  ])('up to %d tokens is %d', (tokens, mean) => {
+    expect(meanUpTo(tokens, curve)).toBeCloseTo(mean, 12);
+  });
+});
+
 describe('arms compared', () => {
   const compared = compareArms(['uniform', 'dscl', 'vcrl'], 'uniform', RESULTS);
   const dscl = compared.find(({ arm }) => arm === 'dscl');
@@ -60,6 +74,8 @@ describe('arms compared', () => {
     expect(mean).toBeCloseTo(0.26667, 5);
     expect((high ?? 0) - mean).toBeCloseTo((4.303 * 0.32146) / Math.sqrt(3), 3);
     expect(mean - (low ?? 0)).toBeCloseTo((high ?? 0) - mean, 9);
+    // Areas: 2 and 2.625, 1.5 and 1.85, 2 and 1.975.
+    expect(dscl?.paired?.onTheWay.mean).toBeCloseTo((0.625 + 0.35 - 0.025) / 3, 12);
   });
 
   it('counts a seed that never came to the baseline’s end with all of its tokens', () => {
@@ -83,6 +99,7 @@ describe('the table', () => {
     expect(table.rows[0]?.slice(0, 3)).toEqual(['uniform', '3', '2.667 ± 1.434']);
     expect(table.rows[1]?.slice(4)).toEqual([
       '+0.267 ± 0.799',
+      '+0.317 ± 0.811',
       '≥ 1.3k ± 1.4k',
       '2/3',
       '33.3% ± 71.7%',
