@@ -48,9 +48,10 @@ export async function profileOperators(open: () => Promise<Profiled>): Promise<s
     const milliseconds = await timeSecond(await open(), () => {
       for (const session of sessions) endProfiling(session);
     });
-    const events: OperatorEvent[] = [];
+    let events: readonly OperatorEvent[] = [];
     for (const name of await readdir(folder)) {
-      events.push(...secondRun(await readEvents(join(folder, name))));
+      // A long generation has more of them than a call may have arguments.
+      events = events.concat(secondRun(await readEvents(join(folder, name))));
     }
     return operatorLine(events, milliseconds);
   } finally {
