@@ -347,7 +347,8 @@ it('a second end of sequence, which only generation_config.json names, stops a f
   }
 });
 
-const hint = 'generate.py --model "$TOOLSAMPLE_SMOLLM2" writes the reference';
+// In float64: PyTorch's own rounding in fp32 takes one gradient of a norm beyond the bar.
+const hint = 'generate.py --model "$TOOLSAMPLE_SMOLLM2" --float64 writes the reference';
 describe.skipIf(!existsSync(join(SMOLLM2_REFERENCE, 'reference.json')))(
   `SmolLM2-135M against transformers and PyTorch (${hint})`,
   { timeout: 600_000 },
