@@ -2,7 +2,7 @@ import type { RunConfig } from '../contracts/config.ts';
 import type { SampleStatistics } from '../contracts/sampling.ts';
 import type { AssessedStatistics } from '../db/sample-statistics.ts';
 import { categorize } from '../dscl/category.ts';
-import { fadesTo, importance } from '../dscl/importance.ts';
+import { fading } from '../dscl/importance.ts';
 import type { RewardRange } from '../dscl/signals.ts';
 
 /** What is known of a sample, with the category and the importance, now and with time, that follow under a configuration. */
@@ -15,7 +15,6 @@ export function assessed(
   return {
     ...statistics,
     category: categorize(statistics, range, options),
-    importance: importance(statistics, range, options),
-    fadesTo: fadesTo(statistics, range, options),
+    ...fading(statistics, range, options),
   };
 }

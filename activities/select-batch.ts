@@ -53,7 +53,7 @@ export async function selectBatch(
     const ranks = await firstRanks(tx, key, active ? config.sampling.uniformShare : null, first);
     const shards = await assignToShards(tx, round, ranks, config.rolloutShardSize);
     await insertRound(tx, round, { groups: ranks.length, shards });
-    await setStepGroups(tx, key, ranks.length);
+    if (ranks.length < first) await setStepGroups(tx, key, ranks.length);
   });
   const stored = await findSelected(db, key);
   if (stored === null) throw new Error('a step that was just selected could not be read');

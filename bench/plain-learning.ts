@@ -6,7 +6,7 @@ import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/activation.ts';
 import { nextCurriculum } from '../dscl/curriculum.ts';
 import { firstRound, firstRoundGroups, mayBackfill } from '../dscl/filter.ts';
-import { fadesTo, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
+import { fading, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import { mean } from '../dscl/moments.ts';
 import { chances, pickByImportance, pickShuffled } from '../dscl/selection.ts';
@@ -48,24 +48,23 @@ export function drawSamples(
   const first = firstRoundGroups(trainBatchSize, config.oversample, corpus.length);
   const count = Math.min(first * (1 + config.maxBackfillRounds), corpus.length);
   const active = picksDynamically(learned.activation, { ...sampling, sampler: config.sampler });
+  const byId = new Map(corpus.map((each) => [each.sample.id, each]));
+  const samples = (ids: readonly string[]) => ids.flatMap((id) => byId.get(id) ?? []);
+  if (!active) {
+    const order = { runSeed, epoch: at.epoch, offset: at.drawnInEpoch, count };
+    const drawn = samples(pickShuffled([...byId.keys()], order));
+    return { first: drawn.slice(0, first), reserve: drawn.slice(first) };
+  }
   const known = weighed(config, corpus, learned, at.step);
   const importances = new Map(known.map(({ id, importance: value }) => [id, value]));
-  const picked = active
-    ? pickByImportance(known, { runSeed, step: at.step, count })
-    : pickShuffled([...importances.keys()], {
-        runSeed,
-        epoch: at.epoch,
-        offset: at.drawnInEpoch,
-        count,
-      });
-  const byId = new Map(corpus.map((each) => [each.sample.id, each]));
-  const drawn = picked.flatMap((id) => byId.get(id) ?? []);
-  if (!active) return { first: drawn.slice(0, first), reserve: drawn.slice(first) };
+  const picked = pickByImportance(known, { runSeed, step: at.step, count });
   const worth = picked.map((id) => importances.get(id) ?? 0);
   const taken = new Set(firstRound(worth, first, sampling.uniformShare));
   return {
-    first: drawn.filter((_, rank) => taken.has(rank)),
-    reserve: drawn.filter((_, rank) => !taken.has(rank) && mayBackfill(worth[rank] ?? 0, active)),
+    first: samples(picked.filter((_, rank) => taken.has(rank))),
+    reserve: samples(
+      picked.filter((_, rank) => !taken.has(rank) && mayBackfill(worth[rank] ?? 0, active)),
+    ),
   };
 }
 
@@ -79,18 +78,17 @@ function weighed(
   const fresh = corpus.map(({ sample, rewardMin: min, rewardMax: max }) => {
     const known = statistics.get(sample.id) ?? null;
     const options = { ...sampling, sampler };
-    const value = importance(known, { min, max }, options);
-    if (known === null) return { value, fading: null };
-    const { lastStep } = known;
-    const fading = { importance: value, fadesTo: fadesTo(known, { min, max }, options), lastStep };
-    return { value, fading };
+    return {
+      value: importance(known, { min, max }, options),
+      visited: known === null ? null : fading(known, { min, max }, options),
+    };
   });
   const average = mean(fresh.map(({ value }) => value));
   const halfLife = sampling.ablate.includes('staleness')
     ? Number.POSITIVE_INFINITY
     : halfLifeSteps(sampling.halfLifeEpochs, corpus.length, trainBatchSize);
-  const stale = fresh.map(({ value, fading }) =>
-    fading === null ? value : staleImportance(fading, step, average, halfLife),
+  const stale = fresh.map(({ value, visited }) =>
+    visited === null ? value : staleImportance(visited, step, average, halfLife),
   );
   const { probabilities } = chances(stale, sampling);
   return corpus.map(({ sample }, i) => ({

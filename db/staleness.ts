@@ -13,7 +13,7 @@ export function keptShare(age: SQL, halfLife: number): SQL {
 }
 
 /**
- * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3, φ: `fadesTo` of dscl/importance.ts); of a sample never visited, whose `lastStep` is null, its importance. [ours]
+ * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3, φ: `fading` in dscl/importance.ts); of a sample never visited, whose `lastStep` is null, its importance. [ours]
  *
  * @param halfLife in steps; null: an importance keeps its value until the next visit (ablation)
  */

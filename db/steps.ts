@@ -55,7 +55,7 @@ export async function insertStep(
   return inserted.length > 0;
 }
 
-/** Records how many groups a step that was started rolls out at first. */
+/** Records how many groups a step that was started rolls out at first, where these are not as many as planned. */
 export async function setStepGroups(tx: Database, key: StepKey, groups: number): Promise<void> {
   await tx.update(steps).set({ groups }).where(atStep(key));
 }

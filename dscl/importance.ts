@@ -30,18 +30,30 @@ export function importance(
   return categoryFactor(statistics, range, options) * stillToGain(measured, options.ablate);
 }
 
+/** What a visited sample is worth, and how that fades until it is visited again. */
+export interface Fading {
+  /** I at the last visit. */
+  readonly importance: number;
+  /** φ: what it fades to, as a share of the average. */
+  readonly fadesTo: number;
+  readonly lastStep: number;
+}
+
 /**
- * What an importance fades to while its sample is not visited, as a share of the average: κ of the category that it was last seen in.
- * So a mastered sample, which is mostly found mastered again, comes back by the uniform share alone; `vcrl` and `difficulty` have no
- * categories: 1. [ours]
+ * The importance of a visited sample with what it fades to: κ of the category that it was last seen in. So a mastered sample, which is
+ * mostly found mastered again, comes back by the uniform share alone; `vcrl` and `difficulty` have no categories: 1. [ours]
  */
-export function fadesTo(
+export function fading(
   statistics: SampleStatistics,
   range: RewardRange,
   options: ImportanceOptions,
-): number {
+): Fading {
   const hasCategories = options.sampler !== 'vcrl' && options.sampler !== 'difficulty';
-  return hasCategories ? categoryFactor(statistics, range, options) : 1;
+  return {
+    importance: importance(statistics, range, options),
+    fadesTo: hasCategories ? categoryFactor(statistics, range, options) : 1,
+    lastStep: statistics.lastStep,
+  };
 }
 
 function categoryFactor(
@@ -75,15 +87,6 @@ export function halfLifeSteps(
   trainBatchSize: number,
 ): number {
   return (halfLifeEpochs * corpusSamples) / trainBatchSize;
-}
-
-/** A sample that was visited, as {@link staleImportance} needs it. */
-export interface Fading {
-  /** I at the last visit. */
-  readonly importance: number;
-  /** φ, see {@link fadesTo}. */
-  readonly fadesTo: number;
-  readonly lastStep: number;
 }
 
 /**

@@ -4,7 +4,7 @@ import { ABLATIONS, CATEGORIES } from '../../contracts/sampling.ts';
 import type { SampleStatistics, SamplingOptions } from '../../contracts/sampling.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../../dscl/activation.ts';
 import { categorize } from '../../dscl/category.ts';
-import { fadesTo, halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import { fading, halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
 import { signals } from '../../dscl/signals.ts';
 import { visitSample } from '../../dscl/statistics.ts';
 
@@ -39,7 +39,7 @@ const of = (statistics: SampleStatistics | null, options: Partial<SamplingOption
   importance(statistics, CALL, { ...OPTIONS, ...options });
 
 const share = (statistics: SampleStatistics, options: Partial<SamplingOptions> = {}) =>
-  fadesTo(statistics, CALL, { ...OPTIONS, ...options });
+  fading(statistics, CALL, { ...OPTIONS, ...options }).fadesTo;
 
 describe('statistics', () => {
   it('works out by hand', () => {

@@ -6,7 +6,7 @@ import type { Database } from '../../../db/connection.ts';
 import { readRun } from '../../../db/runs.ts';
 import { writeStatistics } from '../../../db/sample-statistics.ts';
 import {
-  fadesTo,
+  fading,
   importance,
   staleImportance,
   type ImportanceOptions,
@@ -79,14 +79,9 @@ export function staleImportances(
   const average = fresh.reduce((sum, each) => sum + each, 0) / samples.length;
   const stale = samples.map(({ id }, index) => {
     const statistics = known.get(id);
-    const value = fresh[index] ?? 0;
-    if (statistics === undefined) return value;
-    const fading = {
-      importance: value,
-      fadesTo: fadesTo(statistics, SCRATCH_RANGE, options),
-      lastStep: statistics.lastStep,
-    };
-    return staleImportance(fading, step, average, halfLife ?? Infinity);
+    if (statistics === undefined) return fresh[index] ?? 0;
+    const visited = fading(statistics, SCRATCH_RANGE, options);
+    return staleImportance(visited, step, average, halfLife ?? Infinity);
   });
   return { average, stale };
 }
