@@ -4,15 +4,8 @@ import { assignToShards, groupsOfStep, setGroupsDecided, type GroupRow } from '.
 import { weightedRewards } from '../db/reward-scores.ts';
 import type { RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
-import {
-  findRound,
-  findStep,
-  insertRound,
-  lockRound,
-  setRoundFiltered,
-  type RoundRow,
-} from '../db/steps.ts';
-import { backfillGroups, hasSignal, mayBackfill } from '../dscl/filter.ts';
+import { findRound, insertRound, lockRound, setRoundFiltered, type RoundRow } from '../db/steps.ts';
+import { backfillGroups, hasSignal } from '../dscl/filter.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
@@ -65,10 +58,7 @@ async function planNext(
 ): Promise<void> {
   const kept = groups.filter(({ state }) => state === 'kept').length;
   const dropped = groups.filter(({ state }) => state === 'dropped').length;
-  const active = (await findStep(tx, key))?.active === true;
-  const candidates = groups
-    .filter((group) => group.state === 'reserved' && mayBackfill(group.drawnImportance, active))
-    .map(({ rank }) => rank);
+  const candidates = groups.filter(({ state }) => state === 'reserved').map(({ rank }) => rank);
   const wanted = backfillGroups({
     kept,
     wanted: config.trainBatchSize,

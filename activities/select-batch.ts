@@ -3,12 +3,13 @@ import { splitsDue } from '../contracts/evaluation-plan.ts';
 import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
 import type { Database } from '../db/connection.ts';
 import { learningStateBefore } from '../db/curriculum.ts';
-import { assignToShards, groupsOfStep } from '../db/groups.ts';
+import { assignToShards, deleteGroups, groupsOfStep } from '../db/groups.ts';
 import { lockRun, readRun, splitsOf, type RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { findRound, findStep, insertRound, insertStep, setStepGroups } from '../db/steps.ts';
 import { picksDynamically } from '../dscl/activation.ts';
-import { firstRound, firstRoundGroups } from '../dscl/filter.ts';
+import { divideDraw, divideShuffle, type DividedDraw } from '../dscl/drawn-batch.ts';
+import { firstRoundGroups } from '../dscl/filter.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { importanceHalfLife } from './importance-half-life.ts';
 import { reserveBySums, reservePermuted } from './reserve-from-large-corpus.ts';
@@ -50,10 +51,11 @@ export async function selectBatch(
     if (!isFirst) return;
     await reserve(tx, key, run, active, first * (1 + config.maxBackfillRounds));
     const round = { ...key, round: 0 };
-    const ranks = await firstRanks(tx, key, active ? config.sampling.uniformShare : null, first);
-    const shards = await assignToShards(tx, round, ranks, config.rolloutShardSize);
-    await insertRound(tx, round, { groups: ranks.length, shards });
-    if (ranks.length < first) await setStepGroups(tx, key, ranks.length);
+    const drawn = await divided(tx, key, active ? config.sampling.uniformShare : null, first);
+    await deleteGroups(tx, key, drawn.left);
+    const shards = await assignToShards(tx, round, drawn.first, config.rolloutShardSize);
+    await insertRound(tx, round, { groups: drawn.first.length, shards });
+    if (drawn.first.length < first) await setStepGroups(tx, key, drawn.first.length);
   });
   const stored = await findSelected(db, key);
   if (stored === null) throw new Error('a step that was just selected could not be read');
@@ -80,16 +82,21 @@ async function reserve(
   });
 }
 
-/** Ranks of the groups that a step rolls out at first. @param uniformShare null: in the order of the shuffle, whatever their importance */
-async function firstRanks(
+/** The ranks that are rolled out at first, and those that are left alone. @param uniformShare null: the draw was a shuffle */
+async function divided(
   tx: Database,
   key: StepKey,
   uniformShare: number | null,
   wanted: number,
-): Promise<number[]> {
-  if (uniformShare === null) return Array.from({ length: wanted }, (_, rank) => rank);
-  const importances = (await groupsOfStep(tx, key)).map(({ drawnImportance }) => drawnImportance);
-  return firstRound(importances, wanted, uniformShare);
+): Promise<Pick<DividedDraw, 'first'> & { readonly left: readonly number[] }> {
+  const groups = await groupsOfStep(tx, key);
+  const importances = groups.map(({ drawnImportance }) => drawnImportance);
+  const { first, reserve } =
+    uniformShare === null
+      ? divideShuffle(groups.length, wanted)
+      : divideDraw(importances, { wanted, uniformShare });
+  const used = new Set([...first, ...reserve]);
+  return { first, left: groups.map(({ rank }) => rank).filter((rank) => !used.has(rank)) };
 }
 
 async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch | null> {

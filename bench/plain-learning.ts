@@ -5,7 +5,8 @@ import type { ActivationState, SampleStatistics } from '../contracts/sampling.ts
 import type { IngestedSample } from '../db/corpus-ingestion.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/activation.ts';
 import { nextCurriculum } from '../dscl/curriculum.ts';
-import { firstRound, firstRoundGroups, mayBackfill } from '../dscl/filter.ts';
+import { divideDraw, divideShuffle, type DividedDraw } from '../dscl/drawn-batch.ts';
+import { firstRoundGroups } from '../dscl/filter.ts';
 import { fading, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import { mean } from '../dscl/moments.ts';
@@ -49,23 +50,21 @@ export function drawSamples(
   const count = Math.min(first * (1 + config.maxBackfillRounds), corpus.length);
   const active = picksDynamically(learned.activation, { ...sampling, sampler: config.sampler });
   const byId = new Map(corpus.map((each) => [each.sample.id, each]));
-  const samples = (ids: readonly string[]) => ids.flatMap((id) => byId.get(id) ?? []);
+  const parts = (ids: readonly string[], { first: at, reserve }: DividedDraw): Drawn => {
+    const samples = ids.map((id) => byId.get(id));
+    const taken = (places: readonly number[]) => places.flatMap((place) => samples[place] ?? []);
+    return { first: taken(at), reserve: taken(reserve) };
+  };
   if (!active) {
     const order = { runSeed, epoch: at.epoch, offset: at.drawnInEpoch, count };
-    const drawn = samples(pickShuffled([...byId.keys()], order));
-    return { first: drawn.slice(0, first), reserve: drawn.slice(first) };
+    const shuffled = pickShuffled([...byId.keys()], order);
+    return parts(shuffled, divideShuffle(shuffled.length, first));
   }
   const known = weighed(config, corpus, learned, at.step);
   const importances = new Map(known.map(({ id, importance: value }) => [id, value]));
   const picked = pickByImportance(known, { runSeed, step: at.step, count });
   const worth = picked.map((id) => importances.get(id) ?? 0);
-  const taken = new Set(firstRound(worth, first, sampling.uniformShare));
-  return {
-    first: samples(picked.filter((_, rank) => taken.has(rank))),
-    reserve: samples(
-      picked.filter((_, rank) => !taken.has(rank) && mayBackfill(worth[rank] ?? 0, active)),
-    ),
-  };
+  return parts(picked, divideDraw(worth, { wanted: first, uniformShare: sampling.uniformShare }));
 }
 
 function weighed(

@@ -79,12 +79,17 @@ export async function setGroupsDecided(
   ranks: readonly number[],
 ): Promise<void> {
   if (ranks.length === 0) return;
-  await db
-    .update(groups)
-    .set({ state, dropReason })
-    .where(
-      and(eq(groups.run, key.run), eq(groups.step, key.step), inArray(groups.rank, [...ranks])),
-    );
+  await db.update(groups).set({ state, dropReason }).where(atRanks(key, ranks));
+}
+
+/** Forgets groups that were drawn for a step and that it leaves alone. */
+export async function deleteGroups(
+  db: Database,
+  key: StepKey,
+  ranks: readonly number[],
+): Promise<void> {
+  if (ranks.length === 0) return;
+  await db.delete(groups).where(atRanks(key, ranks));
 }
 
 /** Forgets the candidates for backfill that a finished step did not need. */
@@ -92,4 +97,8 @@ export async function deleteReserved(db: Database, key: StepKey): Promise<void> 
   await db
     .delete(groups)
     .where(and(eq(groups.run, key.run), eq(groups.step, key.step), eq(groups.state, 'reserved')));
+}
+
+function atRanks({ run, step }: StepKey, ranks: readonly number[]) {
+  return and(eq(groups.run, run), eq(groups.step, step), inArray(groups.rank, [...ranks]));
 }

@@ -15,36 +15,6 @@ export function firstRoundGroups(
   return Math.min(corpusSamples, oversampled(trainBatchSize, oversample));
 }
 
-/**
- * Which of the candidates that were drawn by importance a step rolls out at first: the first ones, but mastered ones only up to the uniform
- * share, which is there to look at them again. More of them are drawn merely because nothing else is left, and a step on fewer groups
- * teaches as much. Where no candidate has importance, the first ones as they are. [ours]
- *
- * @param importances Ĩ of each candidate, in the order of the draw
- * @returns places in that order, ascending
- */
-export function firstRound(
-  importances: readonly number[],
-  wanted: number,
-  uniformShare: number,
-): number[] {
-  const places = importances.map((_, place) => place);
-  if (importances.every((importance) => importance === 0)) return places.slice(0, wanted);
-  let mastered = Math.ceil(uniformShare * wanted - 1e-9);
-  return places.filter((place) => importances[place] !== 0 || mastered-- > 0).slice(0, wanted);
-}
-
-/**
- * Whether a candidate may stand in for a dropped group. Not a mastered one, which only the uniform share has drawn: its group would most
- * likely be dropped as well. Where no other is left, a step trains on fewer groups instead of paying for them. [ours]
- *
- * @param importance Ĩ at the draw
- * @param active Whether the step was drawn by importance; a shuffle takes all as they come.
- */
-export function mayBackfill(importance: number, active: boolean): boolean {
-  return !active || importance > 0;
-}
-
 export interface BackfillSituation {
   /** Groups kept so far in the step. */
   readonly kept: number;

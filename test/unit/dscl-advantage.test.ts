@@ -1,13 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { advantages } from '../../dscl/advantage.ts';
-import {
-  backfillGroups,
-  firstRound,
-  firstRoundGroups,
-  hasSignal,
-  mayBackfill,
-} from '../../dscl/filter.ts';
+import { backfillGroups, firstRoundGroups, hasSignal } from '../../dscl/filter.ts';
 import { wilsonInterval } from '../../dscl/wilson-interval.ts';
 
 const GROUP = { scaleRewards: 'group', floor: 0.1 } as const;
@@ -93,23 +87,6 @@ describe('filtering', () => {
     expect(backfillGroups({ ...situation, remaining: 3 })).toBe(3);
     expect(backfillGroups({ ...situation, remaining: 0 })).toBe(0);
     expect(backfillGroups({ ...situation, maxBackfillRounds: 0 })).toBe(0);
-  });
-});
-
-describe('candidates', () => {
-  it('that are mastered are looked at again for the uniform share, not because nothing else is left', () => {
-    expect(firstRound([0.3, 0.2, 0, 0.1, 0.4, 0.5], 4, 0.1)).toEqual([0, 1, 2, 3]);
-    expect(firstRound([0, 0.2, 0, 0.1, 0, 0.5], 4, 0.1)).toEqual([0, 1, 3, 5]);
-    expect(firstRound([0.3, 0, 0, 0, 0, 0], 4, 0.1)).toEqual([0, 1]);
-    expect(firstRound([0.3, 0, 0, 0, 0, 0], 4, 0.5)).toEqual([0, 1, 2]);
-    expect(firstRound([0, 0.2, 0.1], 4, 0)).toEqual([1, 2]);
-    expect(firstRound([0, 0, 0, 0, 0], 4, 0.1)).toEqual([0, 1, 2, 3]);
-  });
-
-  it('stand in for a dropped group unless mastered, where importance is what they were drawn by', () => {
-    expect(mayBackfill(0.01, true)).toBe(true);
-    expect(mayBackfill(0, true)).toBe(false);
-    expect(mayBackfill(0, false)).toBe(true);
   });
 });
 
