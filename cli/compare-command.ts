@@ -17,6 +17,7 @@ interface ComparedOptions {
   readonly protocol?: string;
   readonly corpus?: string;
   readonly parallel?: number | string;
+  readonly tuned?: readonly string[];
 }
 
 interface CompareOptions extends SharedOptions, ComparedOptions, Omit<ComparisonFiles, 'json'> {
@@ -58,6 +59,10 @@ export async function defineCompareCommand(
       `what each step has alike: ${PROTOCOLS.join(', ')} (default: fixed-prompts)`,
     )
     .option('--corpus <name>', `a built-in corpus: ${CORPUS_NAMES.join(', ')}`)
+    .option(
+      '--tuned <sampler:key=value...>',
+      "settings of one sampler's runs, e.g. uniform:learning_rate=1e-4",
+    )
     .option('--parallel <n>', 'runs under way at a time (default: 1)', numberText)
     .option('--json <file>', 'write all numbers there (see docs/experiments.md)')
     .option('--markdown <file>', 'write the table there')
@@ -69,15 +74,19 @@ export async function defineCompareCommand(
     args = addConfigurationFlags(compare, argv, DECIDED_SETTINGS);
   }
   compare.action(async (options: CompareOptions & { json?: string }) => {
-    const [{ compareRuns }, { flagInput }] = await Promise.all([
+    const [{ compareRuns }, { flagInput }, { tunedFromText }] = await Promise.all([
       import('./commands/compare.ts'),
       import('./configuration-flags.ts'),
+      import('./tuned-settings.ts'),
     ]);
-    const { home, name, config: file, json, markdown, svg, metrics } = options;
+    const { home, name, config: file, json, markdown, svg, metrics, tuned } = options;
     finish(
       await compareRuns(await context({ home, metrics }), {
         name,
-        asked: askedOf(options),
+        asked: {
+          ...askedOf(options),
+          ...(tuned === undefined ? {} : { tuned: tunedFromText(tuned) }),
+        },
         settings: { file, flags: flagInput(compare, OWN_FLAGS) },
         files: { json, markdown, svg },
       }),

@@ -51,6 +51,8 @@ export interface ExperimentAsked {
   readonly parallel: number;
   /** Settings of all runs, canonical names and values as given; what the experiment decides cannot be among them. */
   readonly config: RunConfigInput;
+  /** Settings of a sampler's arms, over those of all runs, such as the learning rate that was found best for it. */
+  readonly tuned: { readonly [sampler in SamplerName]?: RunConfigInput };
 }
 
 /** Runs that differ in nothing but their seed. */

@@ -33,6 +33,8 @@ export interface SampleStatistics {
   /** Welford's running mean and sum of squared differences of the visits' means. */
   readonly meanOfMeans: number;
   readonly m2OfMeans: number;
+  /** Visits in a row up to the last one whose groups had no variance at all. */
+  readonly still: number;
   /** Group size G of the last visit. */
   readonly groupSize: number;
   /** Global step of the last visit. */

@@ -5,6 +5,8 @@ import type { RewardRange, Signals } from './signals.ts';
 
 /** Importance of a sample that was never visited. */
 const NEW_IMPORTANCE = 1;
+/** Visits in a row without variance after which a sample is at a standstill: as many as make a hard one dead. */
+const STANDSTILL_VISITS = 2;
 
 export type ImportanceOptions = Pick<
   SamplingOptions,
@@ -15,7 +17,7 @@ export type ImportanceOptions = Pick<
  * What a sample is worth to the sampler right after its last visit, in [0, 1]:
  * `dscl` κ·(0.3·(1 − u) + 0.5·v + 0.2·e); `vcrl` v; `difficulty` 4u(1 − u). Never visited: 1. [ours]
  *
- * Ablated terms drop out and the other weights are scaled to sum to 1; without `categories`, κ = 1. Samplers that don't use
+ * Ablated terms drop out and the other weights are scaled to sum to 1; without `categories`, κ = 1 whatever happens. Samplers that don't use
  * importance record DSCL's.
  */
 export function importance(
@@ -40,8 +42,8 @@ export interface Fading {
 }
 
 /**
- * The importance of a visited sample with what it fades to: κ of the category that it was last seen in. So a mastered sample, which is
- * mostly found mastered again, comes back by the uniform share alone; `vcrl` and `difficulty` have no categories: 1. [ours]
+ * The importance of a visited sample with what it fades to: κ. So a mastered sample, which is mostly found mastered again, comes back by the
+ * uniform share alone; `vcrl` and `difficulty` have no categories: 1. [ours]
  */
 export function fading(
   statistics: SampleStatistics,
@@ -56,12 +58,17 @@ export function fading(
   };
 }
 
+/**
+ * κ of the category that a sample was last seen in; 0 at a standstill. What moved once keeps its variance over epochs, so a sample that nothing
+ * can be learnt from any more, such as one with a wrong label, would seem worth a visit forever. [ours]
+ */
 function categoryFactor(
   statistics: SampleStatistics,
   range: RewardRange,
   options: ImportanceOptions,
 ): number {
   if (options.ablate.includes('categories')) return 1;
+  if (statistics.still >= STANDSTILL_VISITS) return 0;
   return CATEGORY_FACTORS[categorize(statistics, range, options)];
 }
 

@@ -3,7 +3,7 @@ import type { SampleStatistics } from '../contracts/sampling.ts';
 import { mean, sampleVariance } from './moments.ts';
 
 /**
- * What is known of a sample after one more visit. [paper: the three statistics]
+ * What is known of a sample after one more visit. [paper: the three statistics; ours: `still`]
  *
  * @param previous null before the first visit.
  * @param rewards *unweighted* rewards of the visit's group, G ≥ 2 of them: weighted ones would drift with the curriculum.
@@ -22,6 +22,7 @@ export function visitSample(
     });
   }
   const groupMean = mean(rewards);
+  const withinVariance = sampleVariance(rewards);
   const visits = (previous?.visits ?? 0) + 1;
   const before = previous?.meanOfMeans ?? 0;
   const meanOfMeans = before + (groupMean - before) / visits;
@@ -29,10 +30,11 @@ export function visitSample(
   return {
     visits,
     mean: groupMean,
-    withinVariance: sampleVariance(rewards),
+    withinVariance,
     epochVariance: m2OfMeans / visits,
     meanOfMeans,
     m2OfMeans,
+    still: withinVariance === 0 ? (previous?.still ?? 0) + 1 : 0,
     groupSize: rewards.length,
     lastStep: step,
   };

@@ -12,12 +12,13 @@ import {
   type ExperimentPlan,
   type ExperimentRun,
 } from '../../contracts/experiment.ts';
-import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
+import { CURRICULA, SAMPLERS, type SamplerName } from '../../contracts/sampling.ts';
 import { mergeInputs, shown } from '../configuration/canonical.ts';
 import { spell } from '../configuration/names.ts';
 import { resolveConfig } from '../configuration/resolve.ts';
 import { armSlug, baselineOf, experimentArms } from './arms.ts';
 import { NAMED_CORPORA } from './named-corpora.ts';
+import { tunedSettings, tuningNotes } from './tuning.ts';
 
 /** More would make the workflow's history long; several experiments can share a data folder. */
 const MOST_RUNS = 300;
@@ -44,6 +45,7 @@ const askedSchema = z.strictObject({
   corpus: z.enum(CORPUS_NAMES).nullable().default(null),
   parallel: z.int().min(1).max(64).default(1),
   config: z.record(z.string(), z.unknown()).default({}),
+  tuned: z.partialRecord(z.enum(SAMPLERS), z.record(z.string(), z.unknown())).default({}),
 });
 
 /**
@@ -66,7 +68,9 @@ function experimentAsked(input: unknown): ExperimentAsked {
       at: { field: data.curricula.length === 0 ? 'curricula' : 'samplers' },
       hint: 'name at least one',
     });
-  return { ...data, config };
+  const compared = new Set(data.samplers);
+  if (data.without.length > 0) compared.add('dscl');
+  return { ...data, config, tuned: tunedSettings(data.tuned, compared) };
 }
 
 /**
@@ -82,6 +86,8 @@ export function planExperiment(experiment: string, input: unknown): ExperimentPl
   }
   const asked = experimentAsked(input);
   const { arms, notes } = experimentArms(asked);
+  const base = baseSettings(asked);
+  const tuned = arms.map(({ arm, settings }) => ({ arm, settings: ownSettings(asked, settings) }));
   const seeds = Array.from({ length: asked.seeds }, (_, i) => asked.firstSeed + i);
   if (arms.length * seeds.length > MOST_RUNS) {
     throw new ToolsampleError(
@@ -90,8 +96,7 @@ export function planExperiment(experiment: string, input: unknown): ExperimentPl
       { hint: 'compare fewer at a time' },
     );
   }
-  const base = baseSettings(asked);
-  for (const { settings } of arms) resolveConfig(runInput(base, settings, asked.firstSeed));
+  for (const { settings } of tuned) resolveConfig(runInput(base, settings, asked.firstSeed));
   const runs = seeds.flatMap((seed) =>
     arms.map(({ arm }): ExperimentRun => ({
       run: `${experiment}.${armSlug(arm)}.${seed}`,
@@ -99,7 +104,14 @@ export function planExperiment(experiment: string, input: unknown): ExperimentPl
       seed,
     })),
   );
-  return { asked, base, arms, baseline: baselineOf(arms), runs, notes };
+  return {
+    asked,
+    base,
+    arms: tuned,
+    baseline: baselineOf(arms),
+    runs,
+    notes: [...notes, ...tuningNotes(asked.tuned)],
+  };
 }
 
 /** The whole configuration of a planned run. */
@@ -120,7 +132,9 @@ export function requireSameExperiment(
   known: ExperimentAsked,
   asked: ExperimentAsked,
 ): void {
-  if (isDeepStrictEqual({ ...known, parallel: 1 }, { ...asked, parallel: 1 })) return;
+  // Experiments of older versions have no settings of single samplers.
+  const before = { ...known, tuned: known.tuned ?? {}, parallel: 1 };
+  if (isDeepStrictEqual(before, { ...asked, parallel: 1 })) return;
   throw new ToolsampleError('config', `experiment "${experiment}" compares something else`, {
     hint: 'choose another name, or give the name alone to go on with it',
   });
@@ -131,7 +145,19 @@ function runInput(base: RunConfigInput, settings: RunConfigInput, seed: number):
   return { ...base, ...settings, seed };
 }
 
-function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInput {
+/** What an arm sets, with what was tuned for its sampler. */
+function ownSettings(asked: ExperimentAsked, settings: RunConfigInput): RunConfigInput {
+  const own = asked.tuned[settings['sampler'] as SamplerName];
+  if (own === undefined) return settings;
+  const base = baseSettings({ ...asked, config: { ...asked.config, ...own } });
+  return { ...settings, ...own, evalSchedule: base['evalSchedule'] };
+}
+
+function baseSettings({
+  config,
+  corpus,
+  tokens,
+}: Pick<ExperimentAsked, 'config' | 'corpus' | 'tokens'>): RunConfigInput {
   const preset = corpus === null ? {} : NAMED_CORPORA[corpus];
   if (corpus !== null && config['data'] !== undefined && config['data'] !== 'builtin') {
     throw new ToolsampleError('config', `${corpus} is a corpus of the built-in generator`, {

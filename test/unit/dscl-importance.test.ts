@@ -26,6 +26,7 @@ const visits = (...groups: readonly (readonly number[])[]): SampleStatistics =>
     (known, rewards, i) => visitSample(known, rewards, i + 1),
     null,
   ) as SampleStatistics;
+const stillAfter = (...groups: readonly (readonly number[])[]) => visits(...groups).still;
 
 const reward = fc.double({ min: -3, max: 4, noNaN: true });
 const history = fc.array(fc.array(reward, { minLength: 2, maxLength: 8 }), {
@@ -48,6 +49,7 @@ describe('statistics', () => {
       visits: 3,
       mean: 2,
       withinVariance: 1,
+      still: 0,
       groupSize: 3,
       lastStep: 3,
       meanOfMeans: 2,
@@ -70,6 +72,13 @@ describe('statistics', () => {
 
   it('has exactly no variance in a group of equals', () => {
     expect(visits([0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]).withinVariance).toBe(0);
+  });
+
+  it('counts the visits in a row without variance', () => {
+    expect(stillAfter([1, 2])).toBe(0);
+    expect(stillAfter([2, 2])).toBe(1);
+    expect(stillAfter([1, 2], [3, 3], [2, 2])).toBe(2);
+    expect(stillAfter([2, 2], [2, 2], [2, 2.001])).toBe(0);
   });
 
   it('does not depend on the order within a group', () => {
@@ -179,10 +188,24 @@ describe('importance', () => {
     expect(of(visits([4, 4], [-3, 4]))).toBeCloseTo(0.15 + 0.5 + 0.1, 12);
     // Plateau at 2: u = 5/7, v = e = 0, κ = 1/2.
     expect(of(visits([2, 2]))).toBeCloseTo(0.5 * 0.3 * (2 / 7), 12);
-    // Dead at −3: u = 0, κ = 1/4.
-    expect(of(visits([-3, -3], [-3, -3]))).toBeCloseTo(0.25 * 0.3, 12);
+    // Dead: u = 1/7, v = 0, e = 1/7 of means −3 and −2, κ = 1/4.
+    expect(of(visits([-3, -3.5, -2.5], [-2, -2]))).toBeCloseTo(
+      0.25 * (0.3 * (6 / 7) + 0.2 / 7),
+      12,
+    );
     expect(of(visits([4, 4]))).toBe(0);
     expect(of(null)).toBe(1);
+  });
+
+  it('is gone at a standstill, whatever moved before', () => {
+    const still = visits([-3, 4], [1, 1], [1, 1]);
+    expect(categorize(still, CALL, OPTIONS)).toBe('active');
+    expect(of(visits([-3, 4], [1, 1]))).toBeGreaterThan(0);
+    expect(of(still)).toBe(0);
+    expect(share(still)).toBe(0);
+    expect(of(visits([-3, 4], [1, 1], [1, 1], [1, 2]))).toBeGreaterThan(0);
+    expect(of(still, { ablate: ['categories'] })).toBeGreaterThan(0);
+    expect(of(still, { sampler: 'difficulty' })).toBeGreaterThan(0);
   });
 
   it("gives the baselines' importances", () => {
@@ -225,6 +248,8 @@ describe('importance', () => {
         const scaled = visits(...groups.map((group) => group.map((r) => (r + 3) / 7)));
         const known = visits(...groups);
         fc.pre(categorize(known, CALL, OPTIONS) === categorize(scaled, RESPONSE, OPTIONS));
+        // Differences of less than a rounding of the scale are none any more.
+        fc.pre(known.still === scaled.still);
         expect(importance(scaled, RESPONSE, OPTIONS)).toBeCloseTo(of(known), 6);
       }),
     );
@@ -245,7 +270,8 @@ describe('importance', () => {
 
   it('fades to what its category leaves; nothing brings a mastered sample back but the uniform share', () => {
     expect(share(visits([4, 4]))).toBe(0);
-    expect(share(visits([-3, -3], [-3, -3]))).toBe(0.25);
+    expect(share(visits([-3, -3.5, -2.5], [-3, -3]))).toBe(0.25);
+    expect(share(visits([-3, -3], [-3, -3]))).toBe(0);
     expect(share(visits([2, 2]))).toBe(0.5);
     expect(share(visits([-3, 4]))).toBe(1);
     expect(share(visits([4, 4]), { ablate: ['categories'] })).toBe(1);

@@ -95,6 +95,35 @@ describe('the plan of an experiment', () => {
     expect(() => plan(asked)).toThrow(problem);
   });
 
+  it("gives a sampler's arms settings of their own", () => {
+    const found = plan({
+      samplers: ['uniform', 'dscl'],
+      curricula: ['none'],
+      without: ['staleness'],
+      config: { learning_rate: 3e-4 },
+      tuned: { dscl: { lr: 1e-4, train_batch_size: 4 } },
+    });
+    const [uniform, dscl, ablated] = found.arms.map(({ arm }) => configOf(found, arm));
+    expect(uniform).toMatchObject({ learningRate: 3e-4, trainBatchSize: 16, evalSchedule: 3 });
+    for (const config of [dscl, ablated])
+      expect(config).toMatchObject({ learningRate: 1e-4, trainBatchSize: 4, evalSchedule: 9 });
+    expect(found.notes).toEqual([
+      'dscl has its own settings: learning_rate=0.0001, train_batch_size=4',
+    ]);
+  });
+
+  it.each([
+    [{ dscl: { seed: 3 } }, 'field "tuned.dscl.seed": is decided by the experiment'],
+    [{ dscl: { policy: 'random' } }, 'the runs of a seed have their weights in common'],
+    [{ dscl: { corpus_size: 8 } }, 'the runs of a seed have their samples in common'],
+    [{ dscl: { learning_rat: 8 } }, 'unknown key'],
+    [{ dscl: { learning_rate: -1 } }, 'learning_rate'],
+    [{ vcrl: { learning_rate: 1e-4 } }, 'field "tuned.vcrl": no arm has this sampler'],
+    [{ random: {} }, 'tuned'],
+  ])('refuses %j as settings of single samplers', (tuned, problem) => {
+    expect(() => plan({ samplers: ['uniform', 'dscl'], tuned })).toThrow(problem);
+  });
+
   it('refuses a name that could be no folder', () => {
     expect(() => planExperiment('../up', { tokens: 1000 })).toThrow('is no name for an experiment');
   });
@@ -102,6 +131,8 @@ describe('the plan of an experiment', () => {
   it('goes on with the same question only, more runs at a time are no other one', () => {
     const { asked } = plan({});
     requireSameExperiment('night', asked, { ...asked, parallel: 4 });
+    const { tuned: _, ...older } = asked;
+    requireSameExperiment('night', older as typeof asked, asked);
     expect(() => requireSameExperiment('night', asked, { ...asked, tokens: 5 })).toThrow(
       'compares something else',
     );
@@ -153,6 +184,7 @@ describe('DSCL without a part', () => {
     epochVariance: 1,
     meanOfMeans: 0,
     m2OfMeans: 3,
+    still: 0,
     groupSize: 8,
     lastStep: 4,
   };

@@ -35,6 +35,7 @@ export function randomStatistics(
       epochVariance: visits === 1 || kind < 0.6 ? 0 : 3 * random(),
       meanOfMeans: mean,
       m2OfMeans: 0,
+      still: kind < 0.5 ? Math.min(visits, 1 + (visits % 2)) : 0,
       groupSize: 8,
       lastStep: 1 + Math.floor(random() * (step - 1)),
     });
@@ -64,6 +65,7 @@ export const SOLVED: SampleStatistics = {
   epochVariance: 0,
   meanOfMeans: 4,
   m2OfMeans: 0,
+  still: 1,
   groupSize: 8,
   lastStep: 3,
 };
