@@ -93,7 +93,8 @@ async function importanceRemains(
   if (run.selection === 'scan') return !(await nothingLeft(tx, run.run, corpusSamples));
   const of = { run: run.run, corpusSamples, halfLife: importanceHalfLife(run) };
   await updateSums(tx, of, visitedIds);
-  return (await meanImportance(tx, of)).average > 0;
+  const { average, unvisited } = await meanImportance(tx, of);
+  return average > 0 || unvisited > 0;
 }
 
 async function visited(

@@ -21,14 +21,14 @@ export async function corpusDistribution(connection: Connection, run: string): P
   const { uniformShare } = row.config.sampling;
   const { rows } = await connection.pool.query<{ p: number; picks: number }>(
     `with known as (
-      select s.ordinal, s.sample_id, coalesce(t.importance, 1) as importance, t.fades_to,
+      select s.ordinal, s.sample_id, t.importance, t.fades_to,
         1 - t.last_step as age
       from samples s left join sample_statistics t on t.run = $1 and t.sample_id = s.sample_id
       where s.corpus = $2
     ),
-    average as (select avg(importance) as importance from known),
+    average as (select coalesce(avg(importance), 1) as importance from known),
     stale as (
-      select ordinal, sample_id, case when age is null then 1 else
+      select ordinal, sample_id, case when age is null then average.importance else
         known.fades_to * average.importance
           + (known.importance - known.fades_to * average.importance) * 0.5::float8 ^ (age / $3::float8) end as importance
       from known cross join average

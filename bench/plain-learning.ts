@@ -7,7 +7,7 @@ import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../dscl/ac
 import { nextCurriculum } from '../dscl/curriculum.ts';
 import { divideDraw, divideShuffle, type DividedDraw } from '../dscl/drawn-batch.ts';
 import { firstRoundGroups } from '../dscl/filter.ts';
-import { fading, halfLifeSteps, importance, staleImportance } from '../dscl/importance.ts';
+import { averageImportance, fading, halfLifeSteps, staleImportance } from '../dscl/importance.ts';
 import { poolEvidence } from '../dscl/mastery.ts';
 import { mean } from '../dscl/moments.ts';
 import { chances, pickByImportance, pickShuffled } from '../dscl/selection.ts';
@@ -74,20 +74,17 @@ function weighed(
   step: number,
 ): { id: string; importance: number; probability: number }[] {
   const { sampling, sampler, trainBatchSize } = config;
-  const fresh = corpus.map(({ sample, rewardMin: min, rewardMax: max }) => {
-    const known = statistics.get(sample.id) ?? null;
-    const options = { ...sampling, sampler };
-    return {
-      value: importance(known, { min, max }, options),
-      visited: known === null ? null : fading(known, { min, max }, options),
-    };
+  const options = { ...sampling, sampler };
+  const known = corpus.map(({ sample, rewardMin: min, rewardMax: max }) => {
+    const visited = statistics.get(sample.id);
+    return visited === undefined ? null : fading(visited, { min, max }, options);
   });
-  const average = mean(fresh.map(({ value }) => value));
+  const average = averageImportance(known.flatMap((visited) => visited?.importance ?? []));
   const halfLife = sampling.ablate.includes('staleness')
     ? Number.POSITIVE_INFINITY
     : halfLifeSteps(sampling.halfLifeEpochs, corpus.length, trainBatchSize);
-  const stale = fresh.map(({ value, visited }) =>
-    visited === null ? value : staleImportance(visited, step, average, halfLife),
+  const stale = known.map((visited) =>
+    visited === null ? average : staleImportance(visited, step, average, halfLife),
   );
   const { probabilities } = chances(stale, sampling);
   return corpus.map(({ sample }, i) => ({

@@ -60,7 +60,7 @@ export async function reserveShuffled(db: Database, selection: Selection): Promi
 
 /**
  * Reserves the groups of a step by importance: the largest log p + Gumbel noise, with
- * p = (1 − ε)·Ĩ^{1/τ}/Σ + ε/N and Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3; a sample never visited has I = 1).
+ * p = (1 − ε)·Ĩ^{1/τ}/Σ + ε/N and Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3; a sample never visited has Ī, the mean of those visited).
  * Noise: −ln(−ln u), u = (first 13 hexadecimal digits of md5(`seed:step:sample`) + ½)/2^52: a retry picks the same.
  * Sums are exact decimals, so that the order in which rows are read cannot change them. To be called in a transaction.
  * [paper, ours]
@@ -81,7 +81,7 @@ export async function reserveByImportance(
           and groups.sample_id = keyed.sample_id)`;
   const stale = staleImportance(
     {
-      importance: sql`known.importance`,
+      importance: sql`coalesce(known.importance, average.importance)`,
       fadesTo: sql`fades_to`,
       lastStep: sql`last_step`,
       average: sql`average.importance`,
@@ -95,12 +95,12 @@ export async function reserveByImportance(
   await db.execute(sql`
     with known as (
       select s.sample_id, coalesce(t.category, 'new') as category,
-        coalesce(t.importance, 1) as importance, t.last_step, t.fades_to
+        t.importance, t.last_step, t.fades_to
       from samples s
       left join sample_statistics t on t.run = ${run} and t.sample_id = s.sample_id
       where s.corpus = ${corpus}
     ),
-    average as (select avg(importance::numeric)::float8 as importance from known),
+    average as (select coalesce(avg(importance::numeric)::float8, 1) as importance from known),
     weighted as (
       select sample_id, category, ${stale} as importance from known cross join average
     ),

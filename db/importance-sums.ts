@@ -5,7 +5,7 @@ import { currentImportance, keptShare } from './staleness.ts';
 /*
  * Sums of importance over parts of a large corpus, in two levels: from them a sample is found by its share of the whole in a few
  * hundred rows. Staleness moves every importance with every step, but all of a part in a way that six numbers tell:
- * ΣĨ(t) = ρ^(t − s)·(Σ ρ^(s − s_i)·I_i − Ī·Σ ρ^(s − s_i)·φ_i) + Ī·Σ φ_i + new, s the part's latest visit. So only parts that a step has visited
+ * ΣĨ(t) = ρ^(t − s)·(Σ ρ^(s − s_i)·I_i − Ī·Σ ρ^(s − s_i)·φ_i) + Ī·(Σ φ_i + new), s the part's latest visit. So only parts that a step has visited
  * are written, and always as sums over their rows: they depend on the statistics alone, not on how these came about.
  */
 
@@ -67,6 +67,8 @@ export interface ImportanceTotals {
   readonly highest: number;
   /** ΣĨ at this step. */
   readonly total: number;
+  /** Samples that were never visited. */
+  readonly unvisited: number;
 }
 
 /** The totals of a corpus as they are at a step. */
@@ -75,7 +77,7 @@ export async function readTotals(
   of: SumsOf,
   step: number,
 ): Promise<ImportanceTotals> {
-  const { average, highest } = await meanImportance(db, of);
+  const { average, highest, unvisited } = await meanImportance(db, of);
   const masses = partMasses(of, {
     step,
     average: sql`${average}::float8`,
@@ -85,21 +87,23 @@ export async function readTotals(
   });
   const { rows } = await db.execute<{ total: number }>(sql`
     select sum(mass order by node) as total from (${masses}) masses`);
-  return { average, highest, total: rows[0]?.total ?? 0 };
+  return { average, highest, total: rows[0]?.total ?? 0, unvisited };
 }
 
-/** Mean and maximum of the importances at their last visits; 1 for samples never visited. */
+/** Mean and maximum of the importances at their last visits, of samples that were visited: one that never was has the mean. */
 export async function meanImportance(
   db: Database,
   { run, corpusSamples }: Omit<SumsOf, 'halfLife'>,
-): Promise<Pick<ImportanceTotals, 'average' | 'highest'>> {
+): Promise<Pick<ImportanceTotals, 'average' | 'highest' | 'unvisited'>> {
   const { rows } = await db.execute<{ visited: number; sum: number; highest: number }>(sql`
     select coalesce(sum(visited), 0)::integer as visited, coalesce(sum(importance order by node), 0) as sum,
       coalesce(max(highest), 0) as highest
     from importance_sums where run = ${run} and level = 2`);
   const { visited = 0, sum = 0, highest = 0 } = rows[0] ?? {};
   const unvisited = corpusSamples - visited;
-  return { average: (sum + unvisited) / corpusSamples, highest: unvisited > 0 ? 1 : highest };
+  return visited === 0
+    ? { average: 1, highest: 1, unvisited }
+    : { average: sum / visited, highest, unvisited };
 }
 
 /** The last part of a level, as SQL. */
@@ -128,10 +132,10 @@ export function partMasses(of: SumsOf, { step, average, level, first, last }: Pa
   const kept = sql`${keptShare(sql`${step}::integer - sums.last_step`, of.halfLife ?? 1)}`;
   const mass =
     of.halfLife === null
-      ? sql`sums.importance + ${unvisited}`
+      ? sql`sums.importance + ${average} * ${unvisited}`
       : sql`greatest(0, ${kept} * (sums.kept_importance - ${average} * sums.kept)
-          + ${average} * sums.fades_to + ${unvisited})`;
-  return sql`select part.node, coalesce(${mass}, ${size}) as mass
+          + ${average} * (sums.fades_to + ${unvisited}))`;
+  return sql`select part.node, coalesce(${mass}, ${average} * ${size}) as mass
     from generate_series(${first}, ${last}) part (node)
     left join (
       select * from importance_sums

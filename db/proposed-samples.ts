@@ -109,7 +109,7 @@ export async function reservePicked(
   staleness: Staleness | null,
 ): Promise<void> {
   const importance = currentImportance(
-    { step, average: sql`${staleness?.average ?? 0}::float8` },
+    { step, average: sql`${staleness?.average ?? 1}::float8` },
     staleness?.halfLife ?? null,
   );
   await db.execute(sql`

@@ -40,7 +40,7 @@ export function currentImportance(
 ): SQL {
   return staleImportance(
     {
-      importance: sql`coalesce(known.importance, 1)`,
+      importance: sql`coalesce(known.importance, ${average})`,
       fadesTo: sql`known.fades_to`,
       lastStep: sql`known.last_step`,
       average,

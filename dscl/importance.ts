@@ -1,10 +1,9 @@
 import type { SampleStatistics, SamplingOptions } from '../contracts/sampling.ts';
 import { CATEGORY_FACTORS, categorize } from './category.ts';
+import { mean } from './moments.ts';
 import { signals } from './signals.ts';
 import type { RewardRange, Signals } from './signals.ts';
 
-/** Importance of a sample that was never visited. */
-const NEW_IMPORTANCE = 1;
 /** Visits in a row without variance after which a sample is at a standstill: as many as make a hard one dead. */
 const STANDSTILL_VISITS = 2;
 
@@ -15,21 +14,28 @@ export type ImportanceOptions = Pick<
 
 /**
  * What a sample is worth to the sampler right after its last visit, in [0, 1]:
- * `dscl` κ·(0.3·(1 − u) + 0.5·v + 0.2·e); `vcrl` v; `difficulty` 4u(1 − u). Never visited: 1. [ours]
+ * `dscl` κ·(0.3·(1 − u) + 0.5·v + 0.2·e); `vcrl` v; `difficulty` 4u(1 − u). [ours]
  *
  * Ablated terms drop out and the other weights are scaled to sum to 1; without `categories`, κ = 1 whatever happens. Samplers that don't use
  * importance record DSCL's.
  */
 export function importance(
-  statistics: SampleStatistics | null,
+  statistics: SampleStatistics,
   range: RewardRange,
   options: ImportanceOptions,
 ): number {
-  if (statistics === null) return NEW_IMPORTANCE;
   const measured = signals(statistics, range);
   if (options.sampler === 'vcrl') return measured.within;
   if (options.sampler === 'difficulty') return 4 * measured.solved * (1 - measured.solved);
   return categoryFactor(statistics, range, options) * stillToGain(measured, options.ablate);
+}
+
+/**
+ * Ī: the mean importance of the samples that were visited, at their last visits; 1 before any was. It is also what one never visited is worth,
+ * since nothing else is known of it. [ours]
+ */
+export function averageImportance(visited: readonly number[]): number {
+  return visited.length === 0 ? 1 : mean(visited);
 }
 
 /** What a visited sample is worth, and how that fades until it is visited again. */
@@ -99,7 +105,7 @@ export function halfLifeSteps(
 /**
  * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī: what was known k steps ago fades into its category's share of the average. [ours]
  *
- * @param average Ī, the mean importance over the whole corpus, samples never visited counted as 1 (these don't fade).
+ * @param average Ī: {@link averageImportance}
  * @param halfLife in steps; Infinity (ablation `staleness`) keeps I as it was.
  */
 export function staleImportance(

@@ -4,7 +4,13 @@ import { ABLATIONS, CATEGORIES } from '../../contracts/sampling.ts';
 import type { SampleStatistics, SamplingOptions } from '../../contracts/sampling.ts';
 import { INITIAL_ACTIVATION, nextActivation, picksDynamically } from '../../dscl/activation.ts';
 import { categorize } from '../../dscl/category.ts';
-import { fading, halfLifeSteps, importance, staleImportance } from '../../dscl/importance.ts';
+import {
+  averageImportance,
+  fading,
+  halfLifeSteps,
+  importance,
+  staleImportance,
+} from '../../dscl/importance.ts';
 import { signals } from '../../dscl/signals.ts';
 import { visitSample } from '../../dscl/statistics.ts';
 
@@ -36,7 +42,7 @@ const history = fc.array(fc.array(reward, { minLength: 2, maxLength: 8 }), {
 
 const after = (...rewards: readonly number[]) =>
   rewards.reduce((state, mean) => nextActivation(state, mean, OPTIONS), INITIAL_ACTIVATION);
-const of = (statistics: SampleStatistics | null, options: Partial<SamplingOptions> = {}) =>
+const of = (statistics: SampleStatistics, options: Partial<SamplingOptions> = {}) =>
   importance(statistics, CALL, { ...OPTIONS, ...options });
 
 const share = (statistics: SampleStatistics, options: Partial<SamplingOptions> = {}) =>
@@ -194,7 +200,6 @@ describe('importance', () => {
       12,
     );
     expect(of(visits([4, 4]))).toBe(0);
-    expect(of(null)).toBe(1);
   });
 
   it('is gone at a standstill, whatever moved before', () => {
@@ -215,7 +220,6 @@ describe('importance', () => {
     );
     expect(of(visits([0.5, 0.5]), { sampler: 'difficulty' })).toBeCloseTo(1, 12);
     expect(of(visits([4, 4]), { sampler: 'difficulty' })).toBe(0);
-    expect(of(null, { sampler: 'vcrl' })).toBe(1);
   });
 
   it('drops what is ablated and scales the rest to the same sum', () => {
@@ -253,6 +257,11 @@ describe('importance', () => {
         expect(importance(scaled, RESPONSE, OPTIONS)).toBeCloseTo(of(known), 6);
       }),
     );
+  });
+
+  it('of a sample never visited is that of an average one that was', () => {
+    expect(averageImportance([])).toBe(1);
+    expect(averageImportance([0.2, 0, 0.4])).toBeCloseTo(0.2, 12);
   });
 
   it('fades into its share of the average with the given half-life', () => {

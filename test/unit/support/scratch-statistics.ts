@@ -6,8 +6,8 @@ import type { Database } from '../../../db/connection.ts';
 import { readRun } from '../../../db/runs.ts';
 import { writeStatistics } from '../../../db/sample-statistics.ts';
 import {
+  averageImportance,
   fading,
-  importance,
   staleImportance,
   type ImportanceOptions,
 } from '../../../dscl/importance.ts';
@@ -77,13 +77,13 @@ export function staleImportances(
   options: ImportanceOptions,
   { step, halfLife }: { readonly step: number; readonly halfLife: number | null },
 ): { readonly average: number; readonly stale: readonly number[] } {
-  const fresh = samples.map(({ id }) => importance(known.get(id) ?? null, SCRATCH_RANGE, options));
-  const average = fresh.reduce((sum, each) => sum + each, 0) / samples.length;
-  const stale = samples.map(({ id }, index) => {
+  const visited = samples.map(({ id }) => {
     const statistics = known.get(id);
-    if (statistics === undefined) return fresh[index] ?? 0;
-    const visited = fading(statistics, SCRATCH_RANGE, options);
-    return staleImportance(visited, step, average, halfLife ?? Infinity);
+    return statistics === undefined ? null : fading(statistics, SCRATCH_RANGE, options);
   });
+  const average = averageImportance(visited.flatMap((each) => each?.importance ?? []));
+  const stale = visited.map((each) =>
+    each === null ? average : staleImportance(each, step, average, halfLife ?? Infinity),
+  );
   return { average, stale };
 }
