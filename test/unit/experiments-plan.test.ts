@@ -8,6 +8,7 @@ import {
 import { ABLATIONS } from '../../contracts/sampling.ts';
 import { importance } from '../../dscl/importance.ts';
 import { picksDynamically } from '../../dscl/activation.ts';
+import { tunedFromText } from '../../cli/tuned-settings.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
 import { experimentArms } from '../../services/experiments/arms.ts';
 import {
@@ -110,6 +111,15 @@ describe('the plan of an experiment', () => {
     expect(found.notes).toEqual([
       'dscl has its own settings: learning_rate=0.0001, train_batch_size=4',
     ]);
+  });
+
+  it('reads settings of single samplers as the command line has them', () => {
+    expect(tunedFromText(['dscl:lr=1e-4', 'vcrl:lr=2e-4', 'dscl:eval_schedule=epoch'])).toEqual({
+      dscl: { lr: 1e-4, eval_schedule: 'epoch' },
+      vcrl: { lr: 2e-4 },
+    });
+    expect(() => tunedFromText(['lr=1e-4'])).toThrow('not of the form sampler:key=value');
+    expect(() => tunedFromText(['dscl:lr=1e-4', 'dscl:lr=2e-4'])).toThrow('is given twice');
   });
 
   it.each([

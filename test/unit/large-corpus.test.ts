@@ -236,6 +236,13 @@ test('nothing left of any importance: evenly', async () => {
   ).toBeGreaterThan(0.001);
 });
 
+test('where all that was visited is solved, others are left', async () => {
+  const solved = SAMPLES.slice(0, 4_000).map(({ id }) => [id, SOLVED] as const);
+  const { of } = await largeRun('some-solved', PLAIN, new Map(solved));
+  const totals = await readTotals(connection.db, of, STEP);
+  expect(totals).toEqual({ average: 0, highest: 0, total: 0, unvisited: 200 });
+});
+
 test('sums that follow visit by visit are those of the whole, whatever the half-life was before', async () => {
   const known = [...randomStatistics(SAMPLES, STEP, 9)].slice(0, 600);
   const { of } = await largeRun('followed', PLAIN, new Map(known.slice(0, 300)));
