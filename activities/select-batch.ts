@@ -1,12 +1,19 @@
 import type { SelectedBatch, StepKey } from '../contracts/activities.ts';
-import { splitsDue } from '../contracts/evaluation-plan.ts';
+import { evaluationByTokens, splitsDue } from '../contracts/evaluation-plan.ts';
 import { reserveByImportance, reserveShuffled } from '../db/batch-selection.ts';
 import type { Database } from '../db/connection.ts';
 import { learningStateBefore } from '../db/curriculum.ts';
 import { assignToShards, deleteGroups, groupsOfStep } from '../db/groups.ts';
-import { lockRun, readRun, splitsOf, type RunRow } from '../db/runs.ts';
+import { addEvaluation, lockRun, readRun, splitsOf, type RunRow } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
-import { findRound, findStep, insertRound, insertStep, setStepGroups } from '../db/steps.ts';
+import {
+  findRound,
+  findStep,
+  generatedTokensUpTo,
+  insertRound,
+  insertStep,
+  setStepGroups,
+} from '../db/steps.ts';
 import { picksDynamically } from '../dscl/activation.ts';
 import { divideDraw, divideShuffle, type DividedDraw } from '../dscl/drawn-batch.ts';
 import { firstRoundGroups } from '../dscl/filter.ts';
@@ -49,6 +56,7 @@ export async function selectBatch(
       },
     );
     if (!isFirst) return;
+    if (await isEvaluatedByTokens(tx, key, run)) await addEvaluation(tx, key);
     await reserve(tx, key, run, active, first * (1 + config.maxBackfillRounds));
     const round = { ...key, round: 0 };
     const drawn = await divided(tx, key, active ? config.sampling.uniformShare : null, first);
@@ -105,6 +113,20 @@ async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch |
   if (step === null || round === null) return null;
   const { groups, shards } = round;
   return { groups, shards, active: step.active, evaluate: await evaluatedAfter(db, key) };
+}
+
+async function isEvaluatedByTokens(
+  tx: Database,
+  { run, step }: StepKey,
+  { config, evaluateAt }: RunRow,
+): Promise<boolean> {
+  if (config.evalTokens === 0) return false;
+  const latest = Math.max(0, ...evaluateAt.filter((each) => each < step));
+  const [generated, evaluated] = [
+    await generatedTokensUpTo(tx, run, step - 1),
+    await generatedTokensUpTo(tx, run, latest),
+  ];
+  return evaluationByTokens(generated, evaluated, config.evalTokens);
 }
 
 /** The splits to evaluate after a step: for a step that is selected it changes no more. */

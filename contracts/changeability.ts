@@ -42,6 +42,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   trainBatchSize: 'steps',
   numGenerations: 'fork',
   evalSchedule: 'live',
+  evalTokens: 'live',
   temperature: 'live',
   topP: 'live',
   rolloutShardSize: 'live',

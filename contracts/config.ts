@@ -138,6 +138,8 @@ export interface RunConfig {
   /** Completions of one prompt, G (TRL: num_generations; verl: rollout.n). At least 2. */
   readonly numGenerations: number;
   readonly evalSchedule: EvaluationSchedule;
+  /** Evaluations beside the schedule: whenever so many more completion tokens were generated in training; 0: none. */
+  readonly evalTokens: number;
 
   // — rollout
   readonly temperature: number;
@@ -225,6 +227,7 @@ export const LATER_SETTINGS = {
   evalSuite: 'none',
   bestMetric: 'reward',
   gradientShards: 1,
+  evalTokens: 0,
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -53,6 +53,19 @@ export async function lockRun(tx: Database, run: string): Promise<RunRow> {
   return readRun(tx, run);
 }
 
+/** Plans an evaluation after a step. */
+export async function addEvaluation(
+  tx: Database,
+  { run, step }: Pick<StepKey, 'run' | 'step'>,
+): Promise<void> {
+  await tx
+    .update(runs)
+    .set({
+      evaluateAt: sql`array(select distinct s from unnest(${runs.evaluateAt} || ${step}::integer) s order by s)`,
+    })
+    .where(eq(runs.run, run));
+}
+
 /** Makes a step the last one of its run, and of its epoch; evaluations that were planned for later fall to it. */
 export async function endRunWith(tx: Database, { run, epoch, step }: StepKey): Promise<void> {
   await tx

@@ -193,6 +193,17 @@ export const runConfigSchema = z.strictObject({
         'evaluations between start and end: every n steps, at each `epoch`, at each `halving` of the run, or `none`',
       ),
     ),
+  evalTokens: z
+    .int()
+    .min(0)
+    .max(1_000_000_000_000)
+    .default(0)
+    .meta(
+      about(
+        'Schedule',
+        'further evaluations, whenever so many more tokens were generated: runs of any batch size are measured alike; 0: none',
+      ),
+    ),
 
   temperature: z
     .number()

@@ -22,8 +22,8 @@ import { tunedSettings, tuningNotes } from './tuning.ts';
 
 /** More would make the workflow's history long; several experiments can share a data folder. */
 const MOST_RUNS = 300;
-/** Evaluations that a run has about, if its completions are as long as they may be; shorter ones make more steps. */
-const EVALUATIONS = 6;
+/** Evaluations that a run has about, the one at its end included. */
+const EVALUATIONS = 16;
 
 /** A name becomes part of run ids, which become names of folders. */
 const NAME = /^[A-Za-z0-9][\w.-]{0,79}$/;
@@ -87,7 +87,10 @@ export function planExperiment(experiment: string, input: unknown): ExperimentPl
   const asked = experimentAsked(input);
   const { arms, notes } = experimentArms(asked);
   const base = baseSettings(asked);
-  const tuned = arms.map(({ arm, settings }) => ({ arm, settings: ownSettings(asked, settings) }));
+  const tuned = arms.map(({ arm, settings }) => ({
+    arm,
+    settings: { ...settings, ...asked.tuned[settings['sampler'] as SamplerName] },
+  }));
   const seeds = Array.from({ length: asked.seeds }, (_, i) => asked.firstSeed + i);
   if (arms.length * seeds.length > MOST_RUNS) {
     throw new ToolsampleError(
@@ -145,19 +148,7 @@ function runInput(base: RunConfigInput, settings: RunConfigInput, seed: number):
   return { ...base, ...settings, seed };
 }
 
-/** What an arm sets, with what was tuned for its sampler. */
-function ownSettings(asked: ExperimentAsked, settings: RunConfigInput): RunConfigInput {
-  const own = asked.tuned[settings['sampler'] as SamplerName];
-  if (own === undefined) return settings;
-  const base = baseSettings({ ...asked, config: { ...asked.config, ...own } });
-  return { ...settings, ...own, evalSchedule: base['evalSchedule'] };
-}
-
-function baseSettings({
-  config,
-  corpus,
-  tokens,
-}: Pick<ExperimentAsked, 'config' | 'corpus' | 'tokens'>): RunConfigInput {
+function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInput {
   const preset = corpus === null ? {} : NAMED_CORPORA[corpus];
   if (corpus !== null && config['data'] !== undefined && config['data'] !== 'builtin') {
     throw new ToolsampleError('config', `${corpus} is a corpus of the built-in generator`, {
@@ -165,18 +156,17 @@ function baseSettings({
       hint: 'give either a corpus or data',
     });
   }
-  const given: RunConfigInput = {
+  return {
     ...preset,
+    // Arms are measured after the same tokens, whatever a step of theirs costs.
+    evalSchedule: 'none',
+    evalTokens: config['evalSchedule'] === undefined ? Math.ceil(tokens / EVALUATIONS) : 0,
     // Nobody goes back to a run of an experiment: what is kept is what it goes on from, and its best.
     saveTotalLimit: 1,
     saveEpochs: 0,
     ...config,
     maxGeneratedTokens: tokens,
   };
-  if (given['evalSchedule'] !== undefined) return given;
-  const { trainBatchSize, numGenerations, maxCompletionLength } = resolveConfig(given);
-  const fewestSteps = tokens / (trainBatchSize * numGenerations * maxCompletionLength);
-  return { ...given, evalSchedule: Math.ceil(fewestSteps / EVALUATIONS) };
 }
 
 function problemOf(error: Pick<z.ZodError, 'issues'> | undefined, input: unknown): ToolsampleError {

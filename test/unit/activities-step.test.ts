@@ -2,6 +2,7 @@ import { drizzle } from 'drizzle-orm/node-postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { RunConfigInput } from '../../contracts/config.ts';
+import { evaluationByTokens } from '../../contracts/evaluation-plan.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import { filterGroups } from '../../activities/filter-groups.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
@@ -394,6 +395,29 @@ test('the step that spends the budget of tokens is the last one, of the run and 
     run,
   ]);
   expect(epoch.rows).toEqual([{ state: 'completed', last_step: 2 }]);
+});
+
+test('evaluations by tokens come after the same tokens, whatever a step costs', async () => {
+  const run = 'by-tokens';
+  const perStep = 8 * G * 13.5;
+  await scratchRun(connection.db, run, SAMPLES, {
+    ...SMALL,
+    sampler: 'uniform',
+    evalTokens: 1.5 * perStep,
+  });
+  const due: boolean[] = [];
+  for (let step = 1; step <= 8; step++) {
+    const key = { run, epoch: 1, step };
+    await takeStep(connection, key, G);
+    due.push((await runPlan(connection.db, run)).evaluateAt.includes(step));
+  }
+  // 1.5 steps' worth are reached in step 2, so step 3 is evaluated, which is at 3 then; 4.5 in step 5.
+  expect(due).toEqual([false, false, true, false, false, true, false, false]);
+  expect(evaluationByTokens(99, 0, 100)).toBe(false);
+  expect(evaluationByTokens(100, 99, 100)).toBe(true);
+  expect(evaluationByTokens(350, 110, 100)).toBe(true);
+  expect(evaluationByTokens(350, 310, 100)).toBe(false);
+  expect(evaluationByTokens(350, 0, 0)).toBe(false);
 });
 
 test('an activity out of order says so and writes nothing', async () => {

@@ -70,10 +70,15 @@ describe('the plan of an experiment', () => {
     expect(configOf(found, 'dscl')).toMatchObject({ corpusSize: 48, evalSchedule: 5 });
   });
 
-  it('evaluates several times in a run, however long its completions are', () => {
-    const { base } = plan({});
-    // 16 prompts, 8 completions of 64 tokens at most: more than 12 steps.
-    expect(base['evalSchedule']).toBe(3);
+  it('evaluates after the same tokens, however many steps these are', () => {
+    const found = plan({ tuned: { dscl: { train_batch_size: 2 } } });
+    for (const { arm } of found.arms)
+      expect(configOf(found, arm)).toMatchObject({ evalSchedule: 'none', evalTokens: 6_250 });
+    expect(configOf(plan({ config: { eval_schedule: 5 } }), 'dscl')).toMatchObject({
+      evalSchedule: 5,
+      evalTokens: 0,
+    });
+    expect(configOf(plan({ config: { eval_tokens: 70 } }), 'dscl').evalTokens).toBe(70);
   });
 
   it.each([
@@ -105,9 +110,9 @@ describe('the plan of an experiment', () => {
       tuned: { dscl: { lr: 1e-4, train_batch_size: 4 } },
     });
     const [uniform, dscl, ablated] = found.arms.map(({ arm }) => configOf(found, arm));
-    expect(uniform).toMatchObject({ learningRate: 3e-4, trainBatchSize: 16, evalSchedule: 3 });
+    expect(uniform).toMatchObject({ learningRate: 3e-4, trainBatchSize: 16 });
     for (const config of [dscl, ablated])
-      expect(config).toMatchObject({ learningRate: 1e-4, trainBatchSize: 4, evalSchedule: 9 });
+      expect(config).toMatchObject({ learningRate: 1e-4, trainBatchSize: 4 });
     expect(found.notes).toEqual([
       'dscl has its own settings: learning_rate=0.0001, train_batch_size=4',
     ]);
