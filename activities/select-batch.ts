@@ -115,6 +115,7 @@ async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch |
   return { groups, shards, active: step.active, evaluate: await evaluatedAfter(db, key) };
 }
 
+/** Whether the tokens generated so far ask for an evaluation after a step that is selected now. */
 async function isEvaluatedByTokens(
   tx: Database,
   { run, step }: StepKey,
@@ -122,10 +123,8 @@ async function isEvaluatedByTokens(
 ): Promise<boolean> {
   if (config.evalTokens === 0) return false;
   const latest = Math.max(0, ...evaluateAt.filter((each) => each < step));
-  const [generated, evaluated] = [
-    await generatedTokensUpTo(tx, run, step - 1),
-    await generatedTokensUpTo(tx, run, latest),
-  ];
+  const generated = await generatedTokensUpTo(tx, run, step - 1);
+  const evaluated = await generatedTokensUpTo(tx, run, latest);
   return evaluationByTokens(generated, evaluated, config.evalTokens);
 }
 
