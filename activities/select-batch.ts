@@ -57,10 +57,13 @@ export async function selectBatch(
     );
     if (!isFirst) return;
     if (await isEvaluatedByTokens(tx, key, run)) await addEvaluation(tx, key);
-    await reserve(tx, key, run, active, first * (1 + config.maxBackfillRounds));
+    const groups = Math.min(first * (1 + config.maxBackfillRounds), run.corpusSamples);
+    await reserve(tx, key, run, active, groups);
+    const { uniformShare } = config.sampling;
+    const drawn = active
+      ? await divideReserved(tx, key, { wanted: first, uniformShare })
+      : divideShuffle(groups, first);
     const round = { ...key, round: 0 };
-    const drawn = await divided(tx, key, active ? config.sampling.uniformShare : null, first);
-    await deleteGroups(tx, key, drawn.left);
     const shards = await assignToShards(tx, round, drawn.first, config.rolloutShardSize);
     await insertRound(tx, round, { groups: drawn.first.length, shards });
     if (drawn.first.length < first) await setStepGroups(tx, key, drawn.first.length);
@@ -90,21 +93,21 @@ async function reserve(
   });
 }
 
-/** The ranks that are rolled out at first, and those that are left alone. @param uniformShare null: the draw was a shuffle */
-async function divided(
+/** Divides what was drawn by importance, and forgets what the step leaves alone of it. */
+async function divideReserved(
   tx: Database,
   key: StepKey,
-  uniformShare: number | null,
-  wanted: number,
-): Promise<Pick<DividedDraw, 'first'> & { readonly left: readonly number[] }> {
+  by: Parameters<typeof divideDraw>[1],
+): Promise<DividedDraw> {
   const groups = await groupsOfStep(tx, key);
-  const importances = groups.map(({ drawnImportance }) => drawnImportance);
-  const { first, reserve } =
-    uniformShare === null
-      ? divideShuffle(groups.length, wanted)
-      : divideDraw(importances, { wanted, uniformShare });
-  const used = new Set([...first, ...reserve]);
-  return { first, left: groups.map(({ rank }) => rank).filter((rank) => !used.has(rank)) };
+  const drawn = divideDraw(
+    groups.map(({ drawnImportance }) => drawnImportance),
+    by,
+  );
+  const used = new Set([...drawn.first, ...drawn.reserve]);
+  const left = groups.map(({ rank }) => rank).filter((rank) => !used.has(rank));
+  await deleteGroups(tx, key, left);
+  return drawn;
 }
 
 async function findSelected(db: Database, key: StepKey): Promise<SelectedBatch | null> {

@@ -83,10 +83,7 @@ export async function defineCompareCommand(
     finish(
       await compareRuns(await context({ home, metrics }), {
         name,
-        asked: {
-          ...askedOf(options),
-          ...(tuned === undefined ? {} : { tuned: tunedFromText(tuned) }),
-        },
+        asked: askedOf(options, tuned && tunedFromText(tuned)),
         settings: { file, flags: flagInput(compare, OWN_FLAGS) },
         files: { json, markdown, svg },
       }),
@@ -96,7 +93,10 @@ export async function defineCompareCommand(
 }
 
 /** Under the names that an experiment has for them; those that were not given are left out. */
-function askedOf(options: ComparedOptions): { readonly [name: string]: unknown } {
+function askedOf(
+  options: ComparedOptions,
+  tuned: object | undefined,
+): { readonly [name: string]: unknown } {
   const { sampler, curriculum, without, seeds, firstSeed, tokens, protocol, corpus, parallel } =
     options;
   const asked = {
@@ -109,6 +109,7 @@ function askedOf(options: ComparedOptions): { readonly [name: string]: unknown }
     protocol,
     corpus,
     parallel,
+    tuned,
   };
   return Object.fromEntries(Object.entries(asked).filter(([, value]) => value !== undefined));
 }

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from './connection.ts';
-import { staleImportance } from './staleness.ts';
+import { currentImportance } from './staleness.ts';
 import { groupsOfEpochBefore } from './steps.ts';
 
 const INSERT_GROUPS = sql`insert into groups
@@ -79,16 +79,8 @@ export async function reserveByImportance(
       ? sql`true`
       : sql`not exists (select from groups where groups.run = ${run} and groups.step = ${step}
           and groups.sample_id = keyed.sample_id)`;
-  const stale = staleImportance(
-    {
-      importance: sql`coalesce(known.importance, average.importance)`,
-      fadesTo: sql`fades_to`,
-      lastStep: sql`last_step`,
-      average: sql`average.importance`,
-    },
-    step,
-    selection.halfLifeSteps,
-  );
+  const average = sql`average.importance`;
+  const stale = currentImportance({ step, average }, selection.halfLifeSteps);
   const exponent = sql`${1 / selection.temperature}::float8`;
   // All of a large corpus's rows fit; only within the caller's transaction.
   await db.execute(sql`set local work_mem = '64MB'`);

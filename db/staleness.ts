@@ -13,39 +13,19 @@ export function keptShare(age: SQL, halfLife: number): SQL {
 }
 
 /**
- * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3, φ: `fading` in dscl/importance.ts); of a sample never visited, whose `lastStep` is null, its importance. [ours]
+ * Ĩ = ρ^k·I + (1 − ρ^k)·φ·Ī (spec §3, φ: `fading` in dscl/importance.ts) at a step of the samples whose statistics are `known`, in a query that
+ * has none of new ones: these have Ī. [ours]
  *
+ * @param average Ī, an expression
  * @param halfLife in steps; null: an importance keeps its value until the next visit (ablation)
  */
-export function staleImportance(
-  of: {
-    readonly importance: SQL;
-    readonly fadesTo: SQL;
-    readonly lastStep: SQL;
-    readonly average: SQL;
-  },
-  step: number,
-  halfLife: number | null,
-): SQL {
-  if (halfLife === null) return of.importance;
-  const kept = keptShare(sql`${step}::integer - ${of.lastStep}`, halfLife);
-  return sql`case when ${of.lastStep} is null then ${of.importance}
-    else ${kept} * ${of.importance} + (1 - ${kept}) * ${of.fadesTo} * ${of.average} end`;
-}
-
-/** Ĩ at a step of the samples whose statistics are `known`, in a query that has no row of them for new ones. */
 export function currentImportance(
   { step, average }: { readonly step: number; readonly average: SQL },
   halfLife: number | null,
 ): SQL {
-  return staleImportance(
-    {
-      importance: sql`coalesce(known.importance, ${average})`,
-      fadesTo: sql`known.fades_to`,
-      lastStep: sql`known.last_step`,
-      average,
-    },
-    step,
-    halfLife,
-  );
+  const importance = sql`coalesce(known.importance, ${average})`;
+  if (halfLife === null) return importance;
+  const kept = keptShare(sql`${step}::integer - known.last_step`, halfLife);
+  return sql`case when known.last_step is null then ${importance}
+    else ${kept} * ${importance} + (1 - ${kept}) * known.fades_to * ${average} end`;
 }

@@ -79,7 +79,8 @@ function valueOf(config: RunConfig, path: string): JsonValue {
   return valueAt(config, path) as JsonValue;
 }
 
-function changeabilityOf(path: string): Changeability {
+/** When a setting may change; of those that are not listed: never. @param path canonical */
+export function changeabilityOf(path: string): Changeability {
   const known: { readonly [path: string]: Changeability } = CHANGEABILITY;
   return known[path] ?? 'weights';
 }

@@ -5,7 +5,6 @@ import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import {
   CORPUS_NAMES,
-  DECIDED_SETTINGS,
   DSCL_PARTS,
   PROTOCOLS,
   type ExperimentAsked,
@@ -18,7 +17,7 @@ import { spell } from '../configuration/names.ts';
 import { resolveConfig } from '../configuration/resolve.ts';
 import { armSlug, baselineOf, experimentArms } from './arms.ts';
 import { NAMED_CORPORA } from './named-corpora.ts';
-import { tunedSettings, tuningNotes } from './tuning.ts';
+import { refuseDecided, tunedSettings, tuningNotes } from './tuning.ts';
 
 /** More would make the workflow's history long; several experiments can share a data folder. */
 const MOST_RUNS = 300;
@@ -56,13 +55,7 @@ function experimentAsked(input: unknown): ExperimentAsked {
   const { data, error } = checkValue(askedSchema, input);
   if (data === undefined) throw problemOf(error, input);
   const config = mergeInputs(data.config);
-  const decided = DECIDED_SETTINGS.find((path) => config[path] !== undefined);
-  if (decided !== undefined) {
-    throw new ToolsampleError('config', 'is decided by the experiment', {
-      at: { field: spell(decided, 'snake') },
-      hint: 'leave it out',
-    });
-  }
+  refuseDecided(config, (path) => spell(path, 'snake'));
   if (data.samplers.length + data.without.length === 0 || data.curricula.length === 0)
     throw new ToolsampleError('config', 'there would be no run', {
       at: { field: data.curricula.length === 0 ? 'curricula' : 'samplers' },

@@ -1,9 +1,10 @@
-import { CHANGEABILITY, type Changeability } from '../../contracts/changeability.ts';
+import type { Changeability } from '../../contracts/changeability.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { DECIDED_SETTINGS, type ExperimentAsked } from '../../contracts/experiment.ts';
 import { SAMPLERS, type SamplerName } from '../../contracts/sampling.ts';
 import { canonicalSettings } from '../configuration/canonical.ts';
+import { changeabilityOf } from '../configuration/change.ts';
 import { spell } from '../configuration/names.ts';
 import { checkSettings } from '../configuration/resolve.ts';
 
@@ -21,14 +22,18 @@ export function tunedSettings(given: Tuned, compared: ReadonlySet<SamplerName>):
     if (!compared.has(sampler)) {
       throw new ToolsampleError('config', 'no arm has this sampler', {
         at: { field: `tuned.${sampler}` },
-        hint: `compare it, or leave its settings out`,
+        hint: 'compare it, or leave its settings out',
       });
     }
     // Values are refused under the names that were written.
     checkSettings(settings);
     const canonical = canonicalSettings(settings);
-    for (const [path, { written }] of canonical) requireOwn(path, `tuned.${sampler}.${written}`);
-    tuned[sampler] = Object.fromEntries([...canonical].map(([path, { value }]) => [path, value]));
+    const own = Object.fromEntries([...canonical].map(([path, { value }]) => [path, value]));
+    const field = (path: string): string =>
+      `tuned.${sampler}.${canonical.get(path)?.written ?? path}`;
+    refuseDecided(own, field);
+    refuseCommon(own, field);
+    tuned[sampler] = own;
   }
   return tuned;
 }
@@ -43,18 +48,28 @@ export function tuningNotes(tuned: Tuned): string[] {
   });
 }
 
-function requireOwn(path: string, field: string): void {
-  if (DECIDED_SETTINGS.some((decided) => decided === path)) {
-    throw new ToolsampleError('config', 'is decided by the experiment', {
-      at: { field },
-      hint: 'leave it out',
-    });
-  }
-  const known: { readonly [path: string]: Changeability } = CHANGEABILITY;
-  const why = known[path] ?? 'weights';
-  if (COMMON.includes(why)) {
+/**
+ * Refuses settings that the experiment decides.
+ *
+ * @param settings by canonical name
+ * @param fieldOf how a message names one
+ * @throws ToolsampleError `config`
+ */
+export function refuseDecided(settings: RunConfigInput, fieldOf: (path: string) => string): void {
+  const decided = DECIDED_SETTINGS.find((path) => settings[path] !== undefined);
+  if (decided === undefined) return;
+  throw new ToolsampleError('config', 'is decided by the experiment', {
+    at: { field: fieldOf(decided) },
+    hint: 'leave it out',
+  });
+}
+
+function refuseCommon(settings: RunConfigInput, fieldOf: (path: string) => string): void {
+  for (const path of Object.keys(settings)) {
+    const why = changeabilityOf(path);
+    if (!COMMON.includes(why)) continue;
     throw new ToolsampleError('config', `the runs of a seed have their ${why} in common`, {
-      at: { field },
+      at: { field: fieldOf(path) },
       hint: 'give it for all runs',
     });
   }

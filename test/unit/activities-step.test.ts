@@ -31,6 +31,8 @@ import { once, takeStep, type Caller } from './support/scratch-steps.ts';
 /** Seconds on an idle machine; the tests run beside others. */
 const LONG = 240_000;
 const G = 8;
+/** A completion has 10 + its index tokens: 8 groups of 8 have 864. */
+const TOKENS_A_STEP = 8 * G * 13.5;
 const SAMPLES = scratchSamples(48);
 const SMALL = {
   trainBatchSize: 8,
@@ -367,12 +369,10 @@ test('a batch without any signal is skipped, and all mastered is said once', asy
 
 test('the step that spends the budget of tokens is the last one, of the run and of its epoch', async () => {
   const run = 'budget';
-  // A completion has 10 + its index tokens: 8 groups of 8 have 864.
-  const perStep = 8 * G * 13.5;
   await scratchRun(connection.db, run, SAMPLES, {
     ...SMALL,
     sampler: 'uniform',
-    maxGeneratedTokens: 2 * perStep,
+    maxGeneratedTokens: 2 * TOKENS_A_STEP,
   });
   const stands = async () => {
     const { step, totalSteps, generatedTokens } = await runStatus(connection.db, run);
@@ -381,10 +381,10 @@ test('the step that spends the budget of tokens is the last one, of the run and 
   await takeStep(connection, { run, epoch: 1, step: 1 }, G);
   // Planned are 18; what people see is how long the budget is likely to last.
   expect(await runPlan(connection.db, run)).toMatchObject({ totalSteps: 18 });
-  expect(await stands()).toEqual({ step: 1, totalSteps: 2, generatedTokens: perStep });
+  expect(await stands()).toEqual({ step: 1, totalSteps: 2, generatedTokens: TOKENS_A_STEP });
   expect(await runOverviews(connection.db, [run])).toMatchObject([{ step: 1, totalSteps: 2 }]);
   await takeStep(connection, { run, epoch: 1, step: 2 }, G);
-  expect(await stands()).toEqual({ step: 2, totalSteps: 2, generatedTokens: 2 * perStep });
+  expect(await stands()).toEqual({ step: 2, totalSteps: 2, generatedTokens: 2 * TOKENS_A_STEP });
   expect(await runPlan(connection.db, run)).toMatchObject({
     totalSteps: 2,
     epochs: 1,
@@ -399,11 +399,10 @@ test('the step that spends the budget of tokens is the last one, of the run and 
 
 test('evaluations by tokens come after the same tokens, whatever a step costs', async () => {
   const run = 'by-tokens';
-  const perStep = 8 * G * 13.5;
   await scratchRun(connection.db, run, SAMPLES, {
     ...SMALL,
     sampler: 'uniform',
-    evalTokens: 1.5 * perStep,
+    evalTokens: 1.5 * TOKENS_A_STEP,
   });
   const due: boolean[] = [];
   for (let step = 1; step <= 8; step++) {
