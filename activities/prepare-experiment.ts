@@ -7,20 +7,18 @@ import type { Database } from '../db/connection.ts';
 import {
   experimentStatus,
   findExperiment,
+  growExperiment,
   insertExperiment,
   setExperimentState,
 } from '../db/experiments.ts';
 import { findRun } from '../db/runs.ts';
-import {
-  configOfRun,
-  planExperiment,
-  requireSameExperiment,
-} from '../services/experiments/plan.ts';
+import { addsRuns } from '../services/experiments/growth.ts';
+import { configOfRun, planExperiment } from '../services/experiments/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
- * Spells an experiment out and stores it with its runs. One that exists goes on: what it compares cannot change, how many runs
- * are under way at a time can.
+ * Spells an experiment out and stores it with its runs. One that exists goes on, with more arms or seeds where they are asked for; the
+ * runs that it has cannot change, how many are under way at a time can.
  *
  * @throws ToolsampleError `config` for what is wrong with what was asked, or when the id belongs to another experiment
  */
@@ -34,8 +32,10 @@ export async function prepareExperiment(
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${experiment}, 1))`);
     const known = await findExperiment(tx, experiment);
     if (known === null) return insertExperiment(tx, experiment, plan);
-    requireSameExperiment(experiment, known.asked, plan.asked);
-    if (known.state !== 'completed') await setExperimentState(tx, experiment, 'running', null);
+    const grows = addsRuns(experiment, planExperiment(experiment, known.asked), plan);
+    if (grows) await growExperiment(tx, experiment, plan);
+    if (grows || known.state !== 'completed')
+      await setExperimentState(tx, experiment, 'running', null);
   });
   const { runs } = await experimentStatus(db, experiment);
   for (const { run, state } of runs) if (state !== null) await requireOwn(db, plan, run);

@@ -10,7 +10,8 @@ import type { Database } from '../db/connection.ts';
 import { experimentResults, experimentStatus, findExperiment } from '../db/experiments.ts';
 import { newRunId } from './run-labels.ts';
 import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
-import { planExperiment, requireSameExperiment } from '../services/experiments/plan.ts';
+import { addsRuns } from '../services/experiments/growth.ts';
+import { planExperiment } from '../services/experiments/plan.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 
 export interface StartExperimentOptions {
@@ -23,10 +24,11 @@ export interface StartExperimentOptions {
 /** Starts and reads experiments: many runs that are compared. */
 export interface RunExperiments {
   /**
-   * Starts an experiment; one of that id that is under way is left alone, one that failed, was stopped or lost goes on.
+   * Starts an experiment; one of that id that is under way is left alone, one that failed, was stopped or lost goes on. One that has ended
+   * goes on, too, when more arms or seeds are asked for; the runs that it has are not made again.
    *
    * @throws ToolsampleError `config` when what is asked is wrong, or the id belongs to an experiment that compares something else;
-   *   `not-found` when nothing is asked and there is none of that id
+   *   `not-found` when nothing is asked and there is none of that id; `refused` when more is asked for while it is under way
    */
   startExperiment(options: StartExperimentOptions): Promise<StartedExperiment>;
   /** @throws ToolsampleError `not-found` */
@@ -60,22 +62,23 @@ export function runExperiments(
       const wanted = asked === null ? known?.asked : withPaths(asked);
       if (wanted === undefined) return failUnknown(experiment);
       const plan = planExperiment(experiment, wanted);
-      if (known !== null) requireSameExperiment(experiment, known.asked, plan.asked);
+      const grows =
+        known !== null && addsRuns(experiment, planExperiment(experiment, known.asked), plan);
       const started = { experiment, notes: plan.notes, arms: plan.arms.map(({ arm }) => arm) };
       try {
         await workflow.start(EXPERIMENT, {
           workflowId: experiment,
           taskQueue,
           args: [plan.asked],
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: grows ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
+          workflowIdConflictPolicy: grows ? 'FAIL' : 'USE_EXISTING',
           staticSummary: `${plan.runs.length} runs, ${plan.asked.tokens} tokens each: ${started.arms.join(', ')}`,
         });
         return { ...started, completed: false };
       } catch (error) {
-        if (error instanceof WorkflowExecutionAlreadyStartedError)
-          return { ...started, completed: true };
-        throw error;
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        if (grows) return failUnderWay(experiment);
+        return { ...started, completed: true };
       }
     },
     experimentStatus: async (experiment) => experimentStatus(db, experiment),
@@ -95,5 +98,11 @@ function withPaths(asked: Partial<ExperimentAsked>): Partial<ExperimentAsked> {
 function failUnknown(experiment: string): never {
   throw new ToolsampleError('not-found', `there is no experiment "${experiment}"`, {
     hint: 'say what to compare: --tokens N, and perhaps --sampler, --curriculum, --seeds',
+  });
+}
+
+function failUnderWay(experiment: string): never {
+  throw new ToolsampleError('refused', `experiment "${experiment}" is under way`, {
+    hint: 'ask for more of it once it has ended, or after Ctrl-C',
   });
 }

@@ -27,12 +27,36 @@ export async function findExperiment(
 export async function insertExperiment(
   tx: Database,
   experiment: string,
-  { asked, arms, baseline, runs: planned }: ExperimentPlan,
+  plan: ExperimentPlan,
 ): Promise<void> {
+  const { asked, baseline } = plan;
   const { protocol, tokens } = asked;
   await tx
     .insert(experiments)
     .values({ experiment, state: 'running', protocol, tokens, baseline, asked });
+  await insertRuns(tx, experiment, plan);
+}
+
+/** Gives an experiment the runs of a plan that has all of its own, and more. */
+export async function growExperiment(
+  tx: Database,
+  experiment: string,
+  plan: ExperimentPlan,
+): Promise<void> {
+  const { asked, baseline } = plan;
+  await tx
+    .update(experiments)
+    .set({ asked, baseline })
+    .where(eq(experiments.experiment, experiment));
+  await tx.delete(experimentRuns).where(eq(experimentRuns.experiment, experiment));
+  await insertRuns(tx, experiment, plan);
+}
+
+async function insertRuns(
+  tx: Database,
+  experiment: string,
+  { arms, runs: planned }: ExperimentPlan,
+): Promise<void> {
   const settings = new Map(arms.map((arm) => [arm.arm, arm.settings]));
   await tx.insert(experimentRuns).values(
     planned.map((each, ordinal) => ({

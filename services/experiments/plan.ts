@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { checkValue } from '../../contracts/checked-value.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
@@ -117,23 +116,6 @@ export function configOfRun({ base, arms, runs }: ExperimentPlan, run: string): 
   if (planned === undefined || settings === undefined)
     throw new Error(`no run "${run}" is planned`);
   return resolveConfig(runInput(base, settings, planned.seed));
-}
-
-/**
- * An experiment that goes on compares what it did; how many runs are under way at a time may change.
- * @throws ToolsampleError `config`
- */
-export function requireSameExperiment(
-  experiment: string,
-  known: ExperimentAsked,
-  asked: ExperimentAsked,
-): void {
-  // Experiments of older versions have no settings of single samplers.
-  const before = { ...known, tuned: known.tuned ?? {}, parallel: 1 };
-  if (isDeepStrictEqual(before, { ...asked, parallel: 1 })) return;
-  throw new ToolsampleError('config', `experiment "${experiment}" compares something else`, {
-    hint: 'choose another name, or give the name alone to go on with it',
-  });
 }
 
 /** Input of one run. All keys are canonical, so that later ones win. */

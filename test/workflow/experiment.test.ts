@@ -94,9 +94,40 @@ describe('an experiment', () => {
     4 * MINUTE,
   );
 
+  it(
+    'grows by arms and seeds, and makes what there is no second time',
+    async () => {
+      const { toolsample } = home;
+      const before = await toolsample.experimentResults(EXPERIMENT);
+      const grown = { ...ASKED, samplers: ['uniform', 'vcrl', 'dscl'], seeds: 2 } as const;
+      const { completed } = await toolsample.startExperiment({
+        experiment: EXPERIMENT,
+        asked: grown,
+      });
+      expect(completed).toBe(false);
+      await untilUnderWay(1);
+      await expect(
+        toolsample.startExperiment({ experiment: EXPERIMENT, asked: { ...grown, seeds: 3 } }),
+      ).rejects.toThrow(`experiment "${EXPERIMENT}" is under way`);
+      await toolsample.experimentEnded(EXPERIMENT);
+      const { state, runs } = await status();
+      expect(state).toBe('completed');
+      expect(runs.map(({ arm, seed }) => `${arm} ${seed}`)).toEqual(
+        [1, 2].flatMap((seed) => ['uniform', 'vcrl', 'dscl'].map((arm) => `${arm} ${seed}`)),
+      );
+      const after = await toolsample.experimentResults(EXPERIMENT);
+      expect(after).toHaveLength(6);
+      expect(after).toEqual(expect.arrayContaining([...before]));
+      await expect(
+        toolsample.startExperiment({ experiment: EXPERIMENT, asked: ASKED }),
+      ).rejects.toThrow('compares something else');
+    },
+    2 * MINUTE,
+  );
+
   it('ends each run with the step that spends the budget, evaluated on all that is held out', async () => {
     const results = await home.toolsample.experimentResults(EXPERIMENT);
-    expect(results).toHaveLength(2);
+    expect(results).toHaveLength(6);
     for (const { run, steps, generatedTokens, curve } of results) {
       expect(generatedTokens).toBeGreaterThanOrEqual(TOKENS);
       const { step, totalSteps, evaluations } = await home.toolsample.status(run);
@@ -111,8 +142,8 @@ describe('an experiment', () => {
       ]);
     }
     expect(compareArms(['uniform', 'dscl'], 'uniform', results)).toMatchObject([
-      { arm: 'uniform', seeds: [1], paired: null },
-      { arm: 'dscl', seeds: [1], paired: { reward: { n: 1 } } },
+      { arm: 'uniform', seeds: [1, 2], paired: null },
+      { arm: 'dscl', seeds: [1, 2], paired: { reward: { n: 2 } } },
     ]);
   });
 
