@@ -4,7 +4,7 @@ import { KNOWN_NAMES } from './canonical.ts';
 import { CONFIG_KEYS, type ConfigKey } from './keys.ts';
 import { foldName, spell } from './names.ts';
 import { defaultConfig } from './resolve.ts';
-import type { Group } from './schema.ts';
+import type { Group } from './setting-groups.ts';
 
 /** A command line flag of one configuration key. */
 export interface ConfigFlag {

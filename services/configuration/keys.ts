@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { warmStartPhaseSchema } from './nested-schemas.ts';
-import { runConfigSchema, type Group } from './schema.ts';
+import { runConfigSchema } from './schema.ts';
+import type { Group } from './setting-groups.ts';
 
 /** What kind of value a key takes; decides how a flag's text is read. */
 type KeyKind = 'integer' | 'number' | 'boolean' | 'text' | 'choice' | 'list' | 'mixed';

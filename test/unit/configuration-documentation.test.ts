@@ -6,7 +6,7 @@ import { REASONS } from '../../services/configuration/change.ts';
 import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
 import { ALIASES, spell } from '../../services/configuration/names.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
-import { GROUPS } from '../../services/configuration/schema.ts';
+import { GROUPS } from '../../services/configuration/setting-groups.ts';
 
 const DOCUMENT = new URL('../../docs/cli.md', import.meta.url);
 
