@@ -34,7 +34,10 @@ export interface PairedResult {
   readonly exactMatch: Estimate;
   /** In the mean reward over the tokens that both runs have generated: how soon, where the end itself is on a plateau. */
   readonly onTheWay: Estimate;
-  /** Share of the baseline's tokens to its own final reward that were saved: 0.4 is 40% fewer; at most so many where a seed never got there. */
+  /**
+   * Share of the baseline's tokens to its own final reward that were saved: 0.4 is 40% fewer; at most so many where a seed never got there.
+   * Seeds whose baseline ends no better than it began are left out: it needed no tokens, so none can be saved.
+   */
   readonly tokensSaved: Estimate;
 }
 
@@ -91,7 +94,9 @@ function armResult(
               }),
             ),
             tokensSaved: estimate(
-              pairs.map(({ tokens, referenceTokens }) => 1 - tokens / referenceTokens),
+              pairs
+                .filter(({ referenceTokens }) => referenceTokens > 0)
+                .map(({ tokens, referenceTokens }) => 1 - tokens / referenceTokens),
             ),
           },
     generatedTokens: estimate(own.map(({ generatedTokens }) => generatedTokens)),
@@ -110,8 +115,8 @@ function race(
   return {
     tokens: tokens ?? end(result).tokens,
     reached: tokens !== null,
-    // It reaches its own end at the latest; where that is before the first step, there is nothing to save.
-    referenceTokens: Math.max(1, tokensTo(goal, reference.curve) ?? end(reference).tokens),
+    // It reaches its own end at the latest.
+    referenceTokens: tokensTo(goal, reference.curve) ?? end(reference).tokens,
   };
 }
 

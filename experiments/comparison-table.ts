@@ -44,17 +44,21 @@ export const TABLE_NOTES = [
   'difference in reward, on the way, tokens saved: against the baseline’s run of the same seed.',
   'on the way: difference in the mean reward over the whole run, which is the area between two learning curves.',
   'tokens to baseline: generated until the held-out reward was the one that the baseline’s run of the same seed ends with. A seed that never got there counts with all its tokens (≥).',
+  'tokens saved: without the seeds whose baseline ends no better than it began.',
   'no variance: share of the groups rolled out whose rewards are all equal.',
 ] as const;
 
-/** The table as markdown. */
-export function comparisonMarkdown(table: ComparisonTable): string {
+/**
+ * The table as markdown.
+ * @param notes - What is particular to this comparison, such as the settings of single samplers.
+ */
+export function comparisonMarkdown(table: ComparisonTable, notes: readonly string[]): string {
   return [
     markdownLine(table.header),
     `|${table.header.map((_, column) => (column === 0 ? ' --- ' : ' --: ')).join('|')}|`,
     ...table.rows.map(markdownLine),
     '',
-    ...TABLE_NOTES.map((note) => `- ${note}`),
+    ...[...notes, ...TABLE_NOTES].map((note) => `- ${note}`),
     '',
   ].join('\n');
 }

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path';
 import type { ToolsampleClient } from '../../client.ts';
+import type { StartedExperiment } from '../../client/run-experiments.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { ExperimentAsked, ExperimentStatus } from '../../contracts/experiment.ts';
+import type { ExperimentAsked } from '../../contracts/experiment.ts';
 import { compareArms } from '../../experiments/compare-arms.ts';
 import { comparisonSvg } from '../../experiments/comparison-svg.ts';
 import {
@@ -59,13 +60,13 @@ export async function compareRuns(
   return withClient(context, async (client) => {
     const { terminal, home } = context;
     const started = await client.startExperiment({ experiment: name, asked: wanted });
-    const { experiment, arms, notes } = started;
-    for (const note of notes) terminal.note(note);
+    const { experiment } = started;
+    for (const note of started.notes) terminal.note(note);
     const goOn = suggestion(ownInvocation(), home, `compare --name ${experiment}`);
     const code = started.completed
       ? 0
       : await followExperiment({ context, client, experiment, goOn });
-    await tellResults(context, client, await client.experimentStatus(experiment), arms, files);
+    await tellResults(context, client, started, files);
     return code;
   });
 }
@@ -73,11 +74,11 @@ export async function compareRuns(
 async function tellResults(
   { terminal }: CommandContext,
   client: ToolsampleClient,
-  status: ExperimentStatus,
-  arms: readonly string[],
+  { experiment, arms, notes }: StartedExperiment,
   files: ComparisonFiles,
 ): Promise<void> {
-  const { experiment, baseline } = status;
+  const status = await client.experimentStatus(experiment);
+  const { baseline } = status;
   const results = await client.experimentResults(experiment);
   if (results.length === 0) {
     terminal.note('no run has completed yet: there is nothing to compare');
@@ -94,7 +95,10 @@ async function tellResults(
     replaceFile(resolve(file), content(), 0o644);
     terminal.note(`written: ${file}`);
   };
-  write(files.json, () => `${JSON.stringify({ ...status, arms: compared, results }, null, 2)}\n`);
-  write(files.markdown, () => comparisonMarkdown(shown));
+  write(
+    files.json,
+    () => `${JSON.stringify({ ...status, notes, arms: compared, results }, null, 2)}\n`,
+  );
+  write(files.markdown, () => comparisonMarkdown(shown, notes));
   write(files.svg, () => comparisonSvg(experiment, arms, results));
 }

@@ -86,6 +86,17 @@ describe('arms compared', () => {
     expect(compared[0]).toMatchObject({ reached: 3, paired: null });
   });
 
+  it('saves nothing where the baseline ends no better than it began', () => {
+    const both = compareArms(['uniform', 'dscl'], 'uniform', [
+      ...RESULTS,
+      result('uniform', 5, [3, 2.5, 2.8]),
+      result('dscl', 5, [3, 2.5, 2.8]),
+    ]);
+    const { paired } = both[1] ?? {};
+    expect(paired?.reward.n).toBe(4);
+    expect(paired?.tokensSaved).toEqual(dscl?.paired?.tokensSaved);
+  });
+
   it('has no interval of a single seed', () => {
     const [only] = compareArms(['uniform'], 'uniform', RESULTS.slice(0, 1));
     expect(only?.reward).toEqual({ mean: 3, low: null, high: null, n: 1 });
@@ -109,7 +120,8 @@ describe('the table', () => {
   });
 
   it('is a table in markdown, too', () => {
-    const lines = comparisonMarkdown(table).split('\n');
+    const lines = comparisonMarkdown(table, ['dscl has its own settings']).split('\n');
+    expect(lines).toContain('- dscl has its own settings');
     expect(lines[1]).toMatch(/^\| --- \|( --: \|)+$/);
     for (const line of lines.slice(0, 4))
       expect(line.split('|')).toHaveLength(table.header.length + 2);
