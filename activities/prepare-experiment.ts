@@ -9,9 +9,9 @@ import {
   findExperiment,
   growExperiment,
   insertExperiment,
-  setExperimentState,
+  setExperimentRunning,
 } from '../db/experiments.ts';
-import { findRun } from '../db/runs.ts';
+import { findRuns } from '../db/runs.ts';
 import { addsRuns } from '../services/experiments/growth.ts';
 import { configOfRun, planExperiment } from '../services/experiments/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -31,14 +31,15 @@ export async function prepareExperiment(
     // Two attempts at once: the second waits, and finds the experiment of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${experiment}, 1))`);
     const known = await findExperiment(tx, experiment);
+    const grows =
+      known !== null && addsRuns(experiment, planExperiment(experiment, known.asked), plan);
+    // Before anything is stored: an experiment that cannot go on stays what it was.
+    await requireOwnRuns(tx, plan);
     if (known === null) return insertExperiment(tx, experiment, plan);
-    const grows = addsRuns(experiment, planExperiment(experiment, known.asked), plan);
     if (grows) await growExperiment(tx, experiment, plan);
-    if (grows || known.state !== 'completed')
-      await setExperimentState(tx, experiment, 'running', null);
+    if (grows || known.state !== 'completed') await setExperimentRunning(tx, experiment);
   });
   const { runs } = await experimentStatus(db, experiment);
-  for (const { run, state } of runs) if (state !== null) await requireOwn(db, plan, run);
   const completed = new Set(
     runs.filter(({ state }) => state === 'completed').map(({ run }) => run),
   );
@@ -51,10 +52,12 @@ export async function prepareExperiment(
 }
 
 /** A run that somebody else made under a planned id would be counted among the others. */
-async function requireOwn(db: Database, plan: ExperimentPlan, run: string): Promise<void> {
-  const known = await findRun(db, run);
-  if (known === null || jsonSha256(known.config) === jsonSha256(configOfRun(plan, run))) return;
-  throw new ToolsampleError('config', `run "${run}" exists with another configuration`, {
-    hint: 'choose another name for the experiment',
-  });
+async function requireOwnRuns(tx: Database, plan: ExperimentPlan): Promise<void> {
+  const ids = plan.runs.map(({ run }) => run);
+  for (const { run, config } of await findRuns(tx, ids)) {
+    if (jsonSha256(config) === jsonSha256(configOfRun(plan, run))) continue;
+    throw new ToolsampleError('config', `run "${run}" exists with another configuration`, {
+      hint: 'choose another name for the experiment',
+    });
+  }
 }

@@ -1,5 +1,5 @@
 import type { LightActivities } from '../contracts/activities.ts';
-import { setExperimentState } from '../db/experiments.ts';
+import { endExperiment } from '../db/experiments.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /** Records that an experiment completed, failed or stopped. */
@@ -7,5 +7,5 @@ export async function recordExperiment(
   { db }: Pick<ActivityDependencies, 'db'>,
   { experiment, state, reason }: Parameters<LightActivities['recordExperiment']>[0],
 ): Promise<void> {
-  await setExperimentState(db, experiment, state, reason === '' ? null : reason);
+  await endExperiment(db, experiment, state, reason === '' ? null : reason);
 }

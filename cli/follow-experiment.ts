@@ -29,7 +29,7 @@ export async function followExperiment(options: FollowExperimentOptions): Promis
     lastTold = Date.now();
   };
   const look = async (): Promise<void> => {
-    const status = await statusIfAny(client, experiment);
+    const status = await experimentStatusIfAny(client, experiment);
     if (status === null) return;
     for (const [index, run] of status.runs.entries()) {
       if (run.state === null || told.get(run.run) === run.state) continue;
@@ -40,7 +40,7 @@ export async function followExperiment(options: FollowExperimentOptions): Promis
     if (Date.now() - lastTold > PATIENCE) tell(progressText(status));
   };
   // What ended before is no news.
-  for (const { run, state } of (await statusIfAny(client, experiment))?.runs ?? [])
+  for (const { run, state } of (await experimentStatusIfAny(client, experiment))?.runs ?? [])
     if (state !== null && state !== 'running') told.set(run, state);
   return followWorkflow({
     context,
@@ -53,7 +53,7 @@ export async function followExperiment(options: FollowExperimentOptions): Promis
 }
 
 /** Null before a worker has prepared the experiment. */
-async function statusIfAny(
+export async function experimentStatusIfAny(
   client: ToolsampleClient,
   experiment: string,
 ): Promise<ExperimentStatus | null> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type {
@@ -13,6 +14,9 @@ import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
 import { addsRuns } from '../services/experiments/growth.ts';
 import { planExperiment } from '../services/experiments/plan.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
+
+/** In the workflow's memo: what it was started with. */
+const ASKED = 'asked';
 
 export interface StartExperimentOptions {
   /** Id of the experiment. Default: `compare-` and the time. */
@@ -72,13 +76,17 @@ export function runExperiments(
           args: [plan.asked],
           workflowIdReusePolicy: grows ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
           workflowIdConflictPolicy: grows ? 'FAIL' : 'USE_EXISTING',
+          memo: { [ASKED]: plan.asked },
           staticSummary: `${plan.runs.length} runs, ${plan.asked.tokens} tokens each: ${started.arms.join(', ')}`,
         });
         return { ...started, completed: false };
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-        if (grows) return failUnderWay(experiment);
-        return { ...started, completed: true };
+        if (!grows) return { ...started, completed: true };
+        // Whoever started it may have been killed before a worker took it up.
+        const { memo } = await workflow.getHandle(experiment).describe();
+        if (!isDeepStrictEqual(memo?.[ASKED], plan.asked)) return failUnderWay(experiment);
+        return { ...started, completed: false };
       }
     },
     experimentStatus: async (experiment) => experimentStatus(db, experiment),

@@ -1,5 +1,5 @@
 import type { RunConfigInput } from './config.ts';
-import type { ExperimentAsked, ExperimentState, PreparedExperiment } from './experiment.ts';
+import type { ExperimentAsked, ExperimentOutcome, PreparedExperiment } from './experiment.ts';
 import type { JsonValue } from './json.ts';
 import type { RunRequest, SetAsked, SettingChange } from './requests.ts';
 import type {
@@ -228,10 +228,10 @@ export interface LightActivities {
   prepareExperiment(
     input: ExperimentKey & { readonly asked: Partial<ExperimentAsked> },
   ): Promise<PreparedExperiment>;
-  /** Records how an experiment stands. */
+  /** Records how an experiment that is under way ended. */
   recordExperiment(
     input: ExperimentKey & {
-      readonly state: ExperimentState;
+      readonly state: ExperimentOutcome;
       /** Empty where there is none. */
       readonly reason: string;
     },

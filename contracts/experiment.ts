@@ -95,6 +95,8 @@ export interface PreparedExperiment {
 export const EXPERIMENT_STATES = ['running', 'completed', 'failed', 'stopped'] as const;
 /** `stopped`: interrupted by the user; the same command goes on. */
 export type ExperimentState = (typeof EXPERIMENT_STATES)[number];
+/** How one ends. */
+export type ExperimentOutcome = Exclude<ExperimentState, 'running'>;
 
 /** How an experiment stands. */
 export interface ExperimentStatus {

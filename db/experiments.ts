@@ -1,8 +1,8 @@
-import { asc, eq, inArray, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, sql } from 'drizzle-orm';
 import type {
   ExperimentPlan,
   ExperimentRunResult,
-  ExperimentState,
+  ExperimentOutcome,
   ExperimentStatus,
 } from '../contracts/experiment.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
@@ -68,17 +68,28 @@ async function insertRuns(
   );
 }
 
-/** Sets how an experiment stands; nothing happens where it never came to be. */
-export async function setExperimentState(
+/** An experiment that goes on. */
+export async function setExperimentRunning(tx: Database, experiment: string): Promise<void> {
+  await tx
+    .update(experiments)
+    .set({ state: 'running', reason: null, finishedAt: null })
+    .where(eq(experiments.experiment, experiment));
+}
+
+/**
+ * Records how an experiment that is under way ended. Nothing happens where it never came to be, or had ended before: who was refused what was
+ * asked under its name has not ended it.
+ */
+export async function endExperiment(
   db: Database,
   experiment: string,
-  state: ExperimentState,
+  state: ExperimentOutcome,
   reason: string | null,
 ): Promise<void> {
   await db
     .update(experiments)
-    .set({ state, reason, finishedAt: state === 'running' ? null : sql`now()` })
-    .where(eq(experiments.experiment, experiment));
+    .set({ state, reason, finishedAt: sql`now()` })
+    .where(and(eq(experiments.experiment, experiment), eq(experiments.state, 'running')));
 }
 
 /** @throws ToolsampleError `not-found` */

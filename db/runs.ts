@@ -15,10 +15,18 @@ export type RunRow = typeof runs.$inferSelect;
  * import('./setting-changes.ts').readRunAt}.
  */
 export async function findRun(db: Database, run: string): Promise<RunRow | null> {
-  const [row] = await db.select().from(runs).where(eq(runs.run, run));
-  if (row === undefined) return null;
+  const [row] = await findRuns(db, [run]);
+  return row ?? null;
+}
+
+/** Those of some runs that there are, in no order. */
+export async function findRuns(db: Database, ids: readonly string[]): Promise<RunRow[]> {
+  const rows = await db
+    .select()
+    .from(runs)
+    .where(inArray(runs.run, [...ids]));
   // An older version prepared it: resumed by this one, it goes on.
-  return { ...row, config: { ...LATER_SETTINGS, ...row.config } };
+  return rows.map((row) => ({ ...row, config: { ...LATER_SETTINGS, ...row.config } }));
 }
 
 /** The runs that are under way or paused, or lost their machine, and those that ended within so many seconds. */

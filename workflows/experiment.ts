@@ -9,7 +9,7 @@ import {
 import { WorkflowIdReusePolicy } from '@temporalio/common';
 import type {
   ExperimentAsked,
-  ExperimentState,
+  ExperimentOutcome,
   PreparedExperiment,
 } from '../contracts/experiment.ts';
 import { lightActivities } from './activity-options.ts';
@@ -123,7 +123,7 @@ function armTable(
   return [`| arm | ${OUTCOMES.join(' | ')} |`, '|---|--:|--:|--:|--:|', ...lines].join('\n');
 }
 
-async function record(id: string, state: ExperimentState, reason: string): Promise<void> {
+async function record(id: string, state: ExperimentOutcome, reason: string): Promise<void> {
   await lightActivities().recordExperiment.executeWithOptions({ summary: `record: ${state}` }, [
     { experiment: id, state, reason },
   ]);

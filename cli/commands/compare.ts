@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import type { ToolsampleClient } from '../../client.ts';
-import type { StartedExperiment } from '../../client/run-experiments.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { ExperimentAsked } from '../../contracts/experiment.ts';
+import type { ExperimentAsked, ExperimentStatus } from '../../contracts/experiment.ts';
 import { compareArms } from '../../experiments/compare-arms.ts';
 import { comparisonSvg } from '../../experiments/comparison-svg.ts';
 import {
@@ -14,7 +13,7 @@ import {
 import { replaceFile } from '../../services/durable-file.ts';
 import { planExperiment } from '../../services/experiments/plan.ts';
 import type { ExitCode } from '../failure.ts';
-import { followExperiment } from '../follow-experiment.ts';
+import { experimentStatusIfAny, followExperiment } from '../follow-experiment.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import { checkOutputFile } from '../output-place.ts';
 import type { CommandContext } from '../program.ts';
@@ -66,7 +65,9 @@ export async function compareRuns(
     const code = started.completed
       ? 0
       : await followExperiment({ context, client, experiment, goOn });
-    await tellResults(context, client, started, files);
+    const status = await experimentStatusIfAny(client, experiment);
+    // Refused by the worker: it never came to be.
+    if (status !== null) await tellResults(context, client, status, files);
     return code;
   });
 }
@@ -74,11 +75,13 @@ export async function compareRuns(
 async function tellResults(
   { terminal }: CommandContext,
   client: ToolsampleClient,
-  { experiment, arms, notes }: StartedExperiment,
+  status: ExperimentStatus,
   files: ComparisonFiles,
 ): Promise<void> {
-  const status = await client.experimentStatus(experiment);
-  const { baseline } = status;
+  const { experiment, baseline } = status;
+  // By now it may compare more than when it was taken up.
+  const plan = planExperiment(experiment, status.asked);
+  const arms = plan.arms.map(({ arm }) => arm);
   const results = await client.experimentResults(experiment);
   if (results.length === 0) {
     terminal.note('no run has completed yet: there is nothing to compare');
@@ -97,8 +100,8 @@ async function tellResults(
   };
   write(
     files.json,
-    () => `${JSON.stringify({ ...status, notes, arms: compared, results }, null, 2)}\n`,
+    () => `${JSON.stringify({ ...status, notes: plan.notes, arms: compared, results }, null, 2)}\n`,
   );
-  write(files.markdown, () => comparisonMarkdown(shown, notes));
+  write(files.markdown, () => comparisonMarkdown(shown, plan.notes));
   write(files.svg, () => comparisonSvg(experiment, arms, results));
 }
