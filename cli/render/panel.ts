@@ -3,7 +3,7 @@ import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import type { WorkUnderWay } from '../../contracts/temporal.ts';
 import { sparkLine } from './spark-line.ts';
-import { bar, count, duration, fit, padEnd, percent, type Paint } from './text.ts';
+import { bar, count, duration, fit, padEnd, percent, visibleWidth, type Paint } from './text.ts';
 
 /** All that the live panel shows. */
 export interface PanelState {
@@ -40,7 +40,7 @@ export function renderPanel(state: PanelState, width: number, paint: Paint): str
           ...masteryLines(status.lastStep, width, paint),
           ...trendLines(state.steps, width, paint),
         ]),
-    ...evaluationLine(status.evaluations, paint),
+    ...evaluationLine(status.evaluations, width, paint),
     ...(state.workflowUrl === null ? [] : [paint.dim(`Temporal  ${state.workflowUrl}`)]),
     ...(status.state === 'running' || status.state === 'paused'
       ? [state.notice === null ? paint.dim(state.hint) : paint.yellow(state.notice)]
@@ -145,14 +145,23 @@ function trend(name: string, line: string): string {
   return padEnd(`${name} ${line}`, TREND_WIDTH);
 }
 
-/** The first split's exact match over the steps. */
-function evaluationLine(evaluations: readonly EvaluationStatus[], paint: Paint): string[] {
+/** The first split's exact match over the steps: that of the first evaluation, and of as many of the last as there is room for. */
+function evaluationLine(
+  evaluations: readonly EvaluationStatus[],
+  width: number,
+  paint: Paint,
+): string[] {
   const split = evaluations[0]?.split;
   if (split === undefined) return [];
-  const curve = evaluations
+  const [first = '', ...others] = evaluations
     .filter((evaluation) => evaluation.split === split)
     .map(({ step, exactMatch }) => `${paint.dim(`${step}:`)} ${percent(exactMatch)}`);
-  return [`exact match (${split})  ${curve.join('  ')}`];
+  const start = `exact match (${split})  ${first}`;
+  if (others.length === 0) return [start];
+  const lines = others.map(
+    (_, skipped) => `${start}${skipped === 0 ? '  ' : ' … '}${others.slice(skipped).join('  ')}`,
+  );
+  return [lines.find((line) => visibleWidth(line) <= width) ?? lines.at(-1) ?? start];
 }
 
 /** `format .99 · name .91 · key – · value –`. */

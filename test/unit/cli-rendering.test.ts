@@ -124,6 +124,23 @@ describe('panel', () => {
     }
   });
 
+  it('shows the first evaluation and as many of the last as fit', () => {
+    const evaluations = [0, 3, 6, 12, 24, 48].map((at) => evaluation(at, 0.4 + at / 100));
+    const line = (width: number, paint = plain): string =>
+      renderPanel(state({ evaluations }), width, paint).find((each) =>
+        each.startsWith('exact match'),
+      ) ?? '';
+    const all =
+      'exact match (heldout)  0: 40.0%  3: 43.0%  6: 46.0%  12: 52.0%  24: 64.0%  48: 88.0%';
+    expect(line(all.length)).toBe(all);
+    expect(visibleWidth(line(all.length, coloured))).toBe(all.length);
+    expect(line(all.length - 1)).toBe(
+      'exact match (heldout)  0: 40.0% … 6: 46.0%  12: 52.0%  24: 64.0%  48: 88.0%',
+    );
+    expect(line(60)).toBe('exact match (heldout)  0: 40.0% … 24: 64.0%  48: 88.0%');
+    expect(line(50)).toBe('exact match (heldout)  0: 40.0% … 48: 88.0%');
+  });
+
   it('draws a run that has not begun', () => {
     const empty = state(
       { step: 0, totalSteps: 0, lastStep: null, evaluations: [] },
