@@ -75,14 +75,14 @@ export interface StepPoint {
   readonly step: number;
   readonly epoch: number;
   readonly committedAt: string;
-  /** Mean unweighted reward of the batch, and the 95% interval of that mean from the spread between its prompts. */
+  /** Mean unweighted reward of the batch, and the 95% interval of that mean from the spread between its prompts; null for one prompt. */
   readonly reward: number;
-  readonly rewardLow: number;
-  readonly rewardHigh: number;
+  readonly rewardLow: number | null;
+  readonly rewardHigh: number | null;
   /** Share of exact matches in the batch; interval likewise. */
   readonly exactMatch: number;
-  readonly exactMatchLow: number;
-  readonly exactMatchHigh: number;
+  readonly exactMatchLow: number | null;
+  readonly exactMatchHigh: number | null;
   readonly groups: number;
   readonly keptGroups: number;
   /** Rounds of rollout, backfill included. */

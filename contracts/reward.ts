@@ -5,6 +5,10 @@ export type SubTask = (typeof SUB_TASKS)[number];
 /** A number for each sub-task. */
 export type PerSubTask<T = number> = { readonly [task in SubTask]: T };
 
+/** What an unweighted reward can be (spec §1); without a call in the ground truth it is from 0 to 1. */
+export const REWARD_MIN = -3;
+export const REWARD_MAX = 4;
+
 /** How parameter values are compared. `toolrl`: Python equality, as ToolRL's scorer; `bfcl`: BFCL's lenient rules. */
 export const VALUE_MATCHES = ['toolrl', 'bfcl'] as const;
 export type ValueMatch = (typeof VALUE_MATCHES)[number];

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { Z_95 } from '../contracts/confidence.ts';
+import { studentHalf95 } from '../contracts/confidence.ts';
 import type { StepPoint } from '../contracts/dashboard.ts';
+import { REWARD_MAX, REWARD_MIN } from '../contracts/reward.ts';
 import { CATEGORIES, type Category } from '../contracts/sampling.ts';
 import type { Database } from './connection.ts';
 
@@ -84,17 +85,25 @@ async function categoryMoves(
 function toPoint(row: Row, moves: Moves): StepPoint {
   const number = (column: string): number => row[column] ?? 0;
   const optional = (column: string): number | null => row[column] ?? null;
-  const half = (column: string): number => Z_95 * number(column);
+  // No wider than what the mean can be: that of two prompts would leave nothing else of the picture to be seen.
+  const interval = (column: string, least: number, most: number) => {
+    const errors = studentHalf95(row.groups);
+    if (errors === null) return { low: null, high: null };
+    const [middle, half] = [number(column), errors * number(`${column}_error`)];
+    return { low: Math.max(least, middle - half), high: Math.min(most, middle + half) };
+  };
+  const reward = interval('reward', REWARD_MIN, REWARD_MAX);
+  const exactMatch = interval('exact_match', 0, 1);
   return {
     step: row.step,
     epoch: row.epoch,
     committedAt: new Date(number('committed')).toISOString(),
     reward: number('reward'),
-    rewardLow: number('reward') - half('reward_error'),
-    rewardHigh: number('reward') + half('reward_error'),
+    rewardLow: reward.low,
+    rewardHigh: reward.high,
     exactMatch: number('exact_match'),
-    exactMatchLow: Math.max(0, number('exact_match') - half('exact_match_error')),
-    exactMatchHigh: Math.min(1, number('exact_match') + half('exact_match_error')),
+    exactMatchLow: exactMatch.low,
+    exactMatchHigh: exactMatch.high,
     groups: row.groups,
     keptGroups: row.kept_groups,
     rounds: row.rounds,

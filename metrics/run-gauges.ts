@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MetricGauge, MetricMeter } from '@temporalio/common';
-import { SUB_TASKS } from '../contracts/reward.ts';
+import { REWARD_MIN, SUB_TASKS } from '../contracts/reward.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
 import type { Database } from '../db/connection.ts';
 import { runStatus } from '../db/run-status.ts';
@@ -10,9 +10,6 @@ import { currentRuns } from '../db/runs.ts';
 const INTERVAL_MILLISECONDS = 5_000;
 /** Of a run that ended before it was ever told, and of the last numbers of others. */
 const ENDED_WITHIN_SECONDS = 30;
-
-/** Gauges of the SDK cannot be negative; rewards can, down to this. */
-const LEAST_REWARD = -3;
 
 /**
  * Keeps gauges of the runs that have not ended, or not long ago, as Postgres has them; a run that has ended keeps its last values.
@@ -65,7 +62,8 @@ function runGauges(meter: MetricMeter): (status: RunStatus) => void {
     for (const { split, exactMatch: share } of status.evaluations)
       exactMatch.set(share, { run, split });
     if (lastStep === null) return;
-    reward.set(Math.max(0, lastStep.reward - LEAST_REWARD), { run });
+    // Gauges of the SDK cannot be negative.
+    reward.set(Math.max(0, lastStep.reward - REWARD_MIN), { run });
     noVariance.set(lastStep.fracRewardZeroStd, { run });
     for (const task of SUB_TASKS) {
       const value = lastStep.mastery[task];

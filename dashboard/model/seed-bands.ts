@@ -1,3 +1,5 @@
+import { studentHalf95 } from '../../contracts/confidence.ts';
+
 /** A run's curve: values at growing numbers of generated tokens. */
 export type Curve = readonly { readonly x: number; readonly y: number }[];
 
@@ -10,14 +12,6 @@ export interface BandPoint {
   /** Curves that reach so far. */
   readonly n: number;
 }
-
-/** Two-sided 95% quantiles of Student's t by degrees of freedom, 1 to 30. */
-const STUDENT_95 = [
-  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145,
-  2.131, 2.12, 2.11, 2.101, 2.093, 2.086, 2.08, 2.074, 2.069, 2.064, 2.06, 2.056, 2.052, 2.048,
-  2.045, 2.042,
-] as const;
-const NORMAL_95 = 1.96;
 
 /**
  * Mean and 95% interval (Student's t) of curves, at `points` equal distances from where all have begun to where the first one
@@ -47,9 +41,10 @@ export function seedBand(curves: readonly Curve[], points = 60): readonly BandPo
 export function meanAt(x: number, values: readonly number[]): BandPoint {
   const n = values.length;
   const y = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n < 2) return { x, y, low: null, high: null, n };
+  const errors = studentHalf95(n);
+  if (errors === null) return { x, y, low: null, high: null, n };
   const variance = values.reduce((sum, value) => sum + (value - y) ** 2, 0) / (n - 1);
-  const half = (STUDENT_95[n - 2] ?? NORMAL_95) * Math.sqrt(variance / n);
+  const half = errors * Math.sqrt(variance / n);
   return { x, y, low: y - half, high: y + half, n };
 }
 

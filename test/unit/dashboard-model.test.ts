@@ -220,6 +220,23 @@ describe('bands over seeds', () => {
     expect(band[0]?.high).toBeCloseTo(1 + 12.706, 3);
   });
 
+  it.each([
+    [2, 12.7062],
+    [3, 4.3027],
+    [11, 2.2281],
+    [12, 2.201],
+    [31, 2.0423],
+    [32, 2.0395],
+    [61, 2.0003],
+    [1001, 1.9623],
+  ])('of %i seeds are %f standard errors to each side', (n, quantile) => {
+    const values = Array.from({ length: n }, (_, index) => index);
+    const error = Math.sqrt((n * (n + 1)) / 12 / n);
+    const { y, low, high } = meanAt(0, values);
+    expect(((high ?? 0) - y) / error).toBeCloseTo(quantile, 4);
+    expect((y - (low ?? 0)) / error).toBeCloseTo(quantile, 4);
+  });
+
   it('give no interval for one seed', () => {
     expect(seedBand([[{ x: 1, y: 2 }]])).toEqual([{ x: 1, y: 2, low: null, high: null, n: 1 }]);
     expect(meanAt(0, [3])).toMatchObject({ y: 3, low: null });

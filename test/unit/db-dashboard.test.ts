@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { recordRequest } from '../../activities/record-request.ts';
+import { studentHalf95 } from '../../contracts/confidence.ts';
 import { SPARK_BINS } from '../../contracts/dashboard.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { CATEGORIES, type Category } from '../../contracts/sampling.ts';
@@ -9,6 +10,7 @@ import { answersFrom, type Answers } from '../../dashboard/data/answers.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { commitEvaluation } from '../../db/evaluations.ts';
 import { runPulses } from '../../db/run-pulse.ts';
+import { stepPoints } from '../../db/step-points.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
@@ -125,12 +127,34 @@ describe('steps', () => {
       const variance =
         rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0) / (rewards.length - 1);
       expect(point.reward).toBeCloseTo(mean, 9);
-      expect(point.rewardHigh - point.reward).toBeCloseTo(
-        1.959964 * Math.sqrt(variance / rewards.length),
-        5,
-      );
+      const half = (studentHalf95(rewards.length) ?? 0) * Math.sqrt(variance / rewards.length);
+      expect(point.rewardLow).toBeCloseTo(Math.max(-3, mean - half), 5);
+      expect(point.rewardHigh).toBeCloseTo(Math.min(4, mean + half), 5);
       expect(point.groups).toBe(groups.length);
     }
+  });
+
+  it('gives two prompts the interval of two values, and one prompt none', async () => {
+    const other = await server.migrated();
+    for (const trainBatchSize of [1, 2]) {
+      const run = `${trainBatchSize}`;
+      const small = { ...SETTINGS, trainBatchSize, oversample: 1, maxBackfillRounds: 0 };
+      await scratchRun(other.db, run, SAMPLES, small);
+      await takeStep(other, { run, epoch: 1, step: 1 }, G);
+    }
+    await other.db.execute(sql`
+      update groups set reward = 1 + 0.1 * rank, exact_match = 0.5 + 0.01 * rank where run = '2'`);
+    await other.db.execute(
+      sql`update steps set reward = 1.05, exact_match = 0.505 where run = '2'`,
+    );
+    const [one] = await stepPoints(other.db, '1', 0);
+    const [two] = await stepPoints(other.db, '2', 0);
+    await other.close();
+    expect(one).toMatchObject({ rewardLow: null, rewardHigh: null, exactMatchLow: null });
+    // Standard errors of 0.05 and 0.005, and 12.706 of them.
+    expect(two?.rewardHigh).toBeCloseTo(1.05 + 12.706 * 0.05, 3);
+    expect(two?.rewardLow).toBeCloseTo(1.05 - 12.706 * 0.05, 3);
+    expect(two?.exactMatchHigh).toBeCloseTo(0.505 + 12.706 * 0.005, 3);
   });
 
   it('moves samples between categories exactly as the statistics did', async () => {
