@@ -3,6 +3,7 @@ import { ToolsampleError } from '../contracts/errors.ts';
 import type { GradientResult, PolicyEngine } from '../contracts/policy.ts';
 import { referredTo } from '../db/artifact-references.ts';
 import { gradientShardsOf, type GradientShard } from '../db/gradient-shards.ts';
+import { busySeconds } from './busy-seconds.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import type { GradientBatch } from './gradient-batch.ts';
 import { engineCall } from './heartbeat.ts';
@@ -35,9 +36,8 @@ export async function shardedUpdate(
     const update = await engineCall((options) =>
       engine.applyGradients({ policy, trainable, objective, optimizer, gradients }, options),
     );
-    const computing = shards.reduce((sum, { seconds }) => sum + seconds, 0);
     return {
-      result: { ...update, seconds: update.seconds + computing },
+      result: { ...update, seconds: update.seconds + busySeconds(shards) },
       async removeGradients() {
         const names = gradients.map(({ artifact }) => artifact.sha256);
         // Another run with the same seed may be at the same place.

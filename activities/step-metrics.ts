@@ -4,6 +4,7 @@ import type { RolloutShard } from '../db/rollouts.ts';
 import type { StepMetrics } from '../db/steps.ts';
 import { mean } from '../dscl/moments.ts';
 import type { RewardRange } from '../dscl/signals.ts';
+import { busySeconds } from './busy-seconds.ts';
 
 /** A rollout that is scored, as its row says that it may not be. */
 export type ScoredRow = RolloutScores & {
@@ -56,6 +57,6 @@ export function stepMetrics(step: {
     completionsMeanLength: over((row) => row.completionTokens),
     completionsClippedRatio: over((row) => Number(row.finishReason === 'length')),
     generatedTokens: rollouts.reduce((sum, row) => sum + row.completionTokens, 0),
-    rolloutSeconds: shards.reduce((sum, { seconds }) => sum + seconds, 0),
+    rolloutSeconds: busySeconds(shards),
   };
 }

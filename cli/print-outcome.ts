@@ -56,15 +56,19 @@ function timings({ followed, serviceSeconds, totalSeconds }: OutcomeOptions): Ti
     totalSeconds - startSeconds,
     steps.reduce((sum, { wallSeconds }) => sum + wallSeconds, 0),
   );
-  const evaluation = status.evaluations
-    .filter(({ step }) => step >= firstStep - 1)
-    .reduce((sum, { seconds }) => sum + seconds, 0);
+  // Of several workers the seconds of all count.
+  const evaluation = Math.min(
+    totalSeconds - startSeconds - training,
+    status.evaluations
+      .filter(({ step }) => step >= firstStep - 1)
+      .reduce((sum, { seconds }) => sum + seconds, 0),
+  );
   return [
     { part: 'services', seconds: serviceSeconds },
     { part: 'preparation', seconds: startSeconds },
     { part: 'training', seconds: training },
     { part: 'evaluation', seconds: evaluation },
-    { part: 'rest', seconds: Math.max(0, totalSeconds - startSeconds - training - evaluation) },
+    { part: 'rest', seconds: totalSeconds - startSeconds - training - evaluation },
     { part: 'in all', seconds: serviceSeconds + totalSeconds },
   ];
 }

@@ -23,7 +23,7 @@ export interface EvaluationStatus {
   readonly rewardHigh: number;
   /** Mean sub-scores. */
   readonly scores: PerSubTask;
-  /** How long the evaluation took. */
+  /** Seconds spent completing and scoring, summed over shards: with several workers more than it took. */
   readonly seconds: number;
 }
 
@@ -73,7 +73,10 @@ export interface StepStatus {
   readonly weights: PerSubTask;
   readonly generatedTokens: number;
   readonly loss: number | null;
-  /** Seconds spent in rollout, in the gradient step, and from the step's start to its commit. */
+  /**
+   * Seconds in which completions were sampled, in which the update was computed (what workers do side by side counts once), and from the
+   * step's start to its commit.
+   */
   readonly rolloutSeconds: number;
   readonly gradientSeconds: number;
   readonly wallSeconds: number;

@@ -11,10 +11,18 @@ export interface GradientShard extends GradientShardResult {
   readonly shards: number;
 }
 
+/** As it is stored. */
+interface CommittedGradientShard extends GradientShard {
+  readonly committedAt: Date;
+}
+
 type StepOfRun = Pick<StepKey, 'run' | 'step'>;
 
 /** The finished parts of the step under way, in their order. */
-export async function gradientShardsOf(db: Database, key: StepOfRun): Promise<GradientShard[]> {
+export async function gradientShardsOf(
+  db: Database,
+  key: StepOfRun,
+): Promise<CommittedGradientShard[]> {
   const rows = await db
     .select()
     .from(gradientShards)

@@ -17,6 +17,7 @@ export interface RolloutShard {
   readonly completions: number;
   readonly generatedTokens: number;
   readonly seconds: number;
+  readonly committedAt: Date;
 }
 
 /** One completion as it comes out of the policy. */
@@ -146,5 +147,6 @@ function toShard(row: typeof rolloutShards.$inferSelect): RolloutShard {
     completions: row.completions,
     generatedTokens: row.generatedTokens,
     seconds: row.generationSeconds,
+    committedAt: row.committedAt,
   };
 }

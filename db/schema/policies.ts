@@ -105,7 +105,7 @@ export const evaluationsComments = commentsOnTable(
     scoreName: 'Mean sub-score of tool names.',
     scoreKey: 'Mean sub-score of parameter keys.',
     scoreValue: 'Mean sub-score of parameter values.',
-    evaluationSeconds: 'Seconds the evaluation took.',
+    evaluationSeconds: 'Seconds spent completing and scoring, summed over shards.',
     evaluatedAt: 'When it was committed.',
   },
 );

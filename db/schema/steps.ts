@@ -138,8 +138,10 @@ export const stepsComments = commentsOnTable(
     clipRatioLow: 'Share of tokens whose ratio was clipped below.',
     clipRatioHigh: 'Share of tokens whose ratio was clipped above.',
     trainedTokens: 'Tokens the update computed, prompts included.',
-    rolloutSeconds: 'Seconds spent sampling, summed over shards.',
-    gradientSeconds: 'Seconds spent in the update.',
+    rolloutSeconds:
+      'Seconds in which completions were sampled; what workers did side by side counts once.',
+    gradientSeconds:
+      'Seconds in which the update was computed; what workers did side by side counts once.',
     startedAt: 'When the batch was selected.',
     learnedAt: 'When statistics and curriculum were committed.',
     committedAt: 'When the updated policy was committed.',

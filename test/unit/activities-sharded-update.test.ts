@@ -84,13 +84,19 @@ describe('the update from gradients of shards', { timeout: 120_000 }, () => {
     await commitGradientShard(connection.db, key, part(0, 3, zero));
     // A second attempt that came to something else: the first one counts.
     await commitGradientShard(connection.db, key, part(0, 3, two));
+    // Two workers side by side for a second, and later one alone.
+    await connection.pool.query(
+      `update gradient_shards set committed_at = timestamptz '2026-01-01Z' + (array[3, 4, 9])[shard + 1] * interval '1 s'
+       where run = $1`,
+      [key.run],
+    );
     const { asked, engine: ours } = engine();
     const found = await update(key, ours);
     expect(asked[0]?.gradients).toEqual([
       { artifact: zero, microBatches: 1 },
       { artifact: two, microBatches: 1 },
     ]);
-    expect(found?.result.seconds).toBe(3 + 3 * 2);
+    expect(found?.result.seconds).toBe(3 + 3 + 2);
     // Another run needs one of them.
     const other = await newStep();
     await commitGradientShard(connection.db, other, part(0, 1, two));

@@ -68,7 +68,15 @@ async function oldestDatabase(): Promise<string> {
     insert into corpora (corpus, source, samples) values ('c', 'mine', 1);
     insert into runs (run, state, policy, sampler, curriculum, config, config_sha256, corpus, corpus_samples,
       rejected_rows, overlong_prompts, context_length, epochs, steps_per_epoch, total_steps, warm_start_slices, evaluate_at)
-    values ('old', 'stopped', 'builtin', 'dscl', 'tdcl', '{"seed": 7}', 'f', 'c', 1, 0, 0, 64, 1, 1, 1, 0, '{}')`);
+    values ('old', 'stopped', 'builtin', 'dscl', 'tdcl', '{"seed": 7}', 'f', 'c', 1, 0, 0, 64, 1, 1, 1, 0, '{}');
+    insert into epochs (run, epoch, state, first_step, last_step) values ('old', 1, 'running', 1, 2);
+    insert into steps (run, step, epoch, state, active, curriculum_version, groups, rollout_seconds)
+    values ('old', 1, 1, 'committed', false, 0, 24, 8), ('old', 2, 1, 'selected', false, 1, 8, null);
+    insert into rounds (run, step, round, groups, shards) values ('old', 1, 0, 24, 3), ('old', 2, 0, 8, 1);
+    insert into rollout_shards
+      (run, step, round, shard, artifact_sha256, artifact_bytes, completions, generated_tokens, generation_seconds, committed_at)
+    values ('old', 1, 0, 0, 'a', 1, 8, 9, 2, '2026-01-01 00:00:02Z'), ('old', 1, 0, 1, 'a', 1, 8, 9, 3, '2026-01-01 00:00:03Z'),
+      ('old', 1, 0, 2, 'a', 1, 8, 9, 3, '2026-01-01 00:00:09Z'), ('old', 2, 0, 0, 'a', 1, 8, 9, 2, '2026-01-01 00:00:20Z')`);
   await older.close();
   return database;
 }
@@ -148,6 +156,9 @@ test('a database of the first version is migrated, its runs go on with what came
   const newer = connect(older);
   const run = await findRun(newer.db, 'old');
   expect(run).toMatchObject({ policyParameters: null, config: { ...LATER_SETTINGS, seed: 7 } });
+  // Two workers sampled the first two shards side by side.
+  const { rows } = await newer.pool.query('select rollout_seconds from steps order by step');
+  expect(rows).toEqual([{ rollout_seconds: 6 }, { rollout_seconds: null }]);
   await newer.close();
 });
 

@@ -162,7 +162,7 @@ export function RunCharts(props: {
             file={file('tokens-per-second')}
             series={all.speed}
             yText={brief}
-            note="Generated tokens per second of rollout."
+            note="Generated tokens per second of rollout, of all workers together."
           />
         </div>
       </Section>
