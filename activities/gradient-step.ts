@@ -82,6 +82,7 @@ async function summary(
   return {
     skipped: row.state === 'skipped',
     reward: row.reward ?? 0,
+    rewardStd: row.rewardStd ?? 0,
     loss: row.loss ?? 0,
     gradNorm: row.gradNorm ?? 0,
     keptGroups: row.keptGroups ?? 0,

@@ -103,7 +103,10 @@ export interface CurriculumSummary {
 export interface GradientSummary {
   /** Skipped: no group was kept; the policy stays as it was. */
   readonly skipped: boolean;
+  /** Over all rounds of the step. */
   readonly reward: number;
+  /** Over all rounds, too. Absent in histories of older versions. */
+  readonly rewardStd?: number;
   readonly loss: number;
   readonly gradNorm: number;
   readonly keptGroups: number;

@@ -8,8 +8,9 @@ import type {
 /** One committed step, as the Temporal UI shows it. */
 export interface StepRow {
   readonly step: number;
-  /** Mean unweighted reward of the step's first round. */
+  /** Mean unweighted reward of all completions. */
   readonly reward: number;
+  /** Its standard deviation within a group, on average. Of the first round alone where an older version trained the step. */
   readonly rewardStd: number;
   readonly kept: number;
   readonly groups: number;
@@ -31,14 +32,14 @@ export const VISIBLE_ROWS = 50;
 
 export function stepRow(
   step: number,
-  score: ScoreSummary,
+  firstScore: ScoreSummary,
   curriculum: CurriculumSummary,
   gradient: GradientSummary,
 ): StepRow {
   return {
     step,
     reward: gradient.reward,
-    rewardStd: score.rewardStd,
+    rewardStd: gradient.rewardStd ?? firstScore.rewardStd,
     kept: gradient.keptGroups,
     groups: gradient.groups,
     mastery: curriculum.mastery,

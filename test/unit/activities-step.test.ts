@@ -4,7 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { evaluationByTokens } from '../../contracts/evaluation-plan.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
+import type { ActivityDependencies } from '../../activities/dependencies.ts';
 import { filterGroups } from '../../activities/filter-groups.ts';
+import { gradientStep } from '../../activities/gradient-step.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runPlan } from '../../activities/run-plan.ts';
 import { scoreRewards } from '../../activities/score-rewards.ts';
@@ -21,7 +23,7 @@ import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
 import { runOverviews } from '../../db/run-overview.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
-import { findStep } from '../../db/steps.ts';
+import { findRound, findStep } from '../../db/steps.ts';
 import { hasSignal } from '../../dscl/filter.ts';
 import { mean } from '../../dscl/moments.ts';
 import { scratchServer } from './support/scratch-database.ts';
@@ -184,6 +186,17 @@ describe('a step', () => {
     expect(backfilled.filter(({ round }) => round === 1)).toHaveLength(
       Math.ceil((8 - keptFirst) * 1.25),
     );
+  });
+
+  test('tells its reward, and how it varies, over all rounds', async () => {
+    const key = { run, epoch: 1, step: 1 };
+    const row = await findStep(connection.db, key);
+    const groups = (await groupsOfStep(connection.db, key)).map(({ rewardStd }) => rewardStd ?? 0);
+    const told = await gradientStep({ db: connection.db } as ActivityDependencies, key);
+    expect(told.reward).toBe(row?.reward);
+    expect(told.rewardStd).toBeCloseTo(mean(groups), 12);
+    const first = await findRound(connection.db, { ...key, round: 0 });
+    expect(told.rewardStd).not.toBeCloseTo(first?.rewardStd ?? 0, 3);
   });
 
   test('scores what is in the rows: sub-scores, both rewards, exact matches', async () => {
