@@ -7,7 +7,6 @@ import {
 } from '@temporalio/client';
 import type { RunConfig, RunConfigInput } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
-import type { RunOrigin } from './contracts/fork.ts';
 import type { StopAsked } from './contracts/requests.ts';
 import type { RunStatus } from './contracts/run-status.ts';
 import {
@@ -21,6 +20,7 @@ import {
 import { connect } from './db/connection.ts';
 import { migrateDatabase } from './db/migrate.ts';
 import { findRun } from './db/runs.ts';
+import { readRunAt } from './db/setting-changes.ts';
 import { runForking, type RunForking } from './client/fork-run.ts';
 import { runExperiments, type RunExperiments } from './client/run-experiments.ts';
 import { policyEvaluations, type PolicyEvaluations } from './client/run-evaluations.ts';
@@ -103,14 +103,15 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   const reader = runReader(database, services.folder);
 
   /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
-  const goOn = async (
-    run: string,
-    config: RunConfig,
-    forkOf: RunOrigin | null,
-  ): Promise<'running' | 'completed'> => {
+  const goOn = async (run: string, config: RunConfig): Promise<'running' | 'completed'> => {
+    const known = await statusOrNull(reader, run);
+    // What the run is called after is what its next step does: a fork, or `set`, may have changed what it began with.
+    const next =
+      known === null ? config : (await readRunAt(database.db, run, known.step + 1)).config;
+    const forkOf = known?.forkOf ?? null;
     try {
       await workflow.signalWithStart(TRAINING_RUN, {
-        ...shownInTemporal(config, forkOf),
+        ...shownInTemporal(next, forkOf),
         workflowId: run,
         taskQueue: temporal.taskQueue,
         args: [config],
@@ -142,7 +143,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
           hint: `choose another name, or go on with it: toolsample resume ${id}`,
         });
       }
-      if ((await goOn(id, config, null)) === 'completed') {
+      if ((await goOn(id, config)) === 'completed') {
         throw new ToolsampleError('config', `run "${id}" has completed`, {
           hint: 'choose another name',
         });
@@ -153,8 +154,8 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       const known = await statusOrNull(reader, run);
       // A run that no worker has taken up yet only waits for one.
       if (known === null && (await isUnderWay(workflow.getHandle(run)))) return 'running';
-      const { state, forkOf } = known ?? (await reader.status(run));
-      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run), forkOf);
+      const { state } = known ?? (await reader.status(run));
+      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run));
     },
     async unpreparedRuns() {
       const query = `WorkflowType = '${TRAINING_RUN}' and ExecutionStatus = 'Running' and TaskQueue = '${temporal.taskQueue}'`;
