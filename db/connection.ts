@@ -20,6 +20,8 @@ export interface ConnectionOptions {
   readonly presence?: string;
   /** How long to wait for a connection; default 30 s. */
   readonly timeoutMs?: number;
+  /** How long to wait for the answer to a query; default: as long as it takes, for those who only look 35 s. */
+  readonly queryTimeoutMs?: number;
   /** For those who only look: Postgres refuses every write, and ends a query that takes longer than half a minute. */
   readonly readOnly?: boolean;
 }
@@ -28,6 +30,8 @@ export interface ConnectionOptions {
 const CONNECTION_TIMEOUT_MS = 30_000;
 
 const READ_ONLY = '-c default_transaction_read_only=on -c statement_timeout=30s';
+/** A server that has not even ended the query by then hangs. */
+const READ_TIMEOUT_MS = 35_000;
 
 /**
  * Opens a pool of connections; nothing is sent before the first query.
@@ -42,6 +46,8 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
       hint: 'write postgres://user:password@host:port/database',
     });
   }
+  const readOnly = options.readOnly === true;
+  const queryTimeoutMs = options.queryTimeoutMs ?? (readOnly ? READ_TIMEOUT_MS : undefined);
   const pool = new Pool({
     connectionString: url,
     max: options.connections ?? 10,
@@ -49,7 +55,8 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
     min: options.presence === undefined ? 0 : 1,
     ...(options.presence === undefined ? {} : { application_name: options.presence }),
     connectionTimeoutMillis: options.timeoutMs ?? CONNECTION_TIMEOUT_MS,
-    ...(options.readOnly === true ? { options: READ_ONLY } : {}),
+    ...(readOnly ? { options: READ_ONLY } : {}),
+    ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
   });
   // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
   pool.on('error', () => undefined);

@@ -7,7 +7,7 @@ export function isLostConnection(error: unknown): boolean {
     const { code } = cause as { code?: unknown };
     if (typeof code === 'string' && LOST.has(code)) return true;
     if (
-      /^(Connection terminated|Channel has been shut down|timeout exceeded when trying to connect)/.test(
+      /^(Connection terminated|Channel has been shut down|timeout exceeded when trying to connect|Query read timeout)/.test(
         cause.message,
       )
     )

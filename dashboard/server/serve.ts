@@ -23,8 +23,8 @@ export interface Dashboard {
 
 /** Connections to Postgres: a page asks for a few answers at once. */
 const CONNECTIONS = 3;
-/** Postgres that does not answer for so long is away; the page says so. */
-const CONNECTION_TIMEOUT_MS = 5_000;
+/** Postgres that does not answer for so long is away, and the page says so. What a page asks for may take longer than that. */
+const AWAY_MS = 5_000;
 
 /**
  * Serves the dashboard on 127.0.0.1, reading Postgres only.
@@ -33,15 +33,24 @@ const CONNECTION_TIMEOUT_MS = 5_000;
  */
 export async function serveDashboard(options: DashboardOptions): Promise<Dashboard> {
   const port = options.port ?? (await freePort(`dashboard ${options.folderId}`, new Set()));
-  const connection = connect(options.databaseUrl, {
+  const reading = connect(options.databaseUrl, {
     connections: CONNECTIONS,
-    timeoutMs: CONNECTION_TIMEOUT_MS,
+    timeoutMs: AWAY_MS,
     readOnly: true,
   });
-  const updates = liveUpdates(connection.db);
+  const watching = connect(options.databaseUrl, {
+    connections: 1,
+    timeoutMs: AWAY_MS,
+    queryTimeoutMs: AWAY_MS,
+    readOnly: true,
+  });
+  const updates = liveUpdates(watching.db);
+  const closeConnections = async (): Promise<void> => {
+    await Promise.all([reading.close(), watching.close()]);
+  };
   let bundled: Promise<Pages> | null = null;
   const app = dashboardApp({
-    answers: answersFrom(connection.db),
+    answers: answersFrom(reading.db),
     updates,
     pages: async () => (bundled ??= bundlePages()),
   });
@@ -54,12 +63,12 @@ export async function serveDashboard(options: DashboardOptions): Promise<Dashboa
         await updates.stop();
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
-        await connection.close();
+        await closeConnections();
       },
     };
   } catch (error) {
     await updates.stop();
-    await connection.close();
+    await closeConnections();
     throw error;
   }
 }

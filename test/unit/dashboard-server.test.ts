@@ -1,9 +1,12 @@
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { liveUpdates, type News } from '../../dashboard/server/live-updates.ts';
 import { serveDashboard, type Dashboard } from '../../dashboard/server/serve.ts';
 import { connect, type Connection } from '../../db/connection.ts';
+import { isLostConnection } from '../../services/lost-connection.ts';
+import { startProxy } from '../chaos/proxy.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
@@ -158,4 +161,38 @@ describe('live updates', () => {
     release();
     await updates.stop();
   });
+
+  it('tell within seconds that Postgres hangs, which keeps its connections and answers nothing', async () => {
+    const proxy = await startProxy(Number(new URL(url).port));
+    const proxied = new URL(url);
+    proxied.port = String(proxy.port);
+    const hanging = await serveDashboard({ databaseUrl: proxied.href, folderId: 'hanging' });
+    const events = await fetch(`${hanging.address}api/live`);
+    let told = '';
+    void events.body
+      ?.pipeThrough(new TextDecoderStream())
+      .pipeTo(new WritableStream({ write: (part) => void (told += part) }))
+      .catch(() => undefined);
+    // Its connection is there once it has told of something.
+    const states = ['running', 'paused'] as const;
+    for (let change = 0; !told.includes('event: changed'); change++) {
+      const state = states[change % 2] ?? 'running';
+      await recordOutcome(connection, { run: 'a run/of mine', state, reason: '' });
+      await sleep(500);
+    }
+    proxy.silence();
+    await expect.poll(() => told, { timeout: 20_000 }).toContain('event: trouble');
+    proxy.restore();
+    await expect.poll(() => told, { timeout: 20_000 }).toMatch(/event: trouble[^]*event: well/);
+    await hanging.close();
+    await proxy.close();
+  });
+});
+
+it('an answer that does not come is a lost connection, and the next query has another one', async () => {
+  const impatient = connect(url, { connections: 1, queryTimeoutMs: 200, readOnly: true });
+  const failure: unknown = await impatient.db.execute('select pg_sleep(5)').catch((error) => error);
+  expect(isLostConnection(failure)).toBe(true);
+  expect((await impatient.pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+  await impatient.close();
 });
