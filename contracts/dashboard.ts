@@ -1,5 +1,6 @@
-import type { FinishReason } from './policy.ts';
 import type { RunConfig } from './config.ts';
+import type { RunOrigin } from './fork.ts';
+import type { FinishReason } from './policy.ts';
 import type { PendingRequest, SettingChange } from './requests.ts';
 import type { PerSubTask } from './reward.ts';
 import type { EvaluationStatus, RunState } from './run-status.ts';
@@ -55,6 +56,8 @@ export interface RunDetail {
   readonly policyParameters: number | null;
   readonly evaluations: readonly EvaluationStatus[];
   readonly settings: readonly SettingChange[];
+  /** Where a fork comes from; null for a run that began anew. */
+  readonly forkOf: RunOrigin | null;
   readonly events: readonly RunEvent[];
   /** Seconds of the supervised cold start. */
   readonly warmStartSeconds: number;

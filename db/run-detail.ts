@@ -16,7 +16,7 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
   const { config, corpusSamples, policyParameters } = await readRun(db, run);
   const [overview] = await runOverviews(db, [run]);
   if (overview === undefined) throw new Error('a run that was just read could not be found');
-  const { evaluations, settings } = await runStatus(db, run);
+  const { evaluations, settings, forkOf } = await runStatus(db, run);
   const [warmStart] = await db
     .select({ seconds: sql<number>`coalesce(sum(${checkpoints.trainingSeconds}), 0)` })
     .from(checkpoints)
@@ -29,6 +29,7 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
     policyParameters,
     evaluations,
     settings,
+    forkOf,
     events: events.map(({ happenedAt, kind, step, message }) => ({
       at: happenedAt.toISOString(),
       kind,

@@ -1,23 +1,25 @@
-import type { JsonValue } from '../../contracts/json.ts';
+import type { RunDetail, RunOverview } from '../../contracts/dashboard.ts';
+import { settingHistories } from './setting-history.ts';
 
-/** A run with its configuration as plain values. */
-export interface Configured {
-  readonly run: string;
-  readonly config: object;
+/** A run with what it was made with. */
+export interface Configured extends Pick<RunDetail, 'config' | 'settings' | 'forkOf'> {
+  readonly overview: Pick<RunOverview, 'run' | 'seed' | 'step'>;
 }
 
-/** Runs that differ in nothing but their seed. */
+/** Runs that differ in nothing but their seed, each of another one. */
 export interface ConfigGroup {
-  /** What tells this group from the others, e.g. `sampler dscl`; the run's id where it is the only group. */
+  /** What tells this group from the others, e.g. `sampler dscl`; the run's id where it is the only configuration. */
   readonly label: string;
   readonly runs: readonly string[];
+  /** False: a run whose seed another group of the same configuration has. The two are not independent of one another. */
+  readonly independent: boolean;
 }
 
 /** A setting that is not the same in all groups. */
 export interface ConfigDifference {
   /** Path of the setting, e.g. `sampling.uniformShare`. */
   readonly key: string;
-  /** Its value in each group, as JSON; empty where a group does not have it. */
+  /** What it was and became in each group ({@link settingHistories}); empty where a group does not have it. */
   readonly values: readonly string[];
 }
 
@@ -34,18 +36,23 @@ const BESIDE_THE_POINT = new Set([
 /** Settings that name a configuration, if they can. */
 const ASKED_FOR: readonly string[] = ['sampler', 'curriculum', 'policy', 'data', 'learningRate'];
 
-/** Puts runs of one configuration together, whatever their seeds, and says in what the groups differ. */
+/**
+ * Puts runs of one configuration together, whatever their seeds, and says in what the groups differ. A setting that was changed
+ * under way, or by a fork, makes another configuration. A further run of a seed is a group of its own, behind that of its
+ * configuration: a repetition, or a fork, which shares steps with its parent, says nothing new about the spread over seeds.
+ */
 export function configGroups(runs: readonly Configured[]): {
   readonly groups: readonly ConfigGroup[];
   readonly differences: readonly ConfigDifference[];
 } {
-  const byKey = new Map<string, { runs: string[]; settings: ReadonlyMap<string, string> }>();
-  for (const { run, config } of runs) {
-    const settings = new Map([...settingsOf(config)].filter(([key]) => !BESIDE_THE_POINT.has(key)));
+  const byKey = new Map<string, { runs: Configured[]; settings: ReadonlyMap<string, string> }>();
+  for (const run of runs) {
+    const histories = settingHistories(run.config, run.settings, run.overview.step);
+    const settings = new Map([...histories].filter(([key]) => !BESIDE_THE_POINT.has(key)));
     const key = JSON.stringify([...settings].sort(([a], [b]) => (a < b ? -1 : 1)));
-    const group = byKey.get(key);
-    if (group === undefined) byKey.set(key, { runs: [run], settings });
-    else group.runs.push(run);
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, { runs: [run], settings });
+    else known.runs.push(run);
   }
   const found = [...byKey.values()];
   const keys = [...new Set(found.flatMap(({ settings }) => [...settings.keys()]))];
@@ -53,11 +60,38 @@ export function configGroups(runs: readonly Configured[]): {
     .map((key) => ({ key, values: found.map(({ settings }) => settings.get(key) ?? '') }))
     .filter(({ values }) => new Set(values).size > 1);
   const telling = tellingApart(differences, found.length);
-  const groups = found.map((group, index) => ({
-    runs: group.runs,
-    label: labelOf(telling, index) || (group.runs[0] ?? ''),
-  }));
-  return { groups, differences };
+  const split = found.map((each, index) => bySeed(each.runs, labelOf(telling, index)));
+  return {
+    groups: split.flat(),
+    differences: differences.map(({ key, values }) => ({
+      key,
+      values: split.flatMap((groups, index) => groups.map(() => values[index] ?? '')),
+    })),
+  };
+}
+
+/** The runs of a configuration that have a seed each, and every further run of one of these seeds by itself. */
+function bySeed(runs: readonly Configured[], label: string): ConfigGroup[] {
+  const seeds = new Set<number>();
+  const first: string[] = [];
+  const again: ConfigGroup[] = [];
+  // A fork stands behind the run whose steps it has.
+  const ordered = runs.toSorted((a, b) => Number(a.forkOf !== null) - Number(b.forkOf !== null));
+  for (const { overview, forkOf } of ordered) {
+    const { run, seed } = overview;
+    if (!seeds.has(seed)) {
+      seeds.add(seed);
+      first.push(run);
+      continue;
+    }
+    const what = forkOf === null ? `seed ${seed} again` : `fork of ${forkOf.run}`;
+    again.push({
+      label: [label, `${run} (${what})`].filter((part) => part !== '').join(', '),
+      runs: [run],
+      independent: false,
+    });
+  }
+  return [{ label: label || (first[0] ?? ''), runs: first, independent: true }, ...again];
 }
 
 /** As few of the differences as tell all groups apart, what people ask for first among the first. */
@@ -80,17 +114,4 @@ function labelOf(differences: readonly ConfigDifference[], index: number): strin
   return differences
     .map(({ key, values }) => `${key} ${(values[index] || '–').replaceAll('"', '')}`)
     .join(', ');
-}
-
-/** Every setting by its path, its value as JSON; lists are one value. */
-export function settingsOf(config: object, prefix = ''): ReadonlyMap<string, string> {
-  const flat = new Map<string, string>();
-  for (const [name, value] of Object.entries(config) as [string, JsonValue | undefined][]) {
-    const path = `${prefix}${name}`;
-    if (value === undefined) continue;
-    if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-      for (const [key, inner] of settingsOf(value, `${path}.`)) flat.set(key, inner);
-    } else flat.set(path, JSON.stringify(value));
-  }
-  return flat;
 }

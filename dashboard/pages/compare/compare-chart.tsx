@@ -7,7 +7,7 @@ import { CursorProvider } from '../charts/cursor-provider.tsx';
 import { LineChart, type LineSeries } from '../charts/line-chart.tsx';
 import { LINE_COLOURS, LINE_DASHES } from '../charts/palette.ts';
 
-/** One line for each configuration: the mean over its seeds, with the 95% interval of that mean. */
+/** A line for each configuration: the mean over its seeds, with the 95% interval of that mean; and one for each further run of a seed. */
 export function CompareChart(props: {
   readonly runs: readonly ComparedRun[];
   readonly groups: readonly ConfigGroup[];
@@ -21,7 +21,7 @@ export function CompareChart(props: {
           .filter(({ detail }) => group.runs.includes(detail.overview.run))
           .map((run) => metric.curve(run));
         return {
-          label: `${group.label} (${group.runs.length === 1 ? '1 seed' : `${group.runs.length} seeds`})`,
+          label: group.independent ? `${group.label} (${seeds(group)})` : group.label,
           colour: LINE_COLOURS[index % LINE_COLOURS.length] ?? LINE_COLOURS[0],
           dash: LINE_DASHES[index % LINE_DASHES.length] ?? '',
           points: seedBand(curves),
@@ -43,7 +43,7 @@ export function CompareChart(props: {
           xText={brief}
           {...(metric.share ? { yDomain: SHARE } : {})}
           yText={(y) => (metric.share ? percent(y, 0) : fixed(y, 1))}
-          note="Over generated tokens. Bands: 95% interval of the mean over seeds; a line ends where the first of its seeds does."
+          note="Over generated tokens. Bands: 95% interval of the mean over seeds; a line ends where the first of its seeds does. A further run of a seed has a line of its own."
         />
       </div>
     </CursorProvider>
@@ -51,3 +51,7 @@ export function CompareChart(props: {
 }
 
 const SHARE = [0, 1] as const;
+
+function seeds({ runs }: ConfigGroup): string {
+  return runs.length === 1 ? '1 seed' : `${runs.length} seeds`;
+}

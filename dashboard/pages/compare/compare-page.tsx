@@ -10,7 +10,7 @@ import { Differences } from './differences.tsx';
 import { GroupTable } from './group-table.tsx';
 import { RunPicker } from './run-picker.tsx';
 
-/** Several runs over generated tokens; runs that differ in their seed alone are one line with a band. */
+/** Several runs over generated tokens; runs that differ in their seed alone are one line with a band, the mean of these seeds. */
 export function ComparePage({ runs }: { readonly runs: readonly string[] }) {
   const all = useAnswer<readonly RunOverview[]>(DASHBOARD_PATHS.runs(), null);
   const [metricName, setMetric] = useState<string>(COMPARE_METRICS[0].name);
@@ -20,9 +20,7 @@ export function ComparePage({ runs }: { readonly runs: readonly string[] }) {
   if (all.value === undefined) return <Waiting problem={all.problem} />;
   const metric = COMPARE_METRICS.find(({ name }) => name === metricName) ?? COMPARE_METRICS[0];
   const found = compared.value ?? [];
-  const { groups, differences } = configGroups(
-    found.map(({ detail }) => ({ run: detail.overview.run, config: detail.config })),
-  );
+  const { groups, differences } = configGroups(found.map(({ detail }) => detail));
   return (
     <>
       <div class="page-head">

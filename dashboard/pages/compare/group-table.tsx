@@ -5,7 +5,7 @@ import { meanAt, type BandPoint } from '../../model/seed-bands.ts';
 import { CsvButton } from '../parts.tsx';
 import { hrefOf } from '../../model/route.ts';
 
-/** Where each configuration ended. */
+/** Where each configuration ended, and each further run of a seed. */
 export function GroupTable(props: {
   readonly runs: readonly ComparedRun[];
   readonly groups: readonly ConfigGroup[];
@@ -39,6 +39,7 @@ export function GroupTable(props: {
           rows={() =>
             rows.map(({ group, tokens, exactMatch, reward }) => ({
               configuration: group.label,
+              seeds: group.independent ? group.runs.length : null,
               runs: group.runs.join(' '),
               tokens: tokens.y,
               exact_match: exactMatch.y,
@@ -67,7 +68,7 @@ export function GroupTable(props: {
             {rows.map(({ group, runs, tokens, exactMatch, reward }) => (
               <tr key={group.label}>
                 <td>{group.label}</td>
-                <td class="number">{group.runs.length}</td>
+                <td class="number">{group.independent ? group.runs.length : '–'}</td>
                 <td class="number">{brief(tokens.y)}</td>
                 <td class="number">
                   {withInterval(exactMatch, (y) => percent(Math.min(1, Math.max(0, y))))}

@@ -1,5 +1,5 @@
 import type { RunDetail } from '../../../contracts/dashboard.ts';
-import { settingsOf } from '../../model/config-groups.ts';
+import { changesText, settingsOf } from '../../model/setting-history.ts';
 import { CsvButton } from '../parts.tsx';
 
 /** Every setting of the run, those that were changed under way with their history. */
@@ -15,7 +15,13 @@ export function Configuration({ detail }: { readonly detail: RunDetail }) {
         <CsvButton
           name={`${detail.overview.run}-configuration`}
           of="Configuration"
-          rows={() => settings.map(([key, value]) => ({ key, value }))}
+          rows={() =>
+            settings.map(([key, value]) => ({
+              key,
+              value,
+              changes: changesText(changes.get(key) ?? []),
+            }))
+          }
         />
       </div>
       <table>
