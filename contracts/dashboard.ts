@@ -59,8 +59,14 @@ export interface RunDetail {
   /** Where a fork comes from; null for a run that began anew. */
   readonly forkOf: RunOrigin | null;
   readonly events: readonly RunEvent[];
-  /** Seconds of the supervised cold start. */
-  readonly warmStartSeconds: number;
+  /** The slices of the supervised cold start, in order. */
+  readonly coldStart: readonly ColdStartSlice[];
+}
+
+export interface ColdStartSlice {
+  readonly committedAt: string;
+  /** Of its optimiser steps. */
+  readonly seconds: number;
 }
 
 /** Something that happened to a run besides its steps. */

@@ -1,4 +1,4 @@
-import { and, asc, eq } from 'drizzle-orm';
+import { and, asc, eq, sql } from 'drizzle-orm';
 import type { JsonObject } from '../contracts/json.ts';
 import type { Database } from './connection.ts';
 import { events } from './schema/runs.ts';
@@ -18,7 +18,8 @@ export interface NewEvent {
 export async function recordEvent(db: Database, run: string, event: NewEvent): Promise<void> {
   await db
     .insert(events)
-    .values({ run, ...event })
+    // The time of a transaction is that of its beginning: preparing a run reads all of its data in one.
+    .values({ run, ...event, happenedAt: sql`clock_timestamp()` })
     .onConflictDoNothing();
 }
 

@@ -1,4 +1,4 @@
-import { and, eq, gt, sql } from 'drizzle-orm';
+import { and, asc, eq, gt } from 'drizzle-orm';
 import type { RunDetail } from '../contracts/dashboard.ts';
 import type { Database } from './connection.ts';
 import { eventsOf } from './events.ts';
@@ -17,10 +17,11 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
   const [overview] = await runOverviews(db, [run]);
   if (overview === undefined) throw new Error('a run that was just read could not be found');
   const { evaluations, settings, forkOf } = await runStatus(db, run);
-  const [warmStart] = await db
-    .select({ seconds: sql<number>`coalesce(sum(${checkpoints.trainingSeconds}), 0)` })
+  const slices = await db
+    .select({ committedAt: checkpoints.committedAt, seconds: checkpoints.trainingSeconds })
     .from(checkpoints)
-    .where(and(eq(checkpoints.run, run), eq(checkpoints.step, 0), gt(checkpoints.slice, 0)));
+    .where(and(eq(checkpoints.run, run), eq(checkpoints.step, 0), gt(checkpoints.slice, 0)))
+    .orderBy(asc(checkpoints.slice));
   const events = await eventsOf(db, run);
   return {
     overview,
@@ -36,6 +37,9 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
       step,
       message,
     })),
-    warmStartSeconds: warmStart?.seconds ?? 0,
+    coldStart: slices.map(({ committedAt, seconds }) => ({
+      committedAt: committedAt.toISOString(),
+      seconds,
+    })),
   };
 }

@@ -1,5 +1,6 @@
 import type { RunDetail, RunEvent, StepPoint } from '../../contracts/dashboard.ts';
 import { span } from './number-text.ts';
+import { standstills, type Timeline } from './standstills.ts';
 
 /** Something that the pictures of a run mark. */
 export interface RunMark {
@@ -24,19 +25,15 @@ const KINDS: { readonly [kind: string]: MarkKind } = {
   all_mastered: 'note',
 };
 
-/** A step is taken to have stood still when it idled so long … */
-const STILL_SECONDS = 8;
-/** … and so many times longer than steps usually do. */
-const STILL_FACTOR = 5;
-
 /**
  * Where a run crashed, resumed, was paused or changed. Nobody is left to record a crash: it is told from a run that resumed
- * without having ended, and from a step in which nothing was computed for long and for which no event gives a reason.
+ * without having ended, and from a stretch in which nothing was computed for long and for which no event gives a reason.
  */
 export function runMarks(
-  { events, settings }: Pick<RunDetail, 'events' | 'settings'>,
+  run: Timeline & Pick<RunDetail, 'settings'>,
   steps: readonly StepPoint[],
 ): readonly RunMark[] {
+  const { events, settings } = run;
   const told = events.flatMap((event, index) => {
     const kind = Object.hasOwn(KINDS, event.kind) ? KINDS[event.kind] : undefined;
     if (kind === undefined) return [];
@@ -50,14 +47,14 @@ export function runMarks(
       },
     ];
   });
-  const explained = new Set(told.map(({ step }) => step + 1));
-  const still = stoodStill(steps)
+  const explained = new Set(told.map(({ step }) => step));
+  const still = standstills(run, steps)
     .filter(({ step }) => !explained.has(step))
-    .map(({ step, seconds, at }) => ({
-      step: step - 1,
+    .map(({ step, seconds, at, where }) => ({
+      step,
       at,
       kind: 'lost' as const,
-      text: `stood still for ${span(seconds)} in step ${step} (a worker that was lost, or a machine that was busy)`,
+      text: `stood still for ${span(seconds)} ${where} (a worker that was lost, or a machine that was busy)`,
     }));
   const changed = settings.map(({ key, from, to, fromStep }) => ({
     step: fromStep - 1,
@@ -82,19 +79,4 @@ function wording({ kind, step, message }: RunEvent): string {
 function endedBefore(events: readonly RunEvent[]): boolean {
   const last = events.findLast(({ kind }) => Object.hasOwn(KINDS, kind) && kind !== 'all_mastered');
   return last !== undefined && ['stopped', 'failed', 'paused'].includes(last.kind);
-}
-
-/** Steps that took long although nothing was computed. */
-function stoodStill(
-  steps: readonly StepPoint[],
-): { readonly step: number; readonly seconds: number; readonly at: string }[] {
-  const idle = steps.map((step) => ({
-    step: step.step,
-    at: step.committedAt,
-    seconds: Math.max(0, step.wallSeconds - step.rolloutSeconds - step.gradientSeconds),
-  }));
-  const usual = idle.map(({ seconds }) => seconds).sort((a, b) => a - b)[idle.length >> 1] ?? 0;
-  return idle.filter(
-    ({ seconds }) => seconds > STILL_SECONDS && seconds > STILL_FACTOR * Math.max(usual, 0.1),
-  );
 }

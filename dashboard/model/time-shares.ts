@@ -10,11 +10,11 @@ export interface TimeShare {
 
 /** Where the time of a run went so far; what lay between its steps besides evaluations is not counted. */
 export function timeShares(
-  { warmStartSeconds, evaluations }: Pick<RunDetail, 'warmStartSeconds' | 'evaluations'>,
+  { coldStart, evaluations }: Pick<RunDetail, 'coldStart' | 'evaluations'>,
   steps: readonly StepPoint[],
 ): readonly TimeShare[] {
   const parts = [
-    { part: 'cold start' as const, seconds: warmStartSeconds },
+    { part: 'cold start' as const, seconds: sum(coldStart, ({ seconds }) => seconds) },
     { part: 'rollouts' as const, seconds: sum(steps, ({ rolloutSeconds }) => rolloutSeconds) },
     {
       part: 'gradient steps' as const,

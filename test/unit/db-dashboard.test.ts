@@ -7,8 +7,10 @@ import { SPARK_BINS } from '../../contracts/dashboard.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import { CATEGORIES, type Category } from '../../contracts/sampling.ts';
 import { answersFrom, type Answers } from '../../dashboard/data/answers.ts';
+import { commitCheckpoint } from '../../db/checkpoints.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { commitEvaluation } from '../../db/evaluations.ts';
+import { recordEvent } from '../../db/events.ts';
 import { runPulses } from '../../db/run-pulse.ts';
 import { stepPoints } from '../../db/step-points.ts';
 import { scratchServer } from './support/scratch-database.ts';
@@ -112,6 +114,37 @@ describe('runs', () => {
       lastLow: 0.4,
       lastHigh: 0.6,
     });
+  });
+});
+
+describe('a timeline', () => {
+  it('has the slices of the cold start', async () => {
+    const policy = { base: { sha256: 'a'.repeat(64), bytes: 1 }, weights: null, optimizer: null };
+    for (const [slice, seconds] of [
+      [1, 3],
+      [2, 4],
+    ] as const) {
+      await commitCheckpoint(
+        connection.db,
+        { run: 'empty', step: 0, slice },
+        { policy, optimizerSteps: 5, loss: 1, trainedTokens: 9, seconds },
+      );
+    }
+    const { coldStart } = await answers.run('empty');
+    expect(coldStart.map(({ seconds }) => seconds)).toEqual([3, 4]);
+    const [first, second] = coldStart.map(({ committedAt }) => Date.parse(committedAt));
+    expect(second).toBeGreaterThanOrEqual(first ?? Number.NaN);
+    expect((await answers.run('trained')).coldStart).toEqual([]);
+  });
+
+  it('has the moment at which an event was recorded, not that at which its transaction began', async () => {
+    const { begin } = await connection.db.transaction(async (tx) => {
+      const { rows } = await tx.execute<{ begin: Date }>(sql`select now() as begin, pg_sleep(0.3)`);
+      await recordEvent(tx, 'empty', { event: 'late', kind: 'note', message: 'late' });
+      return { begin: new Date(rows[0]?.begin ?? Number.NaN) };
+    });
+    const late = (await answers.run('empty')).events.find(({ message }) => message === 'late');
+    expect(Date.parse(late?.at ?? '') - begin.getTime()).toBeGreaterThanOrEqual(300);
   });
 });
 

@@ -99,7 +99,7 @@ export function detail(
     settings: [],
     forkOf: null,
     events: [],
-    warmStartSeconds: 4,
+    coldStart: [{ committedAt: new Date(1e12 - 1000).toISOString(), seconds: 4 }],
     ...part,
   };
 }
