@@ -110,6 +110,7 @@ function unprepared(run: string): RunStatus {
   return {
     run,
     state: 'running',
+    withoutWorker: false,
     epoch: 0,
     step: 0,
     totalSteps: 0,

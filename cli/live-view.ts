@@ -38,6 +38,8 @@ export function panelView(terminal: Terminal, write: (text: string) => void): Li
 
 /** Milliseconds of silence after which a line tells how far the work under way is. */
 const PATIENCE = 30_000;
+/** Milliseconds without a worker after which a line says so: one that was just started needs a few seconds. */
+const WORKER_PATIENCE = 10_000;
 
 /**
  * One line for each step and each evaluation, and for work that takes long.
@@ -52,6 +54,8 @@ export function logView(
   let toldPhase: string | null = null;
   let toldWork: string | null = null;
   let lastTold = now();
+  let aloneSince: number | null = null;
+  let toldAlone = false;
   const tell = (line: string): void => {
     terminal.print(line);
     lastTold = now();
@@ -62,6 +66,11 @@ export function logView(
       // Before the first step nothing else tells that something happens.
       if (phase !== null && phase !== toldPhase && status.step === 0) tell(phase);
       toldPhase = phase;
+      aloneSince = status.withoutWorker ? (aloneSince ?? now()) : null;
+      const alone = aloneSince !== null && now() - aloneSince >= WORKER_PATIENCE;
+      if (alone && !toldAlone) tell('no worker is there; the run goes on when one is');
+      if (aloneSince === null && toldAlone) tell('a worker is there again');
+      toldAlone = aloneSince !== null && (toldAlone || alone);
       const evaluations = status.evaluations.filter(
         (evaluation) => !toldEvaluations.has(evaluationKey(evaluation)),
       );

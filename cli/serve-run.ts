@@ -74,7 +74,10 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
       client,
       run,
       // It goes on now, however it stood.
-      before: options.before === null ? null : { ...options.before, state: 'running' },
+      before:
+        options.before === null
+          ? null
+          : { ...options.before, state: 'running', withoutWorker: false },
       view,
       phase: 'starting a worker',
       workflowUrl,

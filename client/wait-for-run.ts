@@ -92,7 +92,8 @@ function finalStatus(run: string, end: WorkflowEnd, status: RunStatus | null): E
   }
   const failure = end.kind === 'failed' ? { failure: end.error } : {};
   if (status.state !== 'running' && status.state !== 'paused') return { ...status, ...failure };
+  const ended = { ...status, withoutWorker: false };
   return end.kind === 'failed'
-    ? { ...status, state: 'failed', reason: end.error.message, ...failure }
-    : { ...status, state: end.kind === 'completed' ? 'completed' : 'stopped' };
+    ? { ...ended, state: 'failed', reason: end.error.message, ...failure }
+    : { ...ended, state: end.kind === 'completed' ? 'completed' : 'stopped' };
 }

@@ -11,6 +11,8 @@ import type { Category } from './sampling.ts';
 export interface RunOverview {
   readonly run: string;
   readonly state: RunState;
+  /** As {@link import('./run-status.ts').RunStatus.withoutWorker}. */
+  readonly withoutWorker: boolean;
   /** Why it failed or stopped. */
   readonly reason: string | null;
   /** What was asked of it and has not come about yet. */
@@ -26,7 +28,10 @@ export interface RunOverview {
   readonly generatedTokens: number;
   readonly startedAt: string;
   readonly finishedAt: string | null;
-  /** Seconds that the steps that are left take at the present pace; null before the first step, and once the run has ended. */
+  /**
+   * Seconds that the steps that are left take at the present pace; null before the first step, while no worker is there, and once the run
+   * has ended.
+   */
   readonly secondsLeft: number | null;
   /** Mean reward over the steps, in {@link SPARK_BINS} equal parts of the planned run at most; null where there is no step yet. */
   readonly rewards: readonly (number | null)[];

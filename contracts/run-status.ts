@@ -6,6 +6,14 @@ export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'stopped'
 /** `stopped`: ended or interrupted by the user; `resume` goes on. */
 export type RunState = (typeof RUN_STATES)[number];
 
+/** A state for people: that of a run whose worker died, and could not say so, is told from one that is worked on. */
+export function stateText({
+  state,
+  withoutWorker,
+}: Pick<RunStatus, 'state' | 'withoutWorker'>): string {
+  return state === 'running' && withoutWorker ? 'running, no worker' : state;
+}
+
 export interface EvaluationStatus {
   readonly epoch: number;
   /** 0: before training. */
@@ -31,6 +39,8 @@ export interface EvaluationStatus {
 export interface RunStatus {
   readonly run: string;
   readonly state: RunState;
+  /** It is running, but no worker is there: it goes on when one is. */
+  readonly withoutWorker: boolean;
   readonly epoch: number;
   readonly step: number;
   /** Planned; with a budget of tokens, as many as it is likely to last for. */

@@ -16,7 +16,10 @@ export interface Connection {
 export interface ConnectionOptions {
   /** Connections at most. */
   readonly connections?: number;
-  /** Shows others that this process is there: Postgres lists a connection of this name until the process ends, however it ends. */
+  /**
+   * Shows others that this process is there: Postgres lists a connection of this name until the process ends, however it ends. It is made
+   * within a second, and made again where Postgres went away.
+   */
   readonly presence?: string;
   /** How long to wait for a connection; default 30 s. */
   readonly timeoutMs?: number;
@@ -29,12 +32,15 @@ export interface ConnectionOptions {
 /** A server that does not answer for so long is away; the caller tries again. */
 const CONNECTION_TIMEOUT_MS = 30_000;
 
+/** How often a process that shows its presence looks whether it still has a connection. */
+const PRESENCE_MS = 1_000;
+
 const READ_ONLY = '-c default_transaction_read_only=on -c statement_timeout=30s';
 /** A server that has not even ended the query by then hangs. */
 const READ_TIMEOUT_MS = 35_000;
 
 /**
- * Opens a pool of connections; nothing is sent before the first query.
+ * Opens a pool of connections; nothing is sent before the first query, unless it shows presence.
  *
  * @param url `postgres://user:password@host:port/database`
  * @throws ToolsampleError `config` when the URL cannot be read
@@ -49,9 +55,9 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
   const readOnly = options.readOnly === true;
   const queryTimeoutMs = options.queryTimeoutMs ?? (readOnly ? READ_TIMEOUT_MS : undefined);
   const pool = new Pool({
-    connectionString: url,
+    connectionString: options.presence === undefined ? url : withoutName(url),
     max: options.connections ?? 10,
-    // Kept while there is nothing to ask, from the first query on.
+    // Kept while there is nothing to ask.
     min: options.presence === undefined ? 0 : 1,
     ...(options.presence === undefined ? {} : { application_name: options.presence }),
     connectionTimeoutMillis: options.timeoutMs ?? CONNECTION_TIMEOUT_MS,
@@ -61,5 +67,29 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
   // A restart of the database ends idle clients; without listeners that would end the process. The next query reconnects.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  return { db: drizzle(pool), pool, close: () => pool.end() };
+  const present = options.presence === undefined ? undefined : stayPresent(pool);
+  return {
+    db: drizzle(pool),
+    pool,
+    close: async () => {
+      clearInterval(present);
+      await pool.end();
+    },
+  };
+}
+
+/** Who computes for minutes asks nothing meanwhile; a server that restarted would not know of it. */
+function stayPresent(pool: Pool): NodeJS.Timeout {
+  return setInterval(() => {
+    // A server that is away is asked again.
+    if (pool.totalCount === 0) pool.query('select').catch(() => undefined);
+  }, PRESENCE_MS).unref();
+}
+
+/** The name in an address would hide the one that shows presence. */
+function withoutName(url: string): string {
+  const address = new URL(url);
+  if (!address.searchParams.has('application_name')) return url;
+  address.searchParams.delete('application_name');
+  return address.href;
 }

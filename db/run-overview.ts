@@ -4,11 +4,13 @@ import { PACE_STEPS, timeLeft } from '../contracts/pace.ts';
 import type { PendingRequest } from '../contracts/requests.ts';
 import type { RunState } from '../contracts/run-status.ts';
 import type { Database } from './connection.ts';
+import { WORKER_IS_THERE } from './presence.ts';
 
 /** As Postgres answers it; a type, because the driver asks for an index signature. */
 type OverviewRow = {
   run: string;
   state: RunState;
+  without_worker: boolean;
   reason: string | null;
   requested: PendingRequest | null;
   policy: string;
@@ -36,7 +38,7 @@ type OverviewRow = {
 export async function runOverviews(db: Database, only?: readonly string[]): Promise<RunOverview[]> {
   const wanted = only === undefined ? sql`true` : sql`r.run = any(${sql.param(only)}::text[])`;
   const { rows } = await db.execute<OverviewRow>(sql`
-    select r.run, r.state, r.reason, r.requested, r.policy, r.config->>'data' as data, r.sampler,
+    select r.run, r.state, r.state = 'running' and not ${WORKER_IS_THERE} as without_worker, r.reason, r.requested, r.policy, r.config->>'data' as data, r.sampler,
       r.curriculum, (r.config->>'seed')::float8 as seed, planned.steps as total_steps,
       (extract(epoch from r.started_at) * 1000)::float8 as started,
       (extract(epoch from r.finished_at) * 1000)::float8 as finished,
@@ -96,7 +98,8 @@ export async function runOverviews(db: Database, only?: readonly string[]): Prom
 function toOverview(row: OverviewRow): RunOverview {
   const { step, total_steps: totalSteps } = row;
   const walls = (row.walls ?? []).map((wallSeconds) => ({ step, wallSeconds }));
-  const under = row.state === 'running' || row.state === 'paused';
+  const { without_worker: withoutWorker } = row;
+  const under = (row.state === 'running' && !withoutWorker) || row.state === 'paused';
   const rewards: (number | null)[] = Array.from(
     { length: Math.min(totalSteps, SPARK_BINS) },
     () => null,
@@ -107,6 +110,7 @@ function toOverview(row: OverviewRow): RunOverview {
   return {
     run: row.run,
     state: row.state,
+    withoutWorker,
     reason: row.reason,
     requested: row.requested,
     policy: row.policy,

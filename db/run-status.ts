@@ -5,6 +5,7 @@ import { expectedSteps } from '../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { workerIsThere } from './presence.ts';
 import { requestsOf } from './requests.ts';
 import { readRun, type RunRow } from './runs.ts';
 import { evaluations, evaluationSamples } from './schema/policies.ts';
@@ -18,18 +19,20 @@ import { generatedTokensUpTo } from './steps.ts';
  * @throws ToolsampleError `not-found`
  */
 export async function runStatus(db: Database, run: string): Promise<RunStatus> {
-  return statusOf(db, await readRun(db, run));
+  const row = await readRun(db, run);
+  return statusOf(db, row, row.state === 'running' && !(await workerIsThere(db)));
 }
 
 /** How every run stands, newest first. */
 export async function listRuns(db: Database): Promise<RunStatus[]> {
   const rows = await db.select().from(runs).orderBy(desc(runs.startedAt), asc(runs.run));
   const statuses: RunStatus[] = [];
-  for (const row of rows) statuses.push(await statusOf(db, row));
+  const alone = rows.some(({ state }) => state === 'running') && !(await workerIsThere(db));
+  for (const row of rows) statuses.push(await statusOf(db, row, alone && row.state === 'running'));
   return statuses;
 }
 
-async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
+async function statusOf(db: Database, run: RunRow, withoutWorker: boolean): Promise<RunStatus> {
   const step = await committedStep(db, run.run);
   const [lastStep] = await stepStatus(db, run.run, step - 1);
   // A fork may have another budget than its parent.
@@ -42,6 +45,7 @@ async function statusOf(db: Database, run: RunRow): Promise<RunStatus> {
   return {
     run: run.run,
     state: run.state,
+    withoutWorker,
     epoch: Math.ceil(step / run.stepsPerEpoch),
     step,
     totalSteps: expectedSteps(run.totalSteps, spent),

@@ -61,6 +61,7 @@ function asTakenOver(parent: RunStatus, run: string, forkOf: RunOrigin): RunStat
     run,
     forkOf,
     state: 'running',
+    withoutWorker: false,
     step: forkOf.step,
     lastStep: null,
     evaluations: parent.evaluations.filter((evaluation) => evaluation.step <= forkOf.step),

@@ -2,7 +2,7 @@ import { originText } from '../../contracts/fork.ts';
 import { openRuns } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { count, percent, table } from '../render/text.ts';
-import type { RunStatus } from '../../contracts/run-status.ts';
+import { stateText, type RunStatus } from '../../contracts/run-status.ts';
 
 /** `toolsample runs`: all runs of the data folder, newest first. */
 export async function listRuns({ terminal, home, json }: CommandContext): Promise<void> {
@@ -31,7 +31,7 @@ export async function listRuns({ terminal, home, json }: CommandContext): Promis
       ],
       runs.map((run) => [
         run.run,
-        run.state,
+        stateText(run),
         run.startedAt.slice(0, 16).replace('T', ' '),
         `${run.step}/${run.totalSteps}`,
         count(run.generatedTokens),

@@ -1,6 +1,6 @@
 import { originText } from '../../contracts/fork.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
-import type { EvaluationStatus, RunStatus } from '../../contracts/run-status.ts';
+import { stateText, type EvaluationStatus, type RunStatus } from '../../contracts/run-status.ts';
 import { requestLines } from './requests.ts';
 import { count, duration, percent, printable, table, type Paint } from './text.ts';
 
@@ -136,7 +136,7 @@ export function nextCommands({ run, step }: RunStatus): string[] {
 export function statusLines(status: RunStatus, paint: Paint): string[] {
   const { lastStep } = status;
   return [
-    `${paint.bold(status.run)}  ${status.state}${status.reason === null ? '' : ` (${printable(status.reason)})`}`,
+    `${paint.bold(status.run)}  ${stateText(status)}${status.reason === null ? '' : ` (${printable(status.reason)})`}`,
     ...(status.forkOf === null ? [] : [`fork of ${originText(status.forkOf)}`]),
     `epoch ${status.epoch}, step ${status.step} of ${status.totalSteps}, ${count(status.generatedTokens)} tokens generated`,
     `started ${status.startedAt}${status.finishedAt === null ? '' : `, ended ${status.finishedAt}`}`,

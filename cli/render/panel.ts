@@ -1,6 +1,11 @@
 import { timeLeft, tokenRate } from '../../contracts/pace.ts';
 import { SUB_TASKS, type PerSubTask } from '../../contracts/reward.ts';
-import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import {
+  stateText,
+  type EvaluationStatus,
+  type RunStatus,
+  type StepStatus,
+} from '../../contracts/run-status.ts';
 import type { WorkUnderWay } from '../../contracts/temporal.ts';
 import { sparkLine } from './spark-line.ts';
 import { bar, count, duration, fit, padEnd, percent, visibleWidth, type Paint } from './text.ts';
@@ -27,11 +32,9 @@ export interface PanelState {
 export function renderPanel(state: PanelState, width: number, paint: Paint): string[] {
   const { status } = state;
   const lines = [
-    [
-      paint.bold(status.run),
-      stateText(status.state, paint),
-      paint.dim(duration(state.elapsed)),
-    ].join('  '),
+    [paint.bold(status.run), paintedState(status, paint), paint.dim(duration(state.elapsed))].join(
+      '  ',
+    ),
     progressLine(state, width, paint),
     ...(status.lastStep === null
       ? []
@@ -49,15 +52,17 @@ export function renderPanel(state: PanelState, width: number, paint: Paint): str
   return lines.map((line) => fit(line, width));
 }
 
-function stateText(state: RunStatus['state'], paint: Paint): string {
-  if (state === 'running' || state === 'completed') return paint.green(state);
-  return state === 'failed' ? paint.red(state) : paint.yellow(state);
+function paintedState(status: RunStatus, paint: Paint): string {
+  const { state, withoutWorker } = status;
+  const well = state === 'completed' || (state === 'running' && !withoutWorker);
+  const colour = well ? paint.green : state === 'failed' ? paint.red : paint.yellow;
+  return colour(stateText(status));
 }
 
 function progressLine(state: PanelState, width: number, paint: Paint): string {
   const { status } = state;
   const over = status.state !== 'running' && status.state !== 'paused';
-  const left = over ? null : timeLeft(state.steps, status.totalSteps);
+  const left = over || status.withoutWorker ? null : timeLeft(state.steps, status.totalSteps);
   const share = status.totalSteps === 0 ? 0 : status.step / status.totalSteps;
   const words = [
     ...(status.totalSteps === 0
@@ -69,7 +74,7 @@ function progressLine(state: PanelState, width: number, paint: Paint): string {
         ]),
     left === null ? '' : `${duration(left)} left`,
     state.phase === null || over ? '' : paint.dim(state.phase),
-    state.work === null || over ? '' : paint.dim(workText(state.work)),
+    state.work === null || over || status.withoutWorker ? '' : paint.dim(workText(state.work)),
   ];
   return words.filter((word) => word !== '').join('  ');
 }

@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
-import type { RunState } from '../../contracts/run-status.ts';
+import type { RunOverview } from '../../contracts/dashboard.ts';
+import { stateText, type RunState } from '../../contracts/run-status.ts';
 import type { Category } from '../../contracts/sampling.ts';
 import { csvText, type CsvRow } from '../model/csv.ts';
 
@@ -12,10 +13,15 @@ const STATE_SIGNS: { readonly [state in RunState]: string } = {
 };
 
 /** The state of a run: a sign and a word, so that colour is not needed to tell. */
-export function StateChip({ state }: { readonly state: RunState }) {
-  return (
+export function StateChip({ run }: { readonly run: Pick<RunOverview, 'state' | 'withoutWorker'> }) {
+  const { state, withoutWorker } = run;
+  return withoutWorker ? (
+    <span class="chip state-without-worker" title="It goes on when a worker is there">
+      <span aria-hidden="true">▷</span> {stateText(run)}
+    </span>
+  ) : (
     <span class={`chip state-${state}`}>
-      <span aria-hidden="true">{STATE_SIGNS[state]}</span> {state}
+      <span aria-hidden="true">{STATE_SIGNS[state]}</span> {stateText(run)}
     </span>
   );
 }

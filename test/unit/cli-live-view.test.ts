@@ -45,6 +45,7 @@ function status(steps: number, evaluated: readonly number[]): RunStatus {
   return {
     run: 'r',
     state: 'running',
+    withoutWorker: false,
     epoch: 1,
     step: steps,
     totalSteps: 9,
@@ -142,6 +143,33 @@ describe('logView', () => {
       'warm start: slice 1 of 2',
       '  warm start: 40 of 96 steps',
       '  warm start: 50 of 96 steps',
+    ]);
+  });
+});
+
+describe('logView without a worker', () => {
+  it('says once that none is there, when that has lasted, and when one is back', () => {
+    const printed: string[] = [];
+    let seconds = 0;
+    const view = logView(terminal(printed), status(1, [0]), () => 1000 * seconds);
+    const at = (second: number, withoutWorker: boolean): void => {
+      seconds = second;
+      const shown = panel(1, [0]);
+      view.update({ ...shown, status: { ...shown.status, withoutWorker } });
+    };
+    at(0, true);
+    at(4, true);
+    at(5, false);
+    at(6, true);
+    at(15, true);
+    expect(printed).toEqual([]);
+    at(16, true);
+    at(60, true);
+    at(61, false);
+    at(90, false);
+    expect(printed).toEqual([
+      'no worker is there; the run goes on when one is',
+      'a worker is there again',
     ]);
   });
 });

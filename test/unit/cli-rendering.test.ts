@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { expectedSteps, timeLeft, tokenRate } from '../../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
-import { exampleLines, beforeAndAfter, resultTable } from '../../cli/render/outcome.ts';
+import {
+  exampleLines,
+  beforeAndAfter,
+  resultTable,
+  statusLines,
+} from '../../cli/render/outcome.ts';
 import { renderPanel, type PanelState } from '../../cli/render/panel.ts';
 import { sparkLine } from '../../cli/render/spark-line.ts';
 import {
@@ -60,6 +65,7 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
     status: {
       run: 'dscl-1',
       state: 'running',
+      withoutWorker: false,
       epoch: 1,
       step: 2,
       totalSteps: 48,
@@ -139,6 +145,16 @@ describe('panel', () => {
     );
     expect(line(60)).toBe('exact match (heldout)  0: 40.0% … 24: 64.0%  48: 88.0%');
     expect(line(50)).toBe('exact match (heldout)  0: 40.0% … 48: 88.0%');
+  });
+
+  it('promises nothing of a run whose worker is gone', () => {
+    const lines = renderPanel(state({ withoutWorker: true }), 120, coloured);
+    expect(lines[0]).toContain(coloured.yellow('running, no worker'));
+    expect(lines.join('\n')).not.toMatch(/ left|gradient step/);
+    const { status } = state({ withoutWorker: true });
+    expect(statusLines(status, plain)[0]).toBe('dscl-1  running, no worker');
+    // Only a run that is running wants one.
+    expect(statusLines({ ...status, state: 'paused' }, plain)[0]).toBe('dscl-1  paused');
   });
 
   it('draws a run that has not begun', () => {

@@ -96,6 +96,7 @@ it('docs/cli.md names every field of the status, as --json prints it', () => {
 const STATUS: { [field in keyof RunStatus]: true } = {
   run: true,
   state: true,
+  withoutWorker: true,
   epoch: true,
   step: true,
   totalSteps: true,

@@ -11,6 +11,7 @@ import { commitCheckpoint } from '../../db/checkpoints.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { commitEvaluation } from '../../db/evaluations.ts';
 import { recordEvent } from '../../db/events.ts';
+import { WORKER_PRESENCE } from '../../db/presence.ts';
 import { runPulses } from '../../db/run-pulse.ts';
 import { stepPoints } from '../../db/step-points.ts';
 import { scratchServer } from './support/scratch-database.ts';
@@ -32,6 +33,7 @@ const SETTINGS = {
 const server = scratchServer();
 let url: string;
 let connection: Connection;
+let worker: Connection;
 let answers: Answers;
 /** What every sample was after each step, as the statistics said then. */
 const categoriesThen: Map<string, Category>[] = [];
@@ -39,6 +41,8 @@ const categoriesThen: Map<string, Category>[] = [];
 beforeAll(async () => {
   url = await server.migratedDatabase();
   connection = connect(url);
+  worker = connect(url, { presence: WORKER_PRESENCE });
+  await worker.pool.query('select');
   answers = answersFrom(connection.db);
   await scratchRun(connection.db, 'empty', SAMPLES, SETTINGS);
   await scratchRun(connection.db, 'trained', SAMPLES, SETTINGS);
@@ -51,6 +55,7 @@ beforeAll(async () => {
   }
 }, 240_000);
 afterAll(async () => {
+  await worker.close();
   await connection.close();
 });
 
@@ -60,6 +65,7 @@ describe('runs', () => {
     expect(trained).toMatchObject({
       run: 'trained',
       state: 'running',
+      withoutWorker: false,
       step: STEPS,
       totalSteps: 18,
       seed: 7,
@@ -293,6 +299,15 @@ describe('pulse', () => {
     expect(new Set(texts).size).toBe(3);
     expect(paused.get('empty')).toBe(before.get('empty'));
   });
+});
+
+it('says nothing of the time left once no worker is there', async () => {
+  await worker.close();
+  worker = connect(url);
+  await recordOutcome(connection, { run: 'trained', state: 'running', reason: '' });
+  await expect
+    .poll(async () => (await answers.run('trained')).overview)
+    .toMatchObject({ state: 'running', withoutWorker: true, secondsLeft: null });
 });
 
 it('cannot write', async () => {

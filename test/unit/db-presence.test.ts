@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, type Connection } from '../../db/connection.ts';
 import { runsBeingServed, WORKER_PRESENCE } from '../../db/presence.ts';
+import { runOverviews } from '../../db/run-overview.ts';
+import { runPulses } from '../../db/run-pulse.ts';
+import { listRuns, runStatus } from '../../db/run-status.ts';
 import { setRunState } from '../../db/runs.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
@@ -41,4 +44,44 @@ it('knows runs that a worker serves, for as long as the worker is there', async 
 
   await worker.close();
   await expect.poll(() => runsBeingServed(connection.db)).toEqual([]);
+});
+
+it('tells a run that no worker could go on with from one that may be worked on', async () => {
+  const { db } = connection;
+  const found = async () => ({
+    statuses: (await listRuns(db)).filter((each) => each.withoutWorker).map(({ run }) => run),
+    one: (await runStatus(db, 'first')).withoutWorker,
+    overviews: (await runOverviews(db)).filter((each) => each.withoutWorker).map(({ run }) => run),
+  });
+  const alone = { statuses: ['second', 'first'], one: true, overviews: ['second', 'first'] };
+  const served = { statuses: [], one: false, overviews: [] };
+  const before = await runPulses(db);
+  expect(await found()).toEqual(alone);
+
+  // A name in the address does not hide what it is.
+  const worker = connect(`${url}?application_name=mine`, { presence: WORKER_PRESENCE });
+  // Nobody asks it anything.
+  await expect.poll(found).toEqual(served);
+  // Those who watch learn of it, but not where no run is under way.
+  const after = await runPulses(db);
+  expect(after.get('first')).not.toBe(before.get('first'));
+  expect(after.get('stopped')).toBe(before.get('stopped'));
+
+  // As a restart of Postgres does.
+  const list = async (what: string) => {
+    const { rows } = await connection.pool.query<{ pid: number }>(
+      `select pid, ${what} from pg_stat_activity
+        where application_name = $1 and datname = current_database()`,
+      [WORKER_PRESENCE],
+    );
+    return rows.map(({ pid }) => pid);
+  };
+  const [ended] = await list('pg_terminate_backend(pid)');
+  await expect
+    .poll(async () => (await list('state')).filter((pid) => pid !== ended), { timeout: 10_000 })
+    .toHaveLength(1);
+  expect(await found()).toEqual(served);
+
+  await worker.close();
+  await expect.poll(found).toEqual(alone);
 });

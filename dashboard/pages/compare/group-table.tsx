@@ -1,3 +1,4 @@
+import { stateText } from '../../../contracts/run-status.ts';
 import { firstSplit, tokensAfter, type ComparedRun } from '../../model/compare-metrics.ts';
 import type { ConfigGroup } from '../../model/config-groups.ts';
 import { brief, fixed, percent } from '../../model/number-text.ts';
@@ -79,7 +80,7 @@ export function GroupTable(props: {
                     <span key={overview.run}>
                       {index > 0 ? ', ' : ''}
                       <a href={hrefOf({ page: 'run', run: overview.run })}>{overview.run}</a>
-                      {overview.state === 'completed' ? '' : ` (${overview.state})`}
+                      {overview.state === 'completed' ? '' : ` (${stateText(overview)})`}
                     </span>
                   ))}
                 </td>

@@ -19,25 +19,28 @@ export function RunPicker(props: {
         {chosen.length} of {runs.length} runs chosen
       </summary>
       <ul>
-        {runs.map(({ run, state, sampler, seed, heldOut }) => (
-          <li key={run}>
-            <label>
-              <input
-                type="checkbox"
-                checked={chosen.includes(run)}
-                onChange={() => {
-                  toggle(run);
-                }}
-              />
-              <span class="name">{run}</span>
-              <StateChip state={state} />
-              <span class="muted">
-                {sampler}, seed {seed}
-                {heldOut === null ? '' : `, ${percent(heldOut.last)}`}
-              </span>
-            </label>
-          </li>
-        ))}
+        {runs.map((overview) => {
+          const { run, sampler, seed, heldOut } = overview;
+          return (
+            <li key={run}>
+              <label>
+                <input
+                  type="checkbox"
+                  checked={chosen.includes(run)}
+                  onChange={() => {
+                    toggle(run);
+                  }}
+                />
+                <span class="name">{run}</span>
+                <StateChip run={overview} />
+                <span class="muted">
+                  {sampler}, seed {seed}
+                  {heldOut === null ? '' : `, ${percent(heldOut.last)}`}
+                </span>
+              </label>
+            </li>
+          );
+        })}
       </ul>
     </details>
   );

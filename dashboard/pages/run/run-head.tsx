@@ -27,7 +27,7 @@ export function RunHead(props: {
     <header class="run-head">
       <div class="line">
         <h1>{overview.run}</h1>
-        <StateChip state={overview.state} />
+        <StateChip run={overview} />
         {overview.requested !== null && <span class="muted">{overview.requested} asked for</span>}
       </div>
       <div class="line">

@@ -95,7 +95,7 @@ function RunRow(props: {
         <a href={hrefOf({ page: 'run', run: run.run })}>{run.run}</a>
       </td>
       <td class="state">
-        <StateChip state={run.state} />
+        <StateChip run={run} />
         {run.reason !== null && <span class="reason"> {run.reason}</span>}
       </td>
       <td class="curve">
@@ -147,6 +147,7 @@ function rowOf(run: RunOverview) {
   return {
     run: run.run,
     state: run.state,
+    without_worker: run.withoutWorker,
     step: run.step,
     total_steps: run.totalSteps,
     seconds_left: run.secondsLeft,

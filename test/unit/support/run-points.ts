@@ -76,6 +76,7 @@ export function detail(
     overview: {
       run: 'r',
       state: 'running',
+      withoutWorker: false,
       reason: null,
       requested: null,
       policy: 'builtin',
