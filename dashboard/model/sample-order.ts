@@ -1,4 +1,4 @@
-import type { SampleHistory, SampleOrder } from '../../contracts/dashboard.ts';
+import { MOST_SAMPLES, type SampleHistory, type SampleOrder } from '../../contracts/dashboard.ts';
 import type { CsvRow } from './csv.ts';
 
 const VALUES: {
@@ -17,6 +17,11 @@ export function sorted(samples: readonly SampleHistory[], order: SampleOrder): S
   if (order === 'id') return byId;
   const value = VALUES[order];
   return byId.sort((a, b) => value(a) - value(b));
+}
+
+/** Whether more samples than so many can be shown, of as many as there are. */
+export function canShowMore(shown: number, known: number): boolean {
+  return shown < Math.min(known, MOST_SAMPLES);
 }
 
 /** The visits of a sample, a row each. */

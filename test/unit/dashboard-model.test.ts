@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { MOST_SAMPLES } from '../../contracts/dashboard.ts';
 import { categoryCounts } from '../../dashboard/model/category-counts.ts';
 import { csvText } from '../../dashboard/model/csv.ts';
+import { extent } from '../../dashboard/model/extent.ts';
 import { brief, fixed, percent, span, whole } from '../../dashboard/model/number-text.ts';
 import { hrefOf, routeOf, type Route } from '../../dashboard/model/route.ts';
+import { canShowMore } from '../../dashboard/model/sample-order.ts';
 import { thinned } from '../../dashboard/model/thinned.ts';
 import { timeShares } from '../../dashboard/model/time-shares.ts';
 import { verdict } from '../../dashboard/model/verdict.ts';
@@ -74,6 +77,17 @@ it('writes CSV that spreadsheets read, and never a formula of a model', () => {
       { a: '=cmd|calc', b: -2.5 },
     ]),
   ).toBe('a,b,c\r\nx,1,\r\n"say ""hi"", twice\n",,\r\n\'=cmd|calc,-2.5,\r\n');
+});
+
+it('finds the extent of more values than a call has room for', () => {
+  expect(extent(Array.from({ length: 500_000 }, (_, index) => index - 7))).toEqual([-7, 499_992]);
+  expect(extent([0.5], [0, 1])).toEqual([0, 1]);
+});
+
+it('offers more samples for as long as there are more that a page can have', () => {
+  expect([canShowMore(100, 101), canShowMore(100, 100)]).toEqual([true, false]);
+  expect(canShowMore(MOST_SAMPLES - 100, 3 * MOST_SAMPLES)).toBe(true);
+  expect(canShowMore(MOST_SAMPLES + 100, 3 * MOST_SAMPLES)).toBe(false);
 });
 
 it('writes numbers as people read them', () => {

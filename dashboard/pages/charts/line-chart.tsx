@@ -9,6 +9,7 @@ import {
 } from '@observablehq/plot';
 import { useMemo } from 'preact/hooks';
 import type { CsvRow } from '../../model/csv.ts';
+import { extent } from '../../model/extent.ts';
 import type { RunMark } from '../../model/run-marks.ts';
 import { thinned } from '../../model/thinned.ts';
 import { Chart } from './chart.tsx';
@@ -115,8 +116,8 @@ function rangeOf(series: readonly LineSeries[]): [number, number] {
   const values = series.flatMap(({ points }) =>
     points.flatMap(({ y, low, high }) => [y, low ?? y, high ?? y]),
   );
-  const [low, high] = [Math.min(...values), Math.max(...values)];
   if (values.length === 0) return [0, 1];
+  const [low, high] = extent(values);
   return low === high ? [low, low + (Math.abs(low) || 0.01)] : [low, high];
 }
 

@@ -1,6 +1,7 @@
 import { stateText } from '../../../contracts/run-status.ts';
 import { firstSplit, tokensAfter, type ComparedRun } from '../../model/compare-metrics.ts';
 import type { ConfigGroup } from '../../model/config-groups.ts';
+import { extent } from '../../model/extent.ts';
 import { brief, fixed, percent } from '../../model/number-text.ts';
 import { meanAt, type BandPoint } from '../../model/seed-bands.ts';
 import { CsvButton } from '../parts.tsx';
@@ -19,7 +20,7 @@ export function GroupTable(props: {
       runs,
       tokens: meanAt(
         0,
-        runs.map(({ steps }) => Math.max(...tokensAfter(steps).values())),
+        runs.map(({ steps }) => extent(tokensAfter(steps).values())[1]),
       ),
       exactMatch: meanAt(
         0,

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { DASHBOARD_PATHS } from '../../../contracts/dashboard-paths.ts';
 import type { RunOverview } from '../../../contracts/dashboard.ts';
+import { extent } from '../../model/extent.ts';
 import { brief, moment, percent, span } from '../../model/number-text.ts';
 import { SparkLine } from '../charts/spark-line.tsx';
 import { Bar, CsvButton, Problem, StateChip, Waiting } from '../parts.tsx';
@@ -13,7 +14,7 @@ export function RunsPage() {
   const [chosen, choose] = useState<ReadonlySet<string>>(new Set());
   if (runs === undefined) return <Waiting problem={problem} />;
   const rewards = runs.flatMap((run) => run.rewards.filter((reward) => reward !== null));
-  const domain = [Math.min(0, ...rewards), Math.max(1, ...rewards)] as const;
+  const domain = extent(rewards, [0, 1]);
   const toggle = (run: string): void => {
     const next = new Set(chosen);
     if (!next.delete(run)) next.add(run);

@@ -8,7 +8,7 @@ import {
   type SampleOrder,
 } from '../../../contracts/dashboard.ts';
 import { fixed, whole } from '../../model/number-text.ts';
-import { sorted, visitRows } from '../../model/sample-order.ts';
+import { canShowMore, sorted, visitRows } from '../../model/sample-order.ts';
 import { HeatLegend, HeatStrip } from '../charts/heat-strip.tsx';
 import { Bar, CategoryChip, CsvButton, Problem, Waiting } from '../parts.tsx';
 import { hrefOf } from '../../model/route.ts';
@@ -100,7 +100,7 @@ export function SamplesPage({ run }: { readonly run: string }) {
           </tbody>
         </table>
       </div>
-      {limit < known && (
+      {canShowMore(limit, known) && (
         <p>
           <button
             type="button"
