@@ -13,6 +13,8 @@ export interface CompareMetric {
   readonly name: string;
   /** It is a share, from 0 to 1. */
   readonly share: boolean;
+  /** Digits behind the point that tell its values apart; of a share, of its percentage. */
+  readonly digits: number;
   readonly curve: (run: ComparedRun) => Curve;
 }
 
@@ -20,18 +22,31 @@ export const COMPARE_METRICS = [
   {
     name: 'exact match, held out',
     share: true,
+    digits: 0,
     curve: (run) => heldOut(run, ({ exactMatch }) => exactMatch),
   },
-  { name: 'reward, held out', share: false, curve: (run) => heldOut(run, ({ reward }) => reward) },
-  { name: 'reward of the batch', share: false, curve: (run) => batch(run, ({ reward }) => reward) },
+  {
+    name: 'reward, held out',
+    share: false,
+    digits: 2,
+    curve: (run) => heldOut(run, ({ reward }) => reward),
+  },
+  {
+    name: 'reward of the batch',
+    share: false,
+    digits: 2,
+    curve: (run) => batch(run, ({ reward }) => reward),
+  },
   {
     name: 'groups without variance',
     share: true,
+    digits: 0,
     curve: (run) => batch(run, ({ zeroVariance }) => zeroVariance),
   },
   {
     name: 'groups trained on',
     share: false,
+    digits: 1,
     curve: (run) => batch(run, ({ keptGroups }) => keptGroups),
   },
 ] as const satisfies readonly CompareMetric[];

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { SettingChange } from '../../contracts/requests.ts';
+import { COMPARE_METRICS } from '../../dashboard/model/compare-metrics.ts';
 import { configGroups, type Configured } from '../../dashboard/model/config-groups.ts';
 import { meanAt, seedBand } from '../../dashboard/model/seed-bands.ts';
+import { lineStyle } from '../../dashboard/pages/charts/palette.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
 
 /** A run of twelve steps, with what was changed under way. */
@@ -149,4 +151,18 @@ describe('configurations', () => {
     // A value for every group, so that each has its column.
     expect(apart.differences[0]?.values).toEqual(['"dscl"', '"dscl"', '"uniform"']);
   });
+});
+
+it('draws three dozen lines so that colour and dash together tell them apart', () => {
+  const styles = Array.from({ length: 36 }, (_, index) => lineStyle(index));
+  expect(new Set(styles.map(({ colour, dash }) => `${colour} ${dash}`)).size).toBe(36);
+  expect(new Set(styles.slice(0, 6).map(({ colour }) => colour)).size).toBe(6);
+  // Neighbours do not share a dash either.
+  for (const [index, { dash }] of styles.entries())
+    expect(dash).not.toBe(styles[index + 1]?.dash ?? null);
+});
+
+it('tells rewards by two digits, which differ by less than a tenth', () => {
+  const digits = COMPARE_METRICS.filter(({ name }) => name.startsWith('reward'));
+  expect(digits.map((metric) => metric.digits)).toEqual([2, 2]);
 });

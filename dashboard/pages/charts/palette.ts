@@ -27,7 +27,16 @@ export const LINE_COLOURS = [
   'var(--c5)',
   'var(--c6)',
 ] as const;
-export const LINE_DASHES = ['', '7 3', '3 2', '1 3', '9 3 2 3', '5 2 1 2'] as const;
+const LINE_DASHES = ['', '7 3', '3 2', '1 3', '9 3 2 3', '5 2 1 2'] as const;
+
+/** How the line of so many before it is drawn: where colours come around again, their dashes have moved on by one. */
+export function lineStyle(index: number): { readonly colour: string; readonly dash: string } {
+  const round = Math.floor(index / LINE_COLOURS.length);
+  return {
+    colour: LINE_COLOURS[index % LINE_COLOURS.length] ?? LINE_COLOURS[0],
+    dash: LINE_DASHES[(index + round) % LINE_DASHES.length] ?? LINE_DASHES[0],
+  };
+}
 
 export function categoryColour(category: Category): string {
   return `var(--cat-${category})`;

@@ -1,11 +1,12 @@
 import { useMemo } from 'preact/hooks';
 import type { CompareMetric, ComparedRun } from '../../model/compare-metrics.ts';
 import type { ConfigGroup } from '../../model/config-groups.ts';
+import { extent } from '../../model/extent.ts';
 import { brief, fixed, percent } from '../../model/number-text.ts';
 import { seedBand } from '../../model/seed-bands.ts';
 import { CursorProvider } from '../charts/cursor-provider.tsx';
 import { LineChart, type LineSeries } from '../charts/line-chart.tsx';
-import { LINE_COLOURS, LINE_DASHES } from '../charts/palette.ts';
+import { lineStyle } from '../charts/palette.ts';
 
 /** A line for each configuration: the mean over its seeds, with the 95% interval of that mean; and one for each further run of a seed. */
 export function CompareChart(props: {
@@ -22,14 +23,16 @@ export function CompareChart(props: {
           .map((run) => metric.curve(run));
         return {
           label: group.independent ? `${group.label} (${seeds(group)})` : group.label,
-          colour: LINE_COLOURS[index % LINE_COLOURS.length] ?? LINE_COLOURS[0],
-          dash: LINE_DASHES[index % LINE_DASHES.length] ?? '',
+          ...lineStyle(index),
           points: seedBand(curves),
         };
       }),
     [runs, metric],
   );
-  const most = Math.max(1, ...series.flatMap(({ points }) => points.map(({ x }) => x)));
+  const [, most] = extent(
+    series.flatMap(({ points }) => points.map(({ x }) => x)),
+    [1],
+  );
   return (
     <CursorProvider>
       <div class="charts one">
@@ -42,7 +45,7 @@ export function CompareChart(props: {
           xName="tokens"
           xText={brief}
           {...(metric.share ? { yDomain: SHARE } : {})}
-          yText={(y) => (metric.share ? percent(y, 0) : fixed(y, 1))}
+          yText={(y) => (metric.share ? percent(y, metric.digits) : fixed(y, metric.digits))}
           note="Over generated tokens. Bands: 95% interval of the mean over seeds; a line ends where the first of its seeds does. A further run of a seed has a line of its own."
         />
       </div>
