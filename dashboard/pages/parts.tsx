@@ -42,8 +42,10 @@ export function CsvButton(props: {
   /** What the rows are of, for those who cannot see where the button is. */
   readonly of: string;
   readonly rows: () => readonly CsvRow[];
+  /** What it says, where there is more than one. */
+  readonly text?: string;
 }) {
-  const { name, of, rows } = props;
+  const { name, of, rows, text = 'CSV' } = props;
   return (
     <button
       type="button"
@@ -54,7 +56,7 @@ export function CsvButton(props: {
         save(`${name}.csv`, csvText(rows()));
       }}
     >
-      CSV
+      {text}
     </button>
   );
 }

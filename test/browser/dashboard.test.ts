@@ -7,6 +7,7 @@ import { makeReport } from '../../dashboard/open-dashboard.ts';
 import { serveDashboard, type Dashboard } from '../../dashboard/server/serve.ts';
 import { connect, type Connection } from '../../db/connection.ts';
 import { migrateDatabase } from '../../db/migrate.ts';
+import { WORKER_PRESENCE } from '../../db/presence.ts';
 import { ensureDatabaseOnly, stopServices } from '../../services/services.ts';
 import { env, scratchFolders, type ScratchFolders } from '../unit/support/scratch-services.ts';
 import { BROWSER, complaints, launch } from './support/browser.ts';
@@ -17,11 +18,12 @@ const PHONE = { width: 390, height: 844 };
 const STEPS = 6;
 const RUNS = ['first', 'second', 'third'] as const;
 
-/** Each page, and what is on it once it has its data. */
+/** Each page, and what is on it once it has its data; VISITED stands for a sample. */
 const PAGES = [
   ['#/', 'table.runs tbody tr'],
   ['#/runs/first', '.plot'],
   ['#/runs/first/samples', 'table.samples tbody tr'],
+  ['#/runs/first/samples/VISITED', 'table.visits tbody tr'],
   ['#/runs/first/rollouts', '.completion'],
   ['#/compare/first/second/third', '.plot'],
 ] as const;
@@ -32,6 +34,7 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
   let connection: Connection;
   let dashboard: Dashboard;
   let browser: Browser;
+  let visited: string;
 
   beforeAll(async () => {
     folders = await scratchFolders();
@@ -41,6 +44,10 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     connection = connect(databaseUrl);
     for (const [index, run] of RUNS.entries())
       await shownRun(connection, run, { seed: index + 1, steps: STEPS });
+    const { rows } = await connection.pool.query<{ sample_id: string }>(
+      `select sample_id from sample_statistics where run = 'first' order by visits desc limit 1`,
+    );
+    visited = rows[0]?.sample_id ?? '';
     dashboard = await serveDashboard({ databaseUrl, folderId: 'browser test' });
     browser = await launch();
   }, 300_000);
@@ -66,7 +73,8 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
       [LAPTOP, 'light'],
       [PHONE, 'dark'],
     ] as const) {
-      const { page, found } = await open(`${dashboard.address}${hash}`, { viewport, colorScheme });
+      const address = `${dashboard.address}${hash.replace('VISITED', visited)}`;
+      const { page, found } = await open(address, { viewport, colorScheme });
       await page.locator(sign).first().waitFor();
       expect(found).toEqual([]);
       // Nothing sticks out: a phone must not have to scroll sideways.
@@ -86,6 +94,19 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     await shownRun(connection, 'fourth', { seed: 4, steps: 1 });
     await page.getByRole('link', { name: 'fourth' }).waitFor();
     expect(found).toEqual([]);
+    await page.close();
+  });
+
+  it('tells a run that no worker is there for, and when one is', async () => {
+    const { page } = await open(`${dashboard.address}#/runs/third`);
+    await page.getByText('running, no worker').waitFor();
+    expect(await page.getByText(/ left$/).count()).toBe(0);
+    const { databaseUrl } = await ensureDatabaseOnly({ home, env });
+    const worker = connect(databaseUrl, { presence: WORKER_PRESENCE });
+    await page.getByText('running, no worker').waitFor({ state: 'detached' });
+    await page.getByText(/ left$/).waitFor();
+    await worker.close();
+    await page.getByText('running, no worker').waitFor();
     await page.close();
   });
 
@@ -159,6 +180,14 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     const lines = (await readFile(await download.path(), 'utf8')).split('\r\n');
     expect(lines[0]).toBe('series,step,value,low,high');
     expect(lines.filter((line) => line.startsWith('value,'))).toHaveLength(STEPS + 1);
+    await page.goto(`${dashboard.address}#/runs/first/rollouts`);
+    const [calls] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: /^Save the data of “Calls of / }).click(),
+    ]);
+    expect(await readFile(await calls.path(), 'utf8')).toMatch(
+      /^index,readable,call,wanted_call,given_call,call_right,key,wanted,given,right\r\n/,
+    );
     await page.close();
   });
 
@@ -172,7 +201,7 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
     const asked: string[] = [];
     page.on('request', (request) => asked.push(request.url()));
     for (const [hash, sign] of PAGES) {
-      await page.goto(`${pathToFileURL(file).href}${hash}`);
+      await page.goto(`${pathToFileURL(file).href}${hash.replace('VISITED', visited)}`);
       await page.locator(sign).first().waitFor();
       await untouched(page);
     }

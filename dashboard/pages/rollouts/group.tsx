@@ -1,5 +1,5 @@
 import type { CompletionDetail, GroupDetail } from '../../../contracts/dashboard.ts';
-import { SUB_TASKS } from '../../../contracts/reward.ts';
+import { callRows, completionRows } from '../../model/group-rows.ts';
 import { fixed, signed } from '../../model/number-text.ts';
 import { CategoryChip, CsvButton } from '../parts.tsx';
 import { Task } from '../samples/task.tsx';
@@ -29,7 +29,13 @@ export function Group(props: {
           <CsvButton
             name={`${run}-step-${step}-group-${summary.rank}`}
             of={`Completions of ${summary.sampleId}`}
-            rows={() => group.completions.map(rowOf)}
+            rows={() => completionRows(group)}
+          />
+          <CsvButton
+            text="CSV of calls"
+            name={`${run}-step-${step}-group-${summary.rank}-calls`}
+            of={`Calls of ${summary.sampleId}`}
+            rows={() => callRows(group)}
           />
         </span>
       </div>
@@ -98,10 +104,3 @@ const FATES = {
   dropped: 'dropped: no variance',
   drawn: 'not decided yet',
 } as const;
-
-function rowOf({ parts, calls: _calls, ...completion }: CompletionDetail) {
-  return {
-    ...completion,
-    ...Object.fromEntries(SUB_TASKS.map((task) => [`points_${task}`, parts?.[task].points])),
-  };
-}

@@ -3,6 +3,7 @@ import { DASHBOARD_PATHS } from '../../../contracts/dashboard-paths.ts';
 import type { RunOverview } from '../../../contracts/dashboard.ts';
 import { extent } from '../../model/extent.ts';
 import { brief, moment, percent, span } from '../../model/number-text.ts';
+import { overviewRow } from '../../model/overview-row.ts';
 import { SparkLine } from '../charts/spark-line.tsx';
 import { Bar, CsvButton, Problem, StateChip, Waiting } from '../parts.tsx';
 import { hrefOf } from '../../model/route.ts';
@@ -31,7 +32,7 @@ export function RunsPage() {
               Compare {chosen.size}
             </a>
           )}
-          <CsvButton name="runs" of="Runs" rows={() => runs.map(rowOf)} />
+          <CsvButton name="runs" of="Runs" rows={() => runs.map(overviewRow)} />
         </span>
       </div>
       {runs.length === 0 ? (
@@ -142,27 +143,4 @@ function RunRow(props: {
       </td>
     </tr>
   );
-}
-
-function rowOf(run: RunOverview) {
-  return {
-    run: run.run,
-    state: run.state,
-    without_worker: run.withoutWorker,
-    step: run.step,
-    total_steps: run.totalSteps,
-    seconds_left: run.secondsLeft,
-    exact_match_first: run.heldOut?.first,
-    exact_match_last: run.heldOut?.last,
-    exact_match_low: run.heldOut?.lastLow,
-    exact_match_high: run.heldOut?.lastHigh,
-    generated_tokens: run.generatedTokens,
-    sampler: run.sampler,
-    curriculum: run.curriculum,
-    policy: run.policy,
-    data: run.data,
-    seed: run.seed,
-    started_at: run.startedAt,
-    finished_at: run.finishedAt,
-  };
 }
