@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { DataReport, DataRewrite, DataSplit } from '../contracts/data-report.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyText } from '../contracts/policy.ts';
-import type { RejectedRow, Sample } from '../contracts/sample.ts';
+import type { DataFormat, RejectedRow, Sample } from '../contracts/sample.ts';
 import { badRowLimit } from '../datasets/bad-rows.ts';
 import { DataSummary, type SampleLengths } from '../datasets/data-summary.ts';
 import { isRejected, readItems, readSamples } from '../datasets/dataset.ts';
@@ -34,7 +34,10 @@ export interface SplitOptions extends RewriteOptions {
 export async function inspectData(file: string, policy?: string): Promise<DataReport> {
   const text = policy === undefined ? null : await policyText(policy);
   const summary = new DataSummary();
-  for await (const item of readItems(file)) {
+  const onFormat = (format: DataFormat): void => {
+    summary.format = format;
+  };
+  for await (const item of readItems(file, onFormat)) {
     if (isRejected(item)) summary.addBadRow(item);
     else summary.addSample(item, text === null ? null : tokenLengths(item, text));
   }

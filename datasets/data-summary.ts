@@ -6,7 +6,6 @@ import type {
 } from '../contracts/data-report.ts';
 import {
   COMPLETION_SHAPES,
-  DATA_FORMATS,
   type DataFormat,
   type RejectedRow,
   type Sample,
@@ -40,6 +39,9 @@ export class DataSummary {
   readonly #characters = new LengthCollector();
   readonly #tokens = new LengthCollector();
 
+  /** Of the file, as far as it was read; null: no row is of a known one. */
+  format: DataFormat | null = null;
+
   addBadRow(row: RejectedRow): void {
     this.#badRows++;
     if (this.#problems.length < PROBLEMS) this.#problems.push(row);
@@ -67,7 +69,7 @@ export class DataSummary {
     const byCalls = [...this.#calls].sort(([a], [b]) => a - b);
     return {
       file,
-      format: this.#first === null ? null : formatOf(this.#first),
+      format: this.format,
       samples: this.#samples,
       rows: this.#rows,
       badRows: this.#badRows,
@@ -96,12 +98,6 @@ export class DataSummary {
       .slice(0, TOOLS);
     return { names: names.size, most };
   }
-}
-
-/** rlla's two forms have names of their own. */
-function formatOf({ provenance }: Sample): DataFormat | null {
-  const name = provenance.format.startsWith('rlla-') ? 'rlla' : provenance.format;
-  return DATA_FORMATS.find((format) => format === name) ?? null;
 }
 
 /** Of a prompt: its messages, calls in them, and tools as JSON. In UTF-16 units. */

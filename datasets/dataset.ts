@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { DataFormat, RejectedRow, Sample } from '../contracts/sample.ts';
 import { builtinCorpus } from './builtin/corpus.ts';
-import { KNOWN_FORMATS, openRowReader, recogniseRow } from './formats/recognise.ts';
+import { commonFormat, KNOWN_FORMATS, openRowReader, recogniseRow } from './formats/recognise.ts';
 import type { RowReader } from './formats/row-reader.ts';
 import { excerpt, isRecord } from './ground-truth.ts';
 import { jsonRows } from './json-rows.ts';
@@ -73,13 +73,17 @@ export async function* readSamples(
   });
 }
 
-/** The same, of a file that may be empty or have no usable row at all. The first row that tells decides the format. */
+/**
+ * The same, of a file that may be empty or have no usable row at all. The first row that tells decides the format.
+ * @param onFormat called when the format of the file is known, and again where a later row tells more of it
+ */
 export async function* readItems(
   path: string,
+  onFormat: (format: DataFormat) => void = () => undefined,
 ): AsyncGenerator<Sample | RejectedRow, void, undefined> {
   const file = basename(path);
+  const readers = new Map<DataFormat, RowReader>();
   let format: DataFormat | undefined;
-  let reader: RowReader | undefined;
   for await (const raw of rawRows(path)) {
     const { row } = raw;
     if ('problem' in raw) {
@@ -88,17 +92,21 @@ export async function* readItems(
     }
     const { content } = raw;
     const found = isRecord(content) ? recogniseRow(content) : undefined;
-    if (reader === undefined && found !== undefined) {
-      format = found;
-      reader = await openRowReader(found, path);
+    const common = found === undefined ? format : commonFormat(format, found);
+    if (common === undefined) {
+      const reason =
+        found === undefined
+          ? unknownRow(content)
+          : `is a row of ${found}, and those before are of ${format}`;
+      yield { file, row, reason };
+      continue;
     }
-    if (reader !== undefined && (found === undefined || found === format)) {
-      yield* reader(content, file, row);
-    } else if (found !== undefined) {
-      yield { file, row, reason: `is a row of ${found}, and those before are of ${format}` };
-    } else {
-      yield { file, row, reason: unknownRow(content) };
-    }
+    if (common !== format) onFormat(common);
+    format = common;
+    const own = found ?? common;
+    const reader = readers.get(own) ?? (await openRowReader(own, path));
+    readers.set(own, reader);
+    yield* reader(content, file, row);
   }
 }
 

@@ -48,6 +48,21 @@ function conversationFormat(row: Row): DataFormat | undefined {
   return roles.has('user') || roles.has('assistant') ? 'toolace' : 'apigen-mt';
 }
 
+/** ShareGPT's forms: a conversation in which nothing is called does not tell which of them it is. */
+const SHAREGPT: ReadonlySet<DataFormat> = new Set(['hermes', 'apigen-mt']);
+
+/**
+ * The format of a file with a row of this one after rows of the other; undefined: they are not of one file. Each row is read
+ * as what it is itself. (Not ToolACE's with the others: without its system text a row's calls would be read as words.)
+ */
+export function commonFormat(
+  before: DataFormat | undefined,
+  found: DataFormat,
+): DataFormat | undefined {
+  if (before === undefined || before === found) return found;
+  return SHAREGPT.has(before) && SHAREGPT.has(found) ? 'apigen-mt' : undefined;
+}
+
 /** The columns of a parquet file that are read; undefined: it is of no known format. */
 export function knownColumns(columns: readonly string[]): string[] | undefined {
   const found = MARKS.find(({ fields }) => fields.every((name) => columns.includes(name)));

@@ -190,6 +190,22 @@ describe('split', () => {
   });
 });
 
+/** A row of these speakers. */
+const turns = (...from: readonly string[]) => ({
+  conversations: from.map((name) => ({
+    from: name,
+    value: name === 'function_call' ? '{"name": "a", "arguments": {}}' : 'x',
+  })),
+});
+
+/** What inspect says of a file of these rows: format, samples, bad rows. */
+const formatOf = async (...rows: readonly object[]) => {
+  const path = join(folder, `format-${++written}`);
+  await writeFile(path, JSON.stringify(rows));
+  const report = await inspectData(path);
+  return [report.format, report.samples, report.badRows];
+};
+
 describe('inspect', () => {
   test('tells format, counts, lengths, calls, tools and bad rows', async () => {
     const good = JSON.parse(await readFile(formatFixture('toolace.json'), 'utf8')) as unknown[];
@@ -219,6 +235,14 @@ describe('inspect', () => {
       tools: { names: 2 },
       tokens: null,
     });
+  });
+
+  test('names one format of a file, also where ShareGPT calls nothing, or all rows are bad', async () => {
+    const [plain, call] = [turns('human', 'gpt'), turns('human', 'function_call')];
+    expect(await formatOf(plain, call)).toEqual(['apigen-mt', 2, 0]);
+    expect(await formatOf(call, plain)).toEqual(['apigen-mt', 2, 0]);
+    expect(await formatOf(plain)).toEqual(['hermes', 1, 0]);
+    expect(await formatOf({ query: 'q', answers: 'x', tools: '[]' })).toEqual(['xlam', 0, 1]);
   });
 
   test('lists bad rows also where there is nothing else', async () => {

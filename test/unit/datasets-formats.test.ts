@@ -277,6 +277,50 @@ describe('APIGen-MT', () => {
   });
 });
 
+const texts = (samples: readonly Sample[]) =>
+  samples.map(({ messages, tools, groundTruth }) => JSON.stringify([messages, tools, groundTruth]));
+
+describe("ShareGPT's conversations", () => {
+  const TOOLS = JSON.stringify([{ name: 'tide_table', description: 'd', parameters: {} }]);
+  const row = (...turns: readonly (readonly [from: string, value: string])[]) => ({
+    conversations: turns.map(([from, value]) => ({ from, value })),
+    tools: TOOLS,
+  });
+  const call = [
+    'function_call',
+    '{"name": "tide_table", "arguments": {"harbour": "Kiel"}}',
+  ] as const;
+  const words = row(['human', 'hi'], ['gpt', 'hello']);
+  const calls = row(['human', 'tides?'], call, ['observation', '06:10'], ['gpt', 'At 06:10.']);
+
+  test('may call nothing, before and after those that call something', async () => {
+    const rows = [words, calls, words, row(['human', 'tides?'], call)];
+    const forth = await readAll(file(JSON.stringify(rows)));
+    const back = await readAll(file(JSON.stringify(rows.toReversed())));
+    expect([...forth.rejected, ...back.rejected]).toEqual([]);
+    expect(forth.samples.map(({ shape }) => shape)).toEqual([
+      'response',
+      'call',
+      'response',
+      'response',
+      'call',
+    ]);
+    expect(texts(back.samples).sort()).toEqual(texts(forth.samples).sort());
+    for (const { tools } of forth.samples) expect(tools?.[0]?.name).toBe('tide_table');
+  });
+
+  test("are not ToolACE's, whose calls they would be words to", async () => {
+    const toolace = { system: TOOLS, ...row(['user', 'tides?'], ['assistant', '[tide_table()]']) };
+    const without = row(['user', 'tides?'], ['assistant', '[tide_table()]']);
+    const { samples, rejected } = await readAll(file(JSON.stringify([toolace, without, calls])));
+    expect(samples.map(({ shape }) => shape)).toEqual(['call']);
+    expect(rejected).toMatchObject([
+      { row: 2, reason: 'is a row of hermes, and those before are of toolace' },
+      { row: 3, reason: 'is a row of apigen-mt, and those before are of toolace' },
+    ]);
+  });
+});
+
 describe('OpenAI', () => {
   test('puts results in the order of their calls, and learns nothing of weight 0', async () => {
     const samples = await fixture('openai.jsonl');
