@@ -15,13 +15,24 @@ export interface ParquetContents {
   /** The schema as a flat list in depth-first order. */
   readonly schema: readonly { readonly name: string; readonly children?: number }[];
   readonly groups: readonly { readonly rows: number; readonly bytes: number }[];
+  /** Columns that are compressed by a codec that is not supported. */
+  readonly unreadable: readonly { readonly column: string; readonly codec: string }[];
+}
+
+/** What is asked for at once: a row group. */
+export interface ParquetRowGroup {
+  readonly start: number;
+  readonly end: number;
+  /** As the file has it, for the time that it may take. */
+  readonly bytes: number;
+  /** What its pages may take when they are decompressed. */
+  readonly maxBytes: number;
 }
 
 /** A parquet file, decoded by a process of its own. Calls throw an `Error` with a reason of one line. */
 export interface ParquetReader {
   contents(): Promise<ParquetContents>;
-  /** @param bytes of the row group, for the time that it may take. */
-  rows(columns: readonly string[], start: number, end: number, bytes: number): Promise<unknown[]>;
+  rows(columns: readonly string[], group: ParquetRowGroup): Promise<unknown[]>;
   close(): void;
 }
 
@@ -68,9 +79,9 @@ export function openParquet(file: string): ParquetReader {
   child.on('error', () => undefined);
   return {
     contents: async () => (await ask({}, MILLISECONDS)) as ParquetContents,
-    rows: async (columns, rowStart, rowEnd, bytes) => {
+    rows: async (columns, { start: rowStart, end: rowEnd, bytes, maxBytes }) => {
       const time = MILLISECONDS + (bytes / 1e6) * MILLISECONDS_A_MEGABYTE;
-      return (await ask({ columns, rowStart, rowEnd }, time)) as unknown[];
+      return (await ask({ columns, rowStart, rowEnd, maxBytes }, time)) as unknown[];
     },
     close: () => {
       child.kill('SIGKILL');

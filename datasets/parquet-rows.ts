@@ -1,12 +1,17 @@
 import { ToolsampleError } from '../contracts/errors.ts';
 import { knownColumns } from './formats/recognise.ts';
 import type { RawRow } from './json-rows.ts';
-import { openParquet, type ParquetContents, type ParquetReader } from './parquet-reader.ts';
+import {
+  openParquet,
+  type ParquetContents,
+  type ParquetReader,
+  type ParquetRowGroup,
+} from './parquet-reader.ts';
 
 /** A parquet file starts and ends with this. */
 export const PARQUET_MAGIC = 'PAR1';
 
-/** A row group is decoded whole; larger ones are refused before they fill the memory. */
+/** A row group is decoded whole; larger ones, by what they claim or by what they decompress to, are refused before they fill the memory. */
 const MAX_ROW_GROUP_BYTES = 1024 * 1024 * 1024;
 
 /** Of a reason that a message repeats. */
@@ -14,14 +19,15 @@ const SHOWN_LENGTH = 120;
 
 /**
  * The rows of a parquet file, one row group in memory at a time, and of its columns only those that are used.
- * @throws ToolsampleError `dataset` when the file is cut off or damaged, lacks the columns of any format, or takes too much time or
- *   memory to decode
+ * @throws ToolsampleError `dataset` when the file is cut off or damaged, lacks the columns of any format, is compressed by
+ *   an unknown codec, or takes too much time or memory to decode
  */
 export async function* parquetRows(file: string): AsyncGenerator<RawRow> {
   const reader = openParquet(file);
   try {
     const contents = await readContents(reader, file);
     const columns = usedColumns(contents, file);
+    refuseCodecs(contents, columns, file);
     let start = 0;
     for (const { rows: count, bytes } of contents.groups) {
       // Not `>`: a file may claim what is no number at all.
@@ -32,7 +38,8 @@ export async function* parquetRows(file: string): AsyncGenerator<RawRow> {
         });
       }
       const end = start + count;
-      const rows = await readRows(reader, columns, { start, end, bytes }, file);
+      const group = { start, end, bytes, maxBytes: MAX_ROW_GROUP_BYTES };
+      const rows = await readRows(reader, columns, group, file);
       for (const [i, content] of rows.entries()) yield plainRow(content, start + i + 1);
       start = end;
     }
@@ -64,6 +71,20 @@ function usedColumns(contents: ParquetContents, file: string): string[] {
   });
 }
 
+function refuseCodecs(
+  { unreadable }: ParquetContents,
+  columns: readonly string[],
+  file: string,
+): void {
+  const found = unreadable.find(({ column }) => columns.includes(column));
+  if (found === undefined) return;
+  throw new ToolsampleError(
+    'dataset',
+    `has its column ${found.column} compressed with ${found.codec}, which cannot be read`,
+    { at: { file }, hint: 'write it with snappy, gzip, brotli, zstd or lz4, or uncompressed' },
+  );
+}
+
 /** Names of the schema's first level. */
 function topLevelColumns({ schema }: ParquetContents): string[] {
   const names: string[] = [];
@@ -80,18 +101,22 @@ function topLevelColumns({ schema }: ParquetContents): string[] {
 async function readRows(
   reader: ParquetReader,
   columns: readonly string[],
-  group: { readonly start: number; readonly end: number; readonly bytes: number },
+  group: ParquetRowGroup,
   file: string,
 ): Promise<readonly unknown[]> {
-  const { start, end, bytes } = group;
+  const { start, end } = group;
   try {
-    return await reader.rows(columns, start, end, bytes);
+    return await reader.rows(columns, group);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.slice(0, SHOWN_LENGTH) : String(cause);
     throw new ToolsampleError(
       'dataset',
       `rows ${start + 1} to ${end} cannot be decoded (${reason})`,
-      { at: { file, row: start + 1 }, hint: 'the file is damaged: copy it again', cause },
+      {
+        at: { file, row: start + 1 },
+        hint: 'the file is damaged or its row groups are too large: copy it again, or write it with smaller ones',
+        cause,
+      },
     );
   }
 }
