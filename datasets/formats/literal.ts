@@ -20,7 +20,14 @@ const SPACE = /\s*/y;
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?/y;
 const WORD = /[A-Za-z]+/y;
 const PLAIN = { '"': /[^"\\]*/y, "'": /[^'\\]*/y } as const;
-const HEX = /[0-9a-fA-F]{4}/y;
+const OCTAL = /[0-7]{1,3}/y;
+/** Escapes of a code point, by their letter: so many hexadecimal digits. */
+const HEX: ReadonlyMap<string, RegExp> = new Map([
+  ['x', /[0-9a-fA-F]{2}/y],
+  ['u', /[0-9a-fA-F]{4}/y],
+  ['U', /[0-9a-fA-F]{8}/y],
+]);
+const MAX_CODE_POINT = 0x10_ff_ff;
 
 const WORDS: ReadonlyMap<string, null | boolean> = new Map([
   ['null', null],
@@ -35,11 +42,15 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["'", "'"],
   ['\\', '\\'],
   ['/', '/'],
+  ['a', '\u0007'],
   ['b', '\b'],
   ['f', '\f'],
   ['n', '\n'],
   ['r', '\r'],
   ['t', '\t'],
+  ['v', '\v'],
+  // The line goes on.
+  ['\n', ''],
 ]);
 
 /** A text that is one value and nothing else. @throws NotLiteral */
@@ -58,8 +69,11 @@ export function readLiteral(cursor: LiteralCursor, depth = 0): ExactValue {
   const first = cursor.text[cursor.at];
   if (first === '"' || first === "'") return readString(cursor, first);
   if (first === '{') return readDict(cursor, depth);
-  if (first === '[') return readItems(cursor, ']', depth);
-  if (first === '(') return readItems(cursor, ')', depth);
+  if (first === '[') {
+    cursor.at++;
+    return readItems(cursor, ']', depth);
+  }
+  if (first === '(') return readParenthesised(cursor, depth);
   const number = match(cursor, NUMBER);
   if (number !== '') return new ExactNumber(number);
   const at = cursor.at;
@@ -94,9 +108,13 @@ function match(cursor: LiteralCursor, pattern: RegExp): string {
   return found;
 }
 
-function readItems(cursor: LiteralCursor, end: ']' | ')', depth: number): readonly ExactValue[] {
-  const items: ExactValue[] = [];
-  cursor.at++;
+/** Those after the ones that are there, up to the bracket that ends them. */
+function readItems(
+  cursor: LiteralCursor,
+  end: ']' | ')',
+  depth: number,
+  items: ExactValue[] = [],
+): readonly ExactValue[] {
   while (!stepOver(cursor, end)) {
     items.push(readLiteral(cursor, depth + 1));
     if (stepOver(cursor, ',')) continue;
@@ -104,6 +122,16 @@ function readItems(cursor: LiteralCursor, end: ']' | ')', depth: number): readon
     throw unexpected(cursor, `"," or "${end}"`);
   }
   return items;
+}
+
+/** A tuple, or one value in parentheses: the comma makes the difference. */
+function readParenthesised(cursor: LiteralCursor, depth: number): ExactValue {
+  cursor.at++;
+  if (stepOver(cursor, ')')) return [];
+  const first = readLiteral(cursor, depth + 1);
+  if (stepOver(cursor, ')')) return first;
+  if (!stepOver(cursor, ',')) throw unexpected(cursor, '"," or ")"');
+  return readItems(cursor, ')', depth, [first]);
 }
 
 function readDict(cursor: LiteralCursor, depth: number): ExactRecord {
@@ -135,13 +163,19 @@ function readString(cursor: LiteralCursor, quote: '"' | "'"): string {
   }
 }
 
-/** As in JSON; what is no escape there stands for itself, as in Python. */
+/** As in JSON and in Python; what is no escape stands for itself, as in Python. */
 function readEscape(cursor: LiteralCursor): string {
+  const octal = match(cursor, OCTAL);
+  if (octal !== '') return String.fromCharCode(Number.parseInt(octal, 8));
   const letter = cursor.text[cursor.at++] ?? '';
-  if (letter === 'u') {
-    const digits = match(cursor, HEX);
-    if (digits === '') throw unexpected(cursor, 'four hexadecimal digits');
-    return String.fromCharCode(Number.parseInt(digits, 16));
+  const hex = HEX.get(letter);
+  if (hex !== undefined) {
+    const code = Number.parseInt(match(cursor, hex), 16);
+    if (Number.isNaN(code)) throw unexpected(cursor, 'the hexadecimal digits of an escape');
+    if (code > MAX_CODE_POINT) throw new NotLiteral(`has \\U${code.toString(16)}: no character`);
+    return String.fromCodePoint(code);
   }
+  // A character by its Unicode name, of which there are tens of thousands.
+  if (letter === 'N') throw unexpected(cursor, 'an escape other than \\N{…}');
   return ESCAPES.get(letter) ?? `\\${letter}`;
 }

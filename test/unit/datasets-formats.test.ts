@@ -5,6 +5,8 @@ import { parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Sample } from '../../contracts/sample.ts';
 import { readCallExpressions } from '../../datasets/formats/call-expressions.ts';
+import { plainValue } from '../../datasets/formats/exact-values.ts';
+import { parseLiteral } from '../../datasets/formats/literal.ts';
 import { readTools } from '../../datasets/formats/tool-definitions.ts';
 import { groundTruthCalls } from '../../dscl/ground-truth.ts';
 import { scoreCompletion } from '../../dscl/reward.ts';
@@ -222,6 +224,33 @@ describe('ToolACE', () => {
         ? read.value.map(({ name, parameters }) => ({ name, parameters }))
         : read,
     ).toEqual(calls);
+  });
+
+  test.each([
+    [String.raw`'Caf\xe9 \U0001f6a2 \u2693'`, 'Café 🚢 ⚓'],
+    [String.raw`"\ud83d\udea2"`, '🚢'],
+    [String.raw`'\a\v\b\f'`, '\u0007\v\b\f'],
+    [String.raw`'\101\60\7x\1018'`, 'A0\u0007xA8'],
+    ["'one \\\nline'", 'one line'],
+    // No escapes, in JSON nor in Python.
+    [String.raw`'\d+\.\w'`, String.raw`\d+\.\w`],
+    ['(1)', 1],
+    ['((("a")))', 'a'],
+    ['()', []],
+    ['(1,)', [1]],
+    ['( (1), (2 ,), )', [1, [2]]],
+  ])('reads the value %s as Python does', (text, value) => {
+    expect(plainValue(parseLiteral(text))).toEqual(value);
+  });
+
+  test.each([
+    [String.raw`'\x4'`, /hexadecimal digits/u],
+    [String.raw`'\U0011ffff'`, /no character/u],
+    [String.raw`'\N{ANCHOR}'`, /an escape other than/u],
+    ['(,)', /a value/u],
+    ['(1', /"," or "\)"/u],
+  ])('refuses the value %s', (text, reason) => {
+    expect(() => parseLiteral(text)).toThrow(reason);
   });
 
   test.each([
