@@ -14,8 +14,8 @@ import type { WrittenCall } from './exact-values.ts';
 /** What the assistant did in one turn. */
 export interface AssistantTurn {
   readonly role: 'assistant';
-  /** What it thought, where the source tells; a prompt does not repeat it. */
-  readonly thought: string;
+  /** What it thought, where the source tells; null: it has a place for that, and nothing there. A prompt does not repeat it. */
+  readonly thought: string | null;
   /** What it called; empty: nothing. */
   readonly calls: readonly WrittenCall[];
   /** What it answered in words; null: nothing. */
@@ -150,7 +150,10 @@ function groundTruthOf({
   calls,
   answer,
 }: AssistantTurn): Read<Pick<Sample, 'groundTruth' | 'shape' | 'calls'>> {
-  const parts = [`<think>${thought}</think>`];
+  if (thought === null && calls.length === 0 && (answer ?? '') === '') {
+    return { reason: 'says nothing: it has neither words nor calls nor a thought' };
+  }
+  const parts = [`<think>${thought ?? ''}</think>`];
   if (calls.length > 0) parts.push(callBlock(calls.map(({ line }) => line)));
   if (answer !== null) parts.push(`<response>${answer}</response>`);
   const groundTruth = parts.join('\n');

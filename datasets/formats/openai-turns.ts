@@ -2,7 +2,7 @@ import type { ChatMessage } from '../../contracts/sample.ts';
 import { isRecord, shownValue } from '../ground-truth.ts';
 import type { AssistantTurn, Turn } from './conversation.ts';
 import { readCall, type WrittenCall } from './exact-values.ts';
-import { isFault, readRecords, readText, type Read } from './fields.ts';
+import { isFault, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import type { Row } from './row-reader.ts';
 
 /** Messages of OpenAI's chat format as turns. Results of tools come in the order of their calls, whatever order they are in. */
@@ -68,6 +68,8 @@ function readTurn(entry: Row, field: string): Read<Turn> {
 function readAssistant(entry: Row, field: string): Read<AssistantTurn> {
   const content = readContent(entry['content'], `${field}.content`);
   if (isFault(content)) return content;
+  const refusal = readOptionalText(entry['refusal'], `${field}.refusal`);
+  if (isFault(refusal)) return refusal;
   const thought = readContent(entry['reasoning_content'], `${field}.reasoning_content`);
   if (isFault(thought)) return thought;
   const calls = readCalls(entry, field);
@@ -75,13 +77,16 @@ function readAssistant(entry: Row, field: string): Read<AssistantTurn> {
   const hasCalls = calls.value.length > 0;
   // Words beside calls say why they are made, unless the thought is told apart: then they are an answer.
   const isThought = hasCalls && thought.value === null;
-  const words = content.value ?? '';
+  // OpenAI's servers put what is said instead of an answer beside an empty content.
+  const isRefusal = refusal.value !== '' && (content.value ?? '') === '';
+  const said = isRefusal ? refusal.value : content.value;
+  const words = said ?? '';
   return {
     value: {
       role: 'assistant',
-      thought: (isThought ? words : thought.value) ?? '',
+      thought: isThought ? words : thought.value,
       calls: calls.value,
-      answer: isThought || (hasCalls && words === '') ? null : content.value,
+      answer: isThought || (hasCalls && words === '') ? null : said,
       shown: words,
       learned: entry['weight'] !== 0,
     },

@@ -122,7 +122,7 @@ describe('texts in rows', { timeout: FUZZ_TIMEOUT }, () => {
   it('of a conversation without end make no samples without end', async () => {
     const read = await openRowReader('openai', '');
     const call = { id: 'a', function: { name: 'f', arguments: '' } };
-    const turns = Array.from({ length: 150_000 }, () => ({ role: 'assistant', content: '' }));
+    const turns = Array.from({ length: 150_000 }, () => ({ role: 'assistant', content: 'a' }));
     const calls = {
       role: 'assistant',
       tool_calls: Array.from({ length: 20_000 }, (_, id) => ({ ...call, id })),

@@ -66,6 +66,18 @@ describe('convert', () => {
     expect(await plain(again)).toBe(await plain(to));
   });
 
+  test('keeps references without words', async () => {
+    const path = join(folder, 'wordless.json');
+    const outputs = ['<think></think>', '<think></think>\n<response></response>'];
+    const rows = outputs.map((output) => ({ instruction: 'i', input: 'q', output }));
+    await writeFile(path, JSON.stringify(rows));
+    const to = vacant();
+    await rewriteData(path, to, STRICT);
+    const { samples, rejected } = await readAll(to);
+    expect(rejected).toEqual([]);
+    expect(samples.map(({ groundTruth }) => groundTruth)).toEqual(outputs);
+  });
+
   test('is read by OpenAI: ids of results are those of calls, arguments are texts', async () => {
     const to = vacant();
     await rewriteData(formatFixture('openai.jsonl'), to, STRICT);

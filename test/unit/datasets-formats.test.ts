@@ -367,6 +367,36 @@ describe('OpenAI', () => {
     // Without tools the messages speak for themselves.
     expect(samples[3]?.tools).toBeUndefined();
   });
+
+  test('has refusals for words, and nothing to learn where the assistant says nothing', async () => {
+    const question = { role: 'user', content: 'q' };
+    const silent = { role: 'assistant', content: null };
+    const row = (...messages: readonly object[]) => ({ messages: [question, ...messages] });
+    const rows = [
+      row({ ...silent, refusal: 'I cannot.' }),
+      row({ ...silent, content: '', refusal: 'I cannot.', tool_calls: [] }),
+      row({ ...silent, content: 'Yes.', refusal: null }),
+      row({ ...silent, weight: 0 }, question, { role: 'assistant', content: 'a' }),
+      row({ ...silent, reasoning_content: 'Nothing to say.' }),
+      row(silent),
+      row({ ...silent, content: '', tool_calls: [] }),
+      row({ ...silent, refusal: 7 }),
+    ];
+    const { samples, rejected } = await readAll(file(JSON.stringify(rows)));
+    expect(samples.map(({ groundTruth }) => groundTruth)).toEqual([
+      '<think></think>\n<response>I cannot.</response>',
+      '<think></think>\n<response>I cannot.</response>',
+      '<think></think>\n<response>Yes.</response>',
+      '<think></think>\n<response>a</response>',
+      '<think>Nothing to say.</think>',
+    ]);
+    const nothing = 'says nothing: it has neither words nor calls nor a thought';
+    expect(rejected).toMatchObject([
+      { row: 6, reason: `${nothing} (turn 1 of the assistant)` },
+      { row: 7, reason: `${nothing} (turn 1 of the assistant)` },
+      { row: 8, field: 'messages[1].refusal', reason: 'is number, not text' },
+    ]);
+  });
 });
 
 describe('BFCL', () => {
