@@ -33,7 +33,7 @@ export async function evaluationReport(
     data: asked.data,
     limit: asked.limit,
     parts,
-    aggregates: row.suite === 'bfcl' ? aggregates(parts) : [],
+    aggregates: row.suite === 'bfcl' ? aggregates(parts, asked.limit) : [],
     badRows: row.badRows,
     folder: row.folder,
     startedAt: row.startedAt.toISOString(),

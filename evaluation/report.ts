@@ -40,8 +40,14 @@ export function partResult({ rewardError, scores, ...counts }: PartCounts): Part
   };
 }
 
-/** BFCL's means over the parts; none unless all of them are answered. */
-export function aggregates(parts: readonly PartResult[]): readonly AggregateScore[] {
+/**
+ * BFCL's means over the parts; none unless all of them are answered.
+ * @param limit questions of each part at most; null: all that it has
+ */
+export function aggregates(
+  parts: readonly PartResult[],
+  limit: number | null,
+): readonly AggregateScore[] {
   if (parts.some(({ questions, answered }) => answered < questions)) return [];
   return aggregateScores(
     BFCL_CATEGORIES.flatMap((category) =>
@@ -49,5 +55,6 @@ export function aggregates(parts: readonly PartResult[]): readonly AggregateScor
         .filter(({ part }) => part === category)
         .map(({ correct, answered: total }) => ({ category, correct, total })),
     ),
+    limit,
   );
 }

@@ -16,7 +16,7 @@ interface Score {
 
 type Scores = ReadonlyMap<BfclCategory, CategoryScore>;
 
-/** Questions of the live categories, by which those that were not run weigh. [BFCL] */
+/** Questions of the live categories, by which those weigh that were not run, or in part. [BFCL] */
 const LIVE_QUESTIONS = {
   live_simple: 258,
   live_multiple: 1053,
@@ -46,17 +46,21 @@ const V4_WEIGHTS = { nonLive: 10, live: 10, irrelevance: 10, multiTurn: 30, agen
 /**
  * The leaderboard's means over categories, of its third and fourth version. What was not run counts as 0 there, and is named here.
  * (Version 3 counts irrelevance as a category of its groups, version 4 as a group of its own.)
+ * @param limit questions of each category that were asked at most; null: all of them were
  */
-export function aggregateScores(given: readonly CategoryScore[]): readonly AggregateScore[] {
+export function aggregateScores(
+  given: readonly CategoryScore[],
+  limit: number | null,
+): readonly AggregateScore[] {
   const scores: Scores = new Map(given.map((score) => [score.category, score]));
   const of = (category: BfclCategory): Score => scoreOf(scores, category);
   const simple = mean([of('simple_python'), of('simple_java'), of('simple_javascript')]);
   const ast = [simple, of('multiple'), of('parallel'), of('parallel_multiple')];
   const irrelevance = of('irrelevance');
-  const v3 = { nonLive: mean([...ast, irrelevance]), live: byCount(scores, LIVE) };
+  const v3 = { nonLive: mean([...ast, irrelevance]), live: byCount(scores, LIVE, limit) };
   const v4 = {
     nonLive: mean(ast),
-    live: byCount(scores, LIVE_AST),
+    live: byCount(scores, LIVE_AST, limit),
     irrelevance: mean([irrelevance, of('live_irrelevance')]),
   };
   const { multiTurn, agentic } = NEVER_RUN;
@@ -87,12 +91,23 @@ function mean(scores: readonly Score[]): Score {
   return { accuracy: sum / scores.length, notRun: notRun(scores) };
 }
 
-/** The mean by number of questions. */
-function byCount(scores: Scores, categories: readonly (keyof typeof LIVE_QUESTIONS)[]): Score {
-  const parts = categories.map((category) => ({
-    ...scoreOf(scores, category),
-    total: scores.get(category)?.total ?? LIVE_QUESTIONS[category],
-  }));
+/**
+ * The mean by number of questions: all that a category has, also where the first ones alone were asked. (The official harness weighs what
+ * was run in part by that part, and what was not run by the whole: the mean of a few questions of one category is next to nothing there.)
+ */
+function byCount(
+  scores: Scores,
+  categories: readonly (keyof typeof LIVE_QUESTIONS)[],
+  limit: number | null,
+): Score {
+  const parts = categories.map((category) => {
+    const asked = scores.get(category)?.total ?? 0;
+    const isWhole = asked > 0 && (limit === null || asked < limit);
+    return {
+      ...scoreOf(scores, category),
+      total: isWhole ? asked : LIVE_QUESTIONS[category],
+    };
+  });
   const missing = notRun(parts);
   const total = parts.reduce((sum, part) => sum + part.total, 0);
   const correct = parts.reduce((sum, part) => sum + part.accuracy * part.total, 0);

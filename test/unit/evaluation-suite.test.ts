@@ -73,8 +73,12 @@ function score(category: BfclCategory, correct: number, total = 100): CategorySc
   return { category, correct, total };
 }
 
-function of(scores: readonly CategoryScore[], which: string): AggregateScore | undefined {
-  return aggregateScores(scores).find(({ version, name }) => `${version} ${name}` === which);
+function of(
+  scores: readonly CategoryScore[],
+  which: string,
+  limit: number | null = null,
+): AggregateScore | undefined {
+  return aggregateScores(scores, limit).find(({ version, name }) => `${version} ${name}` === which);
 }
 
 function answer(id: string, completion: string, correct: boolean): JudgedAnswer {
@@ -193,6 +197,15 @@ describe('the leaderboard’s means', () => {
     const some = of([score('live_simple', 129, 258)], 'v4 live');
     expect(some?.accuracy).toBeCloseTo(129 / (258 + 1053 + 16 + 24), 12);
     expect(some?.notRun).toEqual(['live_multiple', 'live_parallel', 'live_parallel_multiple']);
+  });
+
+  it('weigh live categories by all their questions, also where a part was asked', () => {
+    const all = of([score('live_simple', 258, 258)], 'v4 live');
+    expect(of([score('live_simple', 10, 10)], 'v4 live', 10)?.accuracy).toBe(all?.accuracy);
+    // Without a limit a category has the questions that its file has: as the official harness counts.
+    const cut = [score('live_simple', 20, 20), score('live_parallel', 0, 16)];
+    expect(of(cut, 'v4 live', 20)?.accuracy).toBeCloseTo(258 / (258 + 1053 + 16 + 24), 12);
+    expect(of(cut, 'v4 live')?.accuracy).toBeCloseTo(20 / (20 + 1053 + 16 + 24), 12);
   });
 });
 
