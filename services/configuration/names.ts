@@ -2,7 +2,7 @@
 export type NameStyle = 'snake' | 'kebab' | 'camel';
 
 /**
- * Names that users know from TRL, verl and ToolRL, for keys of ours that mean the same. Compared folded (see
+ * Names that users know from TRL, verl and ToolRL, or try first, for keys of ours that mean the same. Compared folded (see
  * {@link foldName}), so every spelling counts; dots are nesting in a file.
  */
 export const ALIASES: { readonly [alias: string]: string } = {
@@ -50,6 +50,8 @@ export const ALIASES: { readonly [alias: string]: string } = {
   grad_clip: 'maxGradNorm',
   'actor.grad_clip': 'maxGradNorm',
   ablate: 'sampling.ablate',
+  // What `--eval-schedule 4` means.
+  eval_every: 'evalSchedule',
 };
 
 /** verl nests everything below this; ToolRL's scripts do too. */

@@ -50,6 +50,7 @@ describe('toolsample', () => {
       ['train', '--lr', 'fast'],
       /must be a number from 0 to 1, not "fast"/,
     ],
+    ['a value out of range, by its other name', ['train', '--eval-every', '0'], /"eval-schedule"/],
     [
       'an unknown form of export',
       ['export', 'latest', 'out', '--format', 'gguf'],

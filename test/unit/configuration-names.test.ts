@@ -54,6 +54,13 @@ describe('configuration names', () => {
     });
   });
 
+  it('knows an interval between evaluations as eval_every', () => {
+    expect(resolveConfig({ eval_every: 4 }).evalSchedule).toBe(4);
+    expect(message(() => resolveConfig({ 'eval-every': 4, evalSchedule: 2 }))).toContain(
+      'name the same setting',
+    );
+  });
+
   it.each([
     ['num_generation', 'did you mean num_generations?'],
     ['num-generation', 'did you mean num-generations?'],
