@@ -42,8 +42,8 @@ export async function evaluateSuiteShard(
       completion: given?.completion ?? '',
       promptTokens: prompts[index]?.length ?? 0,
       completionTokens: given?.tokens ?? 0,
-      // Nothing was called because nothing was asked: that is no right answer.
-      correct: correct && given !== undefined,
+      // Of a prompt that was not asked, too: BFCL's harness takes a server's error for an answer that calls nothing.
+      correct,
       errorType: given === undefined ? TOO_LONG : errorType,
       errors: given === undefined ? ["the prompt fills the policy's context"] : errors,
       reward,

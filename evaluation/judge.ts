@@ -69,5 +69,5 @@ export function sampleTask(sample: Sample, valueMatch: ValueMatch): SuiteTask {
   };
 }
 
-/** The judgement of what was never asked: the prompt leaves no room for an answer. */
+/** The kind of error of what was never asked, right or wrong: the prompt leaves no room for an answer. */
 export const TOO_LONG = 'prompt_too_long';

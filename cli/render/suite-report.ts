@@ -22,10 +22,16 @@ export function reportLines(report: EvaluationReport, paint: Paint): readonly st
     `${count(tokens)} tokens in ${duration(seconds)}; intervals are of 95%`,
     ...(tooLong === 0
       ? []
-      : [`${counted(tooLong, 'prompt')} fill the policy's context: counted as wrong`]),
+      : [`${counted(tooLong, 'prompt')} fill the policy's context: ${notAsked(suite)}`]),
     ...(badRows === 0 ? [] : [`${counted(badRows, 'bad row')} left out`]),
     ...(folder === null ? [] : [`Files: ${folder}`]),
   ];
+}
+
+function notAsked(suite: EvaluationReport['suite']): string {
+  return suite === 'bfcl'
+    ? 'judged as calling nothing, which is right for irrelevance alone'
+    : 'counted as wrong';
 }
 
 function bfclTable(parts: readonly PartResult[], paint: Paint): string[] {

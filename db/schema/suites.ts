@@ -172,7 +172,7 @@ export const suiteAnswersComments = commentsOnTable(
     completionTokens: 'Tokens of the completion, the end token included.',
     correct: "Right by BFCL's rules, or an exact match.",
     errorType:
-      'Kind of error by the name that BFCL gives it, or prompt_too_long; null where right, and for samples.',
+      'Kind of error by the name that BFCL gives it; null where right, and for samples. prompt_too_long: was not asked, right (nothing was to be called) or wrong.',
     errors: 'What was wrong, in words.',
     reward: 'Unweighted reward; null for BFCL.',
     scoreFormat: 'Sub-score of the format, 0 to 1; null for BFCL.',

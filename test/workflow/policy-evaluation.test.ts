@@ -34,15 +34,21 @@ afterAll(async () => {
   await home.remove();
 }, MINUTE);
 
-/** The shipped policy with room for BFCL's prompts, and the made-up questions with some to which nothing fits. */
-async function bfclInput(): Promise<StartEvaluationOptions> {
-  const policy = join(home.path, 'long-policy');
+/** The shipped policy with another context. */
+async function policyWith(max_position_embeddings: number, name: string): Promise<string> {
+  const policy = join(home.path, name);
   await cp(POLICY, policy, { recursive: true });
   const config = JSON.parse(await readFile(join(policy, 'config.json'), 'utf8')) as object;
   await writeFile(
     join(policy, 'config.json'),
-    JSON.stringify({ ...config, max_position_embeddings: 1024 }),
+    JSON.stringify({ ...config, max_position_embeddings }),
   );
+  return policy;
+}
+
+/** A policy with room for BFCL's prompts, and the made-up questions with some to which nothing fits. */
+async function bfclInput(): Promise<StartEvaluationOptions> {
+  const policy = await policyWith(1024, 'long-policy');
   const data = join(home.path, 'bfcl');
   await mkdir(data);
   await cp(FIXTURES, data, { recursive: true });
@@ -169,6 +175,18 @@ describe('an evaluation on a suite', () => {
     },
     3 * MINUTE,
   );
+
+  it("judges prompts without room as BFCL's harness judges errors, and counts them apart", async () => {
+    const policy = await policyWith(16, 'short-policy');
+    const report = await complete({ ...bfcl, policy, evaluation: 'no-room' });
+    expect(report.parts).toMatchObject([
+      { part: 'multiple', answered: 2, tooLong: 2, correct: 0 },
+      { part: 'irrelevance', answered: 4, tooLong: 4, correct: 4 },
+    ]);
+    expect(await answers('no-room')).toContainEqual(
+      expect.objectContaining({ part: 'multiple', error_type: 'prompt_too_long', completion: '' }),
+    );
+  });
 
   it('fails with one line on questions that cannot be used, and goes on once they can', async () => {
     const data = join(home.path, 'broken');
