@@ -39,14 +39,20 @@ export interface Decoding {
   readonly stop: (index: number) => void;
 }
 
+/** What a decoder has room for. */
+export interface DecoderLimits {
+  /** Tokens of a prompt and its completion at most: the policy's context, or what keys and values may take. */
+  readonly contextLength: number;
+}
+
 /**
  * Completes prompts as they come, many at once: a new one joins the others as soon as there is room, and leaves when it
  * ends. One policy, in a worker thread of its own.
  */
 export interface Decoder {
   /** Loads the policy. @throws ToolsampleError `checkpoint`, `config` when the device does not open */
-  ready(): Promise<void>;
-  /** @param request its ids are of the policy's vocabulary, fewer than its context */
+  ready(): Promise<DecoderLimits>;
+  /** @param request its ids are of the policy's vocabulary, fewer than {@link DecoderLimits.contextLength} */
   decode(request: DecodeRequest, listener: DecodeListener): Decoding;
   /** Ends the thread; what is under way fails. */
   close(): Promise<void>;

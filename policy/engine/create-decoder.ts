@@ -1,12 +1,18 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { DeviceChoice } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { DecodedToken, Decoder, DecodeListener } from '../../contracts/decoding.ts';
-import { BUDGET, type Budget } from '../generation/prompt-groups.ts';
-import type { BatchToken } from '../generation/running-batch.ts';
+import type {
+  DecodedToken,
+  Decoder,
+  DecodeListener,
+  DecoderLimits,
+} from '../../contracts/decoding.ts';
+import type { BatchBudget, BatchToken } from '../generation/batch-interface.ts';
+import { BUDGET } from '../generation/prompt-groups.ts';
 import { postDecoding, type FromDecoding } from './decode-port.ts';
 import type { LoadablePolicy } from './policy-files.ts';
 import { createThreadHost } from './thread-host.ts';
+import { unpackError } from './transferred-error.ts';
 
 export interface DecoderOptions extends LoadablePolicy {
   /** Completions under way at once. */
@@ -20,7 +26,7 @@ export interface DecoderOptions extends LoadablePolicy {
 /** The thread's call that goes on while there is something to decode. */
 interface Session {
   readonly port: MessagePort;
-  readonly ready: Promise<void>;
+  readonly ready: Promise<DecoderLimits>;
   /** When the call is over, however it ended. */
   readonly over: Promise<void>;
 }
@@ -31,13 +37,16 @@ interface OpenRequest {
   readonly open: Set<number>;
 }
 
+/** Most of it are the scores of attention, which grow with the square of a prompt that is not computed in blocks. */
+const PREFILL_BYTES = 2 ** 30;
+
 /**
  * A decoder in a policy thread of its own, which starts when it is first needed. When the thread dies, all requests fail with a
  * ToolsampleError `service`, and the next one starts a new thread.
  */
 export function createDecoder(options: DecoderOptions): Decoder {
   const { files: policy, trainable, rows, threads = 0, device = 'cpu' } = options;
-  const budget: Budget = { ...BUDGET, rows };
+  const budget: BatchBudget = { ...BUDGET, rows, prefillBytes: PREFILL_BYTES };
   const host = createThreadHost({ threads, device });
   const requests = new Map<number, OpenRequest>();
   let lastKey = 0;
@@ -54,10 +63,11 @@ export function createDecoder(options: DecoderOptions): Decoder {
     const ended = call.then(() => {
       throw new ToolsampleError('service', 'the policy thread has ended');
     });
-    const loaded = new Promise<void>((resolve) => {
+    const loaded = new Promise<DecoderLimits>((resolve) => {
       port.on('message', (message: FromDecoding) => {
-        if (message.kind === 'ready') resolve();
-        else deliver(requests, message.tokens);
+        if (message.kind === 'ready') resolve({ contextLength: message.contextLength });
+        else if (message.kind === 'tokens') deliver(requests, message.tokens);
+        else endFailed(requests, message.key, unpackError(message.error));
       });
     });
     const ready = Promise.race([loaded, ended]);
@@ -98,6 +108,13 @@ export function createDecoder(options: DecoderOptions): Decoder {
       await host.close();
     },
   };
+}
+
+/** A request that nothing follows of. */
+function endFailed(requests: Map<number, OpenRequest>, key: number, error: Error): void {
+  const failed = requests.get(key);
+  requests.delete(key);
+  failed?.listener.onFailure(error);
 }
 
 /** Hands tokens to those who wait for them; what was stopped meanwhile is dropped. */

@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DecodeRequest } from '../../contracts/decoding.ts';
-import type { BatchToken } from '../generation/running-batch.ts';
+import type { BatchToken } from '../generation/batch-interface.ts';
+import type { TransferredError } from './transferred-error.ts';
 
 /** What the policy thread is told while it decodes. */
 export type ToDecoding =
@@ -11,8 +12,11 @@ export type ToDecoding =
 
 /** What it tells. */
 export type FromDecoding =
-  /** The policy is loaded. */
-  { readonly kind: 'ready' } | { readonly kind: 'tokens'; readonly tokens: readonly BatchToken[] };
+  /** The policy is loaded; tokens of a prompt and its completion at most. */
+  | { readonly kind: 'ready'; readonly contextLength: number }
+  | { readonly kind: 'tokens'; readonly tokens: readonly BatchToken[] }
+  /** This request alone; nothing follows of it. */
+  | { readonly kind: 'failed'; readonly key: number; readonly error: TransferredError };
 
 /** Sends from the policy thread's side, or to it. */
 export function postDecoding(port: MessagePort, message: ToDecoding | FromDecoding): void {

@@ -2,10 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { postDecoding, type ToDecoding } from './decode-port.ts';
 import { completeWeights, loadBase, weightsKey, type PolicyMemory } from './policy-memory.ts';
 import type { ThreadCalls } from './thread-protocol.ts';
+import { packError } from './transferred-error.ts';
 
 /**
  * Completes prompts as they come, in the policy thread, until it is told to end. Between two tokens it listens: whoever has come
- * joins, whoever gave up leaves.
+ * joins, whoever gave up leaves. A request that fails is told so; the others go on.
  * @throws ToolsampleError, or what `watch.check` throws
  */
 export async function decodeRequests(
@@ -26,7 +27,7 @@ export async function decodeRequests(
       mail.push(message);
       wake?.();
     });
-    postDecoding(port, { kind: 'ready' });
+    postDecoding(port, { kind: 'ready', contextLength: batch.contextLength });
     for (;;) {
       // Not when it comes: that may be in the middle of a step.
       for (const message of mail.splice(0)) {
@@ -40,8 +41,11 @@ export async function decodeRequests(
         });
         continue;
       }
-      const tokens = await batch.step();
+      const { tokens, failures } = await batch.step();
       if (tokens.length > 0) postDecoding(port, { kind: 'tokens', tokens });
+      for (const { key, error } of failures) {
+        postDecoding(port, { kind: 'failed', key, error: packError(error) });
+      }
       // A step blocks the thread: now mail comes in.
       await setImmediate();
     }

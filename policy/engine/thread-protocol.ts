@@ -16,7 +16,7 @@ import type {
   TrainableOptions,
 } from '../../contracts/policy.ts';
 import type { CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
-import type { Budget } from '../generation/prompt-groups.ts';
+import type { BatchBudget } from '../generation/batch-interface.ts';
 import type { TransferredError } from './transferred-error.ts';
 
 /** An artifact as the thread sees it: a verified file. */
@@ -78,7 +78,7 @@ export interface ThreadCalls {
   readonly decode: {
     readonly policy: PolicyFiles;
     readonly trainable: TrainableOptions;
-    readonly budget: Budget;
+    readonly budget: BatchBudget;
     /** Speaks decode-port.ts. */
     readonly port: MessagePort;
   };

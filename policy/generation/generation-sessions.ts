@@ -4,11 +4,13 @@ import type { Weights } from '../models/initial-weights.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import { buildDecodeGraph } from './decode-graph.ts';
 import { matrixSpecs, packedMatrix, type Choice, type MatrixPlace } from './graph-interface.ts';
-import { buildPrefillGraph } from './prefill-graph.ts';
+import { buildContinuedPrefillGraph, buildPrefillGraph } from './prefill-graph.ts';
 
 /** The sessions of one architecture, opened when first needed. */
 export interface GenerationSessions {
   readonly prefill: (choice: Choice) => Promise<Session>;
+  /** Of what follows a part of a prompt that was prefilled. */
+  readonly continuedPrefill: (choice: Choice) => Promise<Session>;
   /**
    * @param weights what a session with packed matrices is made of, and `key` a name for their content: as long as it is the
    * same, so is the session.
@@ -46,6 +48,8 @@ export function createGenerationSessions(
   };
   return {
     prefill: (choice) => open(`prefill.${choice}`, () => buildPrefillGraph(traits, choice)),
+    continuedPrefill: (choice) =>
+      open(`continued-prefill.${choice}`, () => buildContinuedPrefillGraph(traits, choice)),
     decode: async (choice, place, weights, weightsKey) => {
       if (place === 'fed') {
         return open(`decode.${choice}`, () => buildDecodeGraph(traits, choice, place));

@@ -9,12 +9,13 @@ import { floats, floatScalar, type Feeds, type Runtime } from '../graph/session.
 import type { Weights } from '../models/initial-weights.ts';
 import { ropeTable } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
+import type { BatchBudget, RunningBatch } from './batch-interface.ts';
 import { completeGroups } from './complete-groups.ts';
 import { matrixPlace } from './generation-costs.ts';
 import { createGenerationSessions } from './generation-sessions.ts';
 import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
 import { BUDGET, promptGroups, type Budget } from './prompt-groups.ts';
-import { createRunningBatch, type RunningBatch } from './running-batch.ts';
+import { createRunningBatch } from './running-batch.ts';
 
 export interface GeneratorOptions {
   readonly traits: ModelTraits;
@@ -53,7 +54,7 @@ export interface Generator {
    */
   readonly openBatch: (
     weights: Weights,
-    budget: Budget,
+    budget: BatchBudget,
     call: Pick<GenerationCall, 'checkAbort' | 'weightsKey'>,
   ) => Promise<RunningBatch>;
   /** Gives back the memory that serves later calls with the same weights. */
@@ -125,6 +126,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
         eosIds: options.eosIds,
         budget: batchBudget,
         prefill: await sessions.prefill('mixed'),
+        continuedPrefill: async () => sessions.continuedPrefill('mixed'),
         decode: await sessions.decode('mixed', place, weights, call.weightsKey),
         prefillFeeds: { ...rope, ...weightFeeds(traits, weights, 'fed') },
         decodeFeeds: { ...rope, ...weightFeeds(traits, weights, place) },

@@ -1,4 +1,5 @@
 import { createGraph, input, integers, output, type Graph } from '../graph/graph.ts';
+import { concat } from '../graph/operations.ts';
 import { foldMask, groupedAttention } from '../models/attention.ts';
 import { decoderHidden } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
@@ -7,6 +8,8 @@ import {
   newKeys,
   newValues,
   outputChoice,
+  promptKeys,
+  promptValues,
   type Choice,
   type GenerationParts,
 } from './graph-interface.ts';
@@ -34,6 +37,34 @@ export function buildPrefillGraph(traits: ModelTraits, choice: Choice): Graph {
     },
   };
   const ids = input(graph, 'ids', 'int32', ['B', 'T']);
+  const rows = input(graph, 'rows', 'int64', ['R']);
+  outputChoice(parts, decoderHidden(parts, ids, rows), choice);
+  return graph;
+}
+
+/**
+ * More of one prompt whose beginning was prefilled: the next token's distribution, and the keys and values of what is new.
+ *
+ * Feeds: as {@link buildPrefillGraph} with one prompt, and `start` int64 [1] (tokens before), the keys and values of these
+ * by the decode graph's names [1, kvHeads, P, headDim]; `mask` is [T, P + T]. Fetches: the same.
+ */
+export function buildContinuedPrefillGraph(traits: ModelTraits, choice: Choice): Graph {
+  const graph = createGraph();
+  const { heads, kvHeads, headDim } = traits;
+  const folded = foldMask(input(graph, 'mask', 'float32', ['T', 'S']), heads / kvHeads);
+  const past = [1, kvHeads, 'P', headDim];
+  const parts: GenerationParts = {
+    ...commonParts(graph, traits, 'fed'),
+    positions: input(graph, 'start', 'int64', [1]),
+    attend: (q, k, v, layer) => {
+      output(k, newKeys(layer));
+      output(v, newValues(layer));
+      const keys = concat([input(graph, promptKeys(layer), 'float32', past), k], 2, 'S');
+      const values = concat([input(graph, promptValues(layer), 'float32', past), v], 2, 'S');
+      return groupedAttention(q, keys, values, folded);
+    },
+  };
+  const ids = input(graph, 'ids', 'int32', [1, 'T']);
   const rows = input(graph, 'rows', 'int64', ['R']);
   outputChoice(parts, decoderHidden(parts, ids, rows), choice);
   return graph;

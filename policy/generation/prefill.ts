@@ -13,7 +13,7 @@ import { MASKED } from './key-value-cache.ts';
 import { readChoices, type NextTokens } from './next-tokens.ts';
 
 /** Tokens of one prefill run at most, padding included; beyond a few hundred, larger runs are no faster. */
-const PREFILL_TOKENS = 2048;
+export const PREFILL_TOKENS = 2048;
 
 export interface PrefilledPrompts {
   /** Padded length. */
@@ -39,7 +39,7 @@ export async function prefillPrompts(
 ): Promise<PrefilledPrompts> {
   const length = Math.max(...prompts.map((ids) => ids.length));
   const size = traits.kvHeads * length * traits.headDim;
-  const names = layerNames(traits);
+  const names = cacheNames(traits);
   const blocks = new Map(names.map(({ feed }) => [feed, new Float32Array(prompts.length * size)]));
   const next: NextTokens[] = [];
   for (let from = 0; from < prompts.length;) {
@@ -107,7 +107,8 @@ function copyHeads(
   }
 }
 
-function layerNames(traits: ModelTraits): { feed: string; fetch: string }[] {
+/** Names of a layer's keys and values as the decode graph is fed them, and as they are fetched from a prefill. */
+export function cacheNames(traits: ModelTraits): { feed: string; fetch: string }[] {
   return Array.from({ length: traits.layers }, (_, layer) => [
     { feed: promptKeys(layer), fetch: newKeys(layer) },
     { feed: promptValues(layer), fetch: newValues(layer) },

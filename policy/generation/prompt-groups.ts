@@ -52,13 +52,32 @@ export function promptGroups(
       const made = { ids: [], logprobs: [], stopped: false, finished: false };
       return { prompt, index, seed, limit, ...made };
     });
-    const tokens = budget.cacheBytes / keyValueBytes(traits);
-    const width = Math.min(budget.rows, Math.floor((tokens - ids.length) / limit));
-    return chunks(rows, Math.max(1, width)).map((part) => ({ ids, rows: part }));
+    const width = groupWidth(traits, budget, ids.length, limit);
+    return chunks(rows, width).map((part) => ({ ids, rows: part }));
   });
 }
 
-function chunks<T>(items: readonly T[], size: number): T[][] {
+/**
+ * Completions of one prompt that the budget lets begin together; 1 where it has room for none.
+ * @param limit tokens of a completion at most
+ */
+export function groupWidth(
+  traits: ModelTraits,
+  budget: Budget,
+  promptLength: number,
+  limit: number,
+): number {
+  const room = Math.floor((cacheTokens(traits, budget) - promptLength) / limit);
+  return Math.max(1, Math.min(budget.rows, room));
+}
+
+/** Tokens whose keys and values the budget has room for; not a whole number. */
+export function cacheTokens(traits: ModelTraits, { cacheBytes }: Budget): number {
+  return cacheBytes / keyValueBytes(traits);
+}
+
+/** Parts of a list, in its order. @param size of all but the last */
+export function chunks<T>(items: readonly T[], size: number): T[][] {
   const count = Math.ceil(items.length / size);
   return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
 }

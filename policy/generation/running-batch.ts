@@ -1,44 +1,21 @@
-import type { DecodedToken, DecodeRequest } from '../../contracts/decoding.ts';
-import { floats, type Feeds, type Session } from '../graph/session.ts';
-import type { ModelTraits } from '../models/model-traits.ts';
+import type { BatchRun, BatchStep, RunningBatch } from './batch-interface.ts';
+import {
+  demandOf,
+  prefillGroups,
+  requestGroups,
+  temperatureFeed,
+  type BatchGroup,
+} from './batch-groups.ts';
 import { capacityFor, layOutCache, type PromptBlocks } from './cache-layout.ts';
 import { fillSlots, vacateSlots, type NewRow } from './cache-slots.ts';
 import { decodeStep } from './decode-step.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
+import { isLong, startLongPrefill, type LongPrefill } from './long-prefill.ts';
 import { chooseToken, likeliestTokens, type NextTokens, type TokenChoice } from './next-tokens.ts';
-import { prefillPrompts } from './prefill.ts';
-import { fits, type Budget, type GroupDemand } from './prompt-groups.ts';
+import type { PrefilledPrompts } from './prefill.ts';
+import { cacheTokens, fits } from './prompt-groups.ts';
 import { COMPACTION_SHARE, planGrid } from './row-grid.ts';
-
-/** What a batch is computed with. */
-export interface BatchRun {
-  readonly traits: ModelTraits;
-  readonly contextLength: number;
-  readonly eosIds: readonly number[];
-  readonly budget: Budget;
-  readonly prefill: Session;
-  readonly decode: Session;
-  /** Rotary tables, and the weights that prefill and decoding are fed. */
-  readonly prefillFeeds: Feeds;
-  readonly decodeFeeds: Feeds;
-  readonly check: () => void;
-}
-
-/** A token of the request that was added under this key. */
-export interface BatchToken extends DecodedToken {
-  readonly key: number;
-}
-
-/** A batch that requests join and leave while others are decoded. */
-export interface RunningBatch {
-  /** @param key names the request; no other one that is here has it. */
-  readonly add: (key: number, request: DecodeRequest) => void;
-  readonly stop: (key: number, index: number) => void;
-  /** Whether there is nothing to do. */
-  readonly idle: () => boolean;
-  /** Lets requests in that wait and fit, and computes one more token for each row. */
-  readonly step: () => Promise<BatchToken[]>;
-}
+import type { DrawnToken } from './token-sampler.ts';
 
 /** Prompts are padded to whole multiples, so that another one often fits into a slot that becomes free. */
 const PROMPT_STEP = 32;
@@ -53,23 +30,27 @@ interface BatchRow {
   finished: boolean;
 }
 
-interface BatchGroup {
-  readonly key: number;
-  readonly request: DecodeRequest;
-  readonly limit: number;
-  /** Indexes of its completions; without those that were given up before they began. */
-  readonly wanted: Set<number>;
+/** A group whose prompt is prefilled in blocks, one a step, so that the others need not wait. */
+interface LongGroup {
+  readonly group: BatchGroup;
+  readonly prefill: LongPrefill;
 }
 
 /** An empty batch. Its rows are computed together; what one becomes depends on its own request, up to rounding. */
 export function createRunningBatch(run: BatchRun): RunningBatch {
   const { traits, budget } = run;
   const decoding = { ...run, choice: 'mixed' } as const;
-  const waiting: BatchGroup[] = [];
+  const contextLength = Math.min(run.contextLength, Math.floor(cacheTokens(traits, budget)));
+  let waiting: BatchGroup[] = [];
+  let long: LongGroup | null = null;
+  /** Milliseconds that those under way have lost to the last block, and not decoded since: then the next one has its turn. */
+  let owed = 0;
   /** Under way, by number. */
   const groups = new Map<number, BatchGroup>();
   const rows = new Map<number, BatchRow>();
   let cache: KeyValueCache | null = null;
+  /** A slot holds what a row that failed left, which may be NaN: that is read even where it is masked. */
+  let spoilt = false;
   let lastGroup = 0;
   let lastRow = 0;
 
@@ -85,63 +66,110 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
     for (const number of groups.keys()) if (!used.has(number)) groups.delete(number);
   };
 
+  /** Ends a request: its places are free. */
+  const fail = (step: BatchStep, key: number, error: unknown): void => {
+    step.failures.push({ key, error });
+    waiting = waiting.filter((group) => group.key !== key);
+    if (long?.group.key === key) long = null;
+    spoilt = true;
+    const ended = [...rows].filter(([, { group }]) => groups.get(group)!.key === key);
+    leave(new Set(ended.map(([number]) => number)));
+  };
+
   /** Gives a row its next token. */
-  const take = (number: number, next: NextTokens): BatchToken => {
+  const take = (step: BatchStep, number: number, next: NextTokens): void => {
     const row = rows.get(number)!;
     const { key, request, limit } = groups.get(row.group)!;
     const { sampling, seeds, topLogprobs } = request;
-    const drawn = chooseToken(next, traits.vocab, sampling, seeds[row.index]!, row.ids.length);
+    let drawn: DrawnToken;
+    try {
+      drawn = chooseToken(next, traits.vocab, sampling, seeds[row.index]!, row.ids.length);
+    } catch (error) {
+      fail(step, key, error);
+      return;
+    }
     row.ids.push(drawn.id);
     const stopped = run.eosIds.includes(drawn.id);
     const full = row.ids.length >= limit;
     row.finished = stopped || full;
-    return {
+    step.tokens.push({
       key,
       index: row.index,
       ...drawn,
       top: likeliestTokens(next, traits.vocab, topLogprobs),
       finishReason: stopped ? 'stop' : full ? 'length' : null,
-    };
+    });
   };
 
-  /** Numbers of the groups that begin now: as many of those that wait, in their order, as the budget takes. */
-  const admit = (): number[] => {
+  /** Takes those that begin now from those that wait, in their order, as many as the budget takes. */
+  const admit = (): BatchGroup[] => {
     const under = [...groups].map(([number, group]) => demandOf(group, openRows(rows, number)));
-    const admitted: number[] = [];
+    if (long !== null) under.push(demandOf(long.group, long.group.wanted.size));
+    const admitted: BatchGroup[] = [];
     for (;;) {
       const [first] = waiting;
       if (first === undefined) return admitted;
       const demand = demandOf(first, first.wanted.size);
       if (under.length > 0 && !fits(traits, [...under, demand], budget)) return admitted;
+      const { ids, sampling } = first.request;
+      const inBlocks = isLong(traits, ids.length, budget);
+      if (inBlocks ? long !== null : first.alone && admitted.length > 0) return admitted;
       waiting.shift();
       if (first.wanted.size === 0) continue;
       under.push(demand);
-      groups.set(++lastGroup, first);
-      admitted.push(lastGroup);
+      if (inBlocks) {
+        const feeds = { ...run.prefillFeeds, ...temperatureFeed([sampling]) };
+        long = { group: first, prefill: startLongPrefill({ ...run, feeds }, ids) };
+        continue;
+      }
+      admitted.push(first);
+      if (first.alone) return admitted;
     }
   };
 
-  /** Prefills groups and gives each of their rows its first token. */
-  const begin = async (numbers: readonly number[], made: BatchToken[]): Promise<PromptBlocks> => {
-    const requests = numbers.map((number) => groups.get(number)!.request);
-    const { length, blocks, next } = await prefillPrompts(
-      run.prefill,
-      traits,
-      'mixed',
-      (from, count) => ({
-        ...run.prefillFeeds,
-        ...temperatureFeed(requests.slice(from, from + count).map(({ sampling }) => sampling)),
-      }),
-      requests.map(({ ids }) => ids),
-      run.check,
-    );
-    for (const [i, group] of numbers.entries()) {
-      for (const index of groups.get(group)!.wanted) {
-        rows.set(++lastRow, { group, index, ids: [], finished: false });
-        made.push(take(lastRow, next[i]!));
+  /** Gives the rows of groups that were prefilled their first tokens. */
+  const begin = (
+    step: BatchStep,
+    begun: readonly BatchGroup[],
+    { length, blocks, next }: PrefilledPrompts,
+  ): PromptBlocks => {
+    const numbers = begun.map(() => ++lastGroup);
+    for (const [i, group] of begun.entries()) {
+      for (const index of group.wanted) {
+        if (step.failures.some(({ key }) => key === group.key)) break;
+        groups.set(numbers[i]!, group);
+        rows.set(++lastRow, { group: numbers[i]!, index, ids: [], finished: false });
+        take(step, lastRow, next[i]!);
       }
     }
     return { groups: numbers, length, blocks };
+  };
+
+  /** Prefills what is next, and begins what is prefilled. What goes wrong concerns these requests alone. */
+  const arrive = async (step: BatchStep): Promise<PromptBlocks | null> => {
+    let begun: readonly BatchGroup[] = [];
+    try {
+      if (long !== null && owed <= 0) {
+        begun = [long.group];
+        const started = performance.now();
+        const prefilled = await long.prefill.advance();
+        owed = performance.now() - started;
+        if (prefilled !== null) {
+          long = null;
+          return begin(step, begun, prefilled);
+        }
+      }
+      begun = admit();
+      return begun.length === 0 ? null : begin(step, begun, await prefillGroups(run, begun));
+    } catch (error) {
+      // Whoever stops the whole batch means all.
+      run.check();
+      const [first, ...others] = begun;
+      if (first !== undefined && others.length === 0) fail(step, first.key, error);
+      for (const group of others.length === 0 ? [] : begun) group.alone = true;
+      if (others.length > 0) waiting.unshift(...begun);
+      return null;
+    }
   };
 
   /** The past of all rows, with those of the prompts that arrived. */
@@ -151,7 +179,9 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
       placed.has(row) ? [] : [{ row, group }],
     );
     const filled =
-      cache === null || arrived === null ? null : fillSlots(cache, arrived, begun, lengthOf);
+      cache === null || arrived === null || spoilt
+        ? null
+        : fillSlots(cache, arrived, begun, lengthOf);
     const before = filled ?? cache;
     const joining = filled === null ? arrived : null;
     const longest = Math.max(...[...groups.keys()].map(lengthOf));
@@ -160,42 +190,47 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
     const settled =
       before !== null &&
       joining === null &&
+      !spoilt &&
       best.cost > COMPACTION_SHARE * before.grid.cost &&
       before.capacity <= SPACIOUS * capacityFor(openStored(before));
     if (settled) return before;
+    spoilt = false;
     return layOutCache(traits, best, length, lengthOf, { before, arrived: joining, tight: true });
   };
 
   return {
+    contextLength,
     add: (key, request) => {
-      const { ids, seeds, sampling } = request;
-      const limit = Math.min(sampling.maxNewTokens, run.contextLength - ids.length);
-      waiting.push({ key, request, limit, wanted: new Set(seeds.keys()) });
+      waiting.push(...requestGroups(traits, contextLength, budget, key, request));
     },
     stop: (key, index) => {
       const ended = [...rows].filter(
         ([, row]) => row.index === index && groups.get(row.group)!.key === key,
       );
       leave(new Set(ended.map(([number]) => number)));
-      for (const group of waiting) if (group.key === key) group.wanted.delete(index);
+      const begun = long === null ? [] : [long.group];
+      for (const group of [...begun, ...waiting]) if (group.key === key) group.wanted.delete(index);
+      if (long?.group.wanted.size === 0) long = null;
     },
-    idle: () => rows.size === 0 && waiting.length === 0,
+    idle: () => rows.size === 0 && waiting.length === 0 && long === null,
     step: async () => {
-      const made: BatchToken[] = [];
-      const admitted = admit();
-      const arrived = admitted.length === 0 ? null : await begin(admitted, made);
+      const made: BatchStep = { tokens: [], failures: [] };
+      const arrived = await arrive(made);
       leave(finishedRows(rows));
       if (rows.size === 0) {
         cache = null;
+        owed = 0;
         return made;
       }
+      const started = performance.now();
       const past = place(arrived);
       cache = past;
       const choices = past.grid.slots.map((row) => (row < 0 ? null : choiceOf(row)));
       const feeds = { ...run.decodeFeeds, ...temperatureFeed(choices) };
       const nexts = await decodeStep(decoding, feeds, past, (row) => rows.get(row)!);
-      for (const { row, next } of nexts) made.push(take(row, next));
+      for (const { row, next } of nexts) if (rows.has(row)) take(made, row, next);
       leave(finishedRows(rows));
+      owed -= performance.now() - started;
       return made;
     },
   };
@@ -209,17 +244,7 @@ function openRows(rows: ReadonlyMap<number, BatchRow>, group: number): number {
   return [...rows.values()].filter((row) => row.group === group).length;
 }
 
-function demandOf({ request, limit }: BatchGroup, rows: number): GroupDemand {
-  return { promptLength: request.ids.length, rows, limit };
-}
-
 /** Own tokens of the slots that are in use. */
 function openStored({ grid, stored }: KeyValueCache): number[] {
   return stored.filter((_, slot) => grid.slots[slot]! >= 0);
-}
-
-/** Temperatures of rows; greedy ones tell probabilities at temperature 1. */
-function temperatureFeed(choices: readonly (TokenChoice | null)[]): Feeds {
-  const values = choices.map((choice) => 1 / (choice?.temperature || 1));
-  return { inverse_temperature: floats(Float32Array.from(values), [values.length, 1]) };
 }
