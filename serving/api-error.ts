@@ -63,6 +63,8 @@ export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof ToolsampleError) {
     if (ASKED.has(error.code)) return new ApiError(400, error.message);
+    // Its advice is for whoever trains.
+    if (error.code === 'out-of-memory') return new ApiError(503, 'not enough memory for this');
     return new ApiError(error.retryable ? 503 : 500, error.message);
   }
   return new ApiError(500, 'the server failed; its log says more');

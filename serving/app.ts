@@ -74,9 +74,7 @@ export function servingApp(parts: AppParts): Hono {
     }
     return underway(c, parts, request, (gone) => {
       const head = answerHead('cmpl-', 'text_completion', model);
-      const pieces = request.prompts.map((ids) =>
-        completer.complete({ ...request, ids, param: 'prompt' }, gone),
-      );
+      const pieces = completer.complete({ ...request, param: 'prompt' }, gone);
       const run = { head, request, text, pieces };
       return { whole: async () => textAnswer(run), chunks: () => textChunks(run) };
     });
@@ -102,9 +100,9 @@ export function startChat(
   const object = request.stream ? 'chat.completion.chunk' : 'chat.completion';
   const start = forcedStart(request.forced);
   const ids = [...text.encodePrompt(request.prompt), ...text.encode(start)];
-  const pieces = completer.complete({ ...request, ids, param: 'messages' }, gone);
+  const [pieces] = completer.complete({ ...request, prompts: [ids], param: 'messages' }, gone);
   const head = answerHead('chatcmpl-', object, model);
-  return { head, request, text, promptTokens: ids.length, start, pieces };
+  return { head, request, text, promptTokens: ids.length, start, pieces: pieces! };
 }
 
 /** How a request is answered, as a whole or in chunks. */

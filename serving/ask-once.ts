@@ -36,7 +36,9 @@ export async function askOnce(
   const text = await readPolicyText(policy.files.base);
   const decoder = createDecoder({ ...policy, rows: 1 });
   try {
-    const completer = createCompleter({ decoder, text, rows: 1, queue: 0, seconds: MAX_SECONDS });
+    const limits = await decoder.ready();
+    const places = { rows: 1, queue: 0, seconds: MAX_SECONDS };
+    const completer = createCompleter({ decoder, text, limits, ...places });
     const body = { messages: [{ role: 'user', content }], tools, temperature, seed };
     const request = readChatRequest(JSON.stringify(body), { rows: 1, maxCompletionLength });
     const run = startChat({ model: name, text, completer }, request, new AbortController().signal);

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hashSeed } from '../contracts/hash.ts';
-import type { DecodedToken, Decoder } from '../contracts/decoding.ts';
+import type { DecodedToken, Decoder, DecoderLimits } from '../contracts/decoding.ts';
 import type { FinishReason, PolicyText } from '../contracts/policy.ts';
 import { ApiError } from './api-error.ts';
 import { createCompletionText, type CompletionText } from './completion-text.ts';
@@ -8,11 +8,12 @@ import { createInbox } from './inbox.ts';
 import { badField } from './request-body.ts';
 import type { Settings } from './sampling-fields.ts';
 
-/** A prompt to complete as a request asks for it. */
+/** Prompts to complete as a request asks for it. */
 export interface Job extends Pick<Settings, 'n' | 'sampling' | 'seed' | 'stop' | 'stream'> {
-  readonly ids: readonly number[];
+  /** Ids of each. */
+  readonly prompts: readonly (readonly number[])[];
   readonly topLogprobs: number | null;
-  /** The field that the prompt comes from. */
+  /** The field that the prompts come from. */
   readonly param: string;
 }
 
@@ -30,6 +31,7 @@ export interface Piece {
 export interface CompleterOptions {
   readonly decoder: Decoder;
   readonly text: PolicyText;
+  readonly limits: DecoderLimits;
   /** Completions under way at once. */
   readonly rows: number;
   /** Completions that may wait for a place; one more is refused. */
@@ -41,11 +43,12 @@ export interface CompleterOptions {
 /** Completes prompts for many at once. */
 export interface Completer {
   /**
-   * Begins at once, or refuses at once; pieces come as they are made, until all completions ended.
+   * Begins all at once, or refuses all at once; each prompt's pieces come as they are made, until all of its completions ended.
    * @param signal gives up: places are free again
-   * @throws ApiError 400 when the prompt leaves no room, 429 when too many wait; 504 later, after too long
+   * @throws ApiError 400 when a prompt leaves no room, or there will never be as many places; 429 when too many wait; 504 later,
+   *   after too long
    */
-  readonly complete: (job: Job, signal: AbortSignal) => AsyncIterable<Piece>;
+  readonly complete: (job: Job, signal: AbortSignal) => AsyncIterable<Piece>[];
 }
 
 /** Durations of so many of the last requests tell how long to wait before asking again. */
@@ -58,8 +61,13 @@ export function createCompleter(options: CompleterOptions): Completer {
   const durations: number[] = [];
   let taken = 0;
 
-  const refuseIfFull = (n: number): void => {
-    if (taken + n <= rows + queue) return;
+  const refuseIfFull = (wanted: number, param: string): void => {
+    const places = rows + queue;
+    if (wanted > places) {
+      const problem = `asks for ${wanted} completions; this server has places for ${places}`;
+      throw badField(param, problem);
+    }
+    if (taken + wanted <= places) return;
     const mean = durations.reduce((sum, each) => sum + each, 0) / Math.max(1, durations.length);
     const wait = Math.min(LONGEST_WAIT_SECONDS, Math.max(1, Math.ceil(mean)));
     throw new ApiError(429, `${taken} completions are under way or wait; try again later`, {
@@ -68,51 +76,63 @@ export function createCompleter(options: CompleterOptions): Completer {
     });
   };
 
+  /** Begins one of a job's prompts, whose places are taken. */
+  const begin = (job: Job, ids: readonly number[], signal: AbortSignal): AsyncIterable<Piece> => {
+    const started = performance.now();
+    const inbox = createInbox<readonly DecodedToken[]>();
+    const decoding = decoder.decode(
+      { ids, seeds: seedsOf(job), sampling: job.sampling, topLogprobs: job.topLogprobs ?? 0 },
+      { onTokens: inbox.put, onFailure: inbox.fail },
+    );
+    const open = new Set(Array.from({ length: job.n }, (_, index) => index));
+    const limit = timeLimit(seconds);
+    const either = AbortSignal.any([signal, limit.signal]);
+    let over = false;
+    /** Gives all that is taken back, once. */
+    const leave = (): void => {
+      if (over) return;
+      over = true;
+      limit.clear();
+      either.removeEventListener('abort', giveUp);
+      for (const index of open) decoding.stop(index);
+      taken -= job.n;
+      durations.push((performance.now() - started) / 1000);
+      if (durations.length > REMEMBERED) durations.shift();
+    };
+    const giveUp = (): void => {
+      leave();
+      inbox.fail(either.reason);
+    };
+    either.addEventListener('abort', giveUp);
+    return pieces(job, text, { inbox, open, stop: decoding.stop, leave });
+  };
+
   return {
     complete: (job, signal) => {
-      const room = text.contextLength - job.ids.length;
-      if (job.ids.length === 0) throw badField(job.param, 'is empty');
-      if (room < 1) {
-        const problem = `has ${job.ids.length} tokens, which leaves no room in the policy's context of ${text.contextLength}`;
-        throw badField(job.param, problem, 'context_length_exceeded');
-      }
+      for (const ids of job.prompts) checkRoom(options, ids, job.param);
       signal.throwIfAborted();
-      refuseIfFull(job.n);
-      taken += job.n;
-      const started = performance.now();
-      const inbox = createInbox<readonly DecodedToken[]>();
-      const decoding = decoder.decode(
-        {
-          ids: job.ids,
-          seeds: seedsOf(job),
-          sampling: job.sampling,
-          topLogprobs: job.topLogprobs ?? 0,
-        },
-        { onTokens: inbox.put, onFailure: inbox.fail },
-      );
-      const open = new Set(Array.from({ length: job.n }, (_, index) => index));
-      const limit = timeLimit(seconds);
-      const either = AbortSignal.any([signal, limit.signal]);
-      let over = false;
-      /** Gives all that is taken back, once. */
-      const leave = (): void => {
-        if (over) return;
-        over = true;
-        limit.clear();
-        either.removeEventListener('abort', giveUp);
-        for (const index of open) decoding.stop(index);
-        taken -= job.n;
-        durations.push((performance.now() - started) / 1000);
-        if (durations.length > REMEMBERED) durations.shift();
-      };
-      const giveUp = (): void => {
-        leave();
-        inbox.fail(either.reason);
-      };
-      either.addEventListener('abort', giveUp);
-      return pieces(job, text, { inbox, open, stop: decoding.stop, leave });
+      const wanted = job.prompts.length * job.n;
+      refuseIfFull(wanted, job.param);
+      taken += wanted;
+      return job.prompts.map((ids) => begin(job, ids, signal));
     },
   };
+}
+
+/** @throws ApiError 400 for a prompt that leaves no room for a token */
+function checkRoom(
+  { text, limits: { contextLength } }: CompleterOptions,
+  { length }: readonly number[],
+  param: string,
+): void {
+  if (length === 0) throw badField(param, 'is empty');
+  if (length < contextLength) return;
+  const whose =
+    contextLength < text.contextLength
+      ? `what this server keeps of a prompt and its completion, ${contextLength} tokens`
+      : `the policy's context of ${contextLength}`;
+  const problem = `has ${length} tokens, which leaves no room in ${whose}`;
+  throw badField(param, problem, 'context_length_exceeded');
 }
 
 /** A job under way. */

@@ -63,13 +63,13 @@ export async function servePolicy(
   const text = await readPolicyText(policy.files.base);
   const decoder = createDecoder({ ...policy, rows, threads, device });
   try {
-    await decoder.ready();
+    const decoderLimits = await decoder.ready();
     const gate = createGate();
     const app = servingApp({
       ...options,
       ownHostOnly: token === null && isLoopback(host),
       text,
-      completer: createCompleter({ decoder, text, rows, queue, seconds }),
+      completer: createCompleter({ decoder, text, limits: decoderLimits, rows, queue, seconds }),
       limits: { rows, maxCompletionLength },
       gate,
     });
