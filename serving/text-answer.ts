@@ -41,14 +41,15 @@ export async function* textChunks({
   pieces,
 }: TextRun): AsyncGenerator<object> {
   const usage = request.includeUsage ? { usage: null } : {};
-  const lengths = Array.from({ length: request.n }, () => 0);
+  const offsets = Array.from({ length: request.n }, () => 0);
   let made = 0;
   for await (const piece of pieces[0] ?? []) {
     made++;
     const { index, finishReason: finish_reason } = piece;
     const logprobs =
-      request.topLogprobs === null ? null : textLogprobs([piece], text, lengths[index]!);
-    lengths[index]! += piece.text.length;
+      request.topLogprobs === null ? null : textLogprobs([piece], text, offsets[index]!);
+    // Of its token, not of its text: that may be told later.
+    offsets[index]! += logprobs?.tokens[0]?.length ?? 0;
     if (piece.text === '' && logprobs === null && finish_reason === null) continue;
     yield { ...head, choices: [{ index, text: piece.text, logprobs, finish_reason }], ...usage };
   }

@@ -6,6 +6,7 @@ import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { readPolicyText } from '../../policy/text/policy-text.ts';
 import type { ApiError } from '../../serving/api-error.ts';
 import { createCompleter, type Job } from '../../serving/completer.ts';
+import { textAnswer, textChunks, type TextRun } from '../../serving/text-answer.ts';
 
 let text: PolicyText;
 beforeAll(async () => {
@@ -89,4 +90,39 @@ describe('places', () => {
     expect(error.message).toMatch(/has 3 tokens.*keeps of a prompt and its completion, 3 tokens/);
     complete(job([[1], [1, 2]]), never);
   });
+});
+
+it('a token has the same place in the text whether it is told at once or at the end', async () => {
+  const written = text.encode('alarm at ten');
+  const place = async (stream: boolean): Promise<number[]> => {
+    const { complete, asked } = completer(1, 0);
+    const settings = { n: 1, sampling: job([]).sampling, seed: 1, stop: ['alarm at one'], stream };
+    const request = { ...settings, prompts: [[1]], topLogprobs: 0, model: null };
+    const run: TextRun = {
+      head: { id: '', object: '', created: 0, model: '', system_fingerprint: '' },
+      request: { ...request, includeUsage: false },
+      text,
+      pieces: complete({ ...request, param: 'prompt' }, new AbortController().signal),
+    };
+    asked[0]!.listener.onTokens(
+      written.map((id, i) => ({
+        index: 0,
+        id,
+        logprob: -1,
+        top: [],
+        finishReason: i === written.length - 1 ? 'stop' : null,
+      })),
+    );
+    if (!stream) return (await textAnswer(run)).choices[0]!.logprobs!.text_offset;
+    const offsets: number[] = [];
+    for await (const chunk of textChunks(run)) {
+      const { choices } = chunk as Awaited<ReturnType<typeof textAnswer>>;
+      offsets.push(...choices[0]!.logprobs!.text_offset);
+    }
+    return offsets;
+  };
+  const whole = await place(false);
+  expect(whole).toHaveLength(written.length);
+  expect(whole).toEqual([...new Set(whole)]);
+  expect(await place(true)).toEqual(whole);
 });
