@@ -24,6 +24,8 @@ export interface AppParts extends AccessOptions {
   readonly text: PolicyText;
   readonly completer: Completer;
   readonly limits: RequestLimits;
+  /** Of a request at most. */
+  readonly seconds: number;
   readonly gate: Gate;
   /** Receives what nobody foresaw. */
   readonly log: (message: string) => void;
@@ -137,7 +139,7 @@ async function underway(
       const onError = (error: unknown): void => {
         note(parts, error);
       };
-      return streamChunks(c, answer.chunks(), { gone, onEnd, onError });
+      return streamChunks(c, answer.chunks(), { gone, seconds: parts.seconds, onEnd, onError });
     }
     const response = c.json(await answer.whole());
     onEnd();

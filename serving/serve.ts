@@ -8,6 +8,7 @@ import { isLoopback, listen } from '../services/http-server.ts';
 import { isPortFree } from '../services/ports.ts';
 import { servingApp } from './app.ts';
 import { createCompleter } from './completer.ts';
+import { LAST_BYTES_MS } from './event-stream.ts';
 import { createGate } from './gate.ts';
 
 /** How a policy is served. */
@@ -27,7 +28,7 @@ export interface ServeOptions {
   readonly queue: number;
   /** Tokens of a completion at most. */
   readonly maxCompletionLength: number;
-  /** Seconds of a request at most. */
+  /** Seconds of a request at most; two million at most, for timers know no later time. */
   readonly seconds: number;
   /** Threads of ONNX Runtime; 0: all cores. */
   readonly threads: number;
@@ -47,8 +48,6 @@ export interface PolicyServer {
 }
 
 const USUAL_PORT = 8000;
-/** For clients to read the end of their answers. */
-const LAST_BYTES_MS = 5_000;
 const IDLE_CHECK_MS = 20;
 
 /**

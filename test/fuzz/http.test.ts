@@ -72,6 +72,7 @@ beforeAll(async () => {
       },
     },
     limits: { rows: 16, maxCompletionLength: 64 },
+    seconds: 60,
     gate: createGate(),
     log: (message) => mistakes.push(message),
   });
