@@ -44,6 +44,13 @@ export function atLeastOne(text: string): number {
   return Number(text);
 }
 
+/** Whole seconds of a timer, which goes off at once where they are too many. @throws InvalidArgumentError */
+export function timerSeconds(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) < 1 || Number(text) > 2_000_000)
+    throw new InvalidArgumentError('Give whole seconds, 1 to 2000000.');
+  return Number(text);
+}
+
 /** `uniform,dscl`. */
 export function wordList(text: string): string[] {
   return text

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { DEVICES, type DeviceChoice } from '../contracts/config.ts';
-import { atLeastOne, portNumber, wholeNumber } from './argument-values.ts';
+import { atLeastOne, portNumber, timerSeconds, wholeNumber } from './argument-values.ts';
 import type { CommandContext, SharedOptions } from './program.ts';
 
 /** Options of `serve`. */
@@ -64,7 +64,7 @@ export function defineServingCommands(
     .option('--max-batch-size <n>', 'completions under way at once', atLeastOne, 64)
     .option('--max-queue <n>', 'completions that may wait; more are refused', wholeNumber, 256)
     .option(...LENGTH, USUAL_LENGTH)
-    .option('--request-timeout <seconds>', 'a request is given up after this', atLeastOne, 600)
+    .option('--request-timeout <seconds>', 'a request is given up after this', timerSeconds, 600)
     .option('--threads <n>', 'threads of ONNX Runtime; 0: all cores', wholeNumber, 0)
     .addOption(
       new Option('--device <device>', 'where tensors are computed').choices(DEVICES).default('cpu'),

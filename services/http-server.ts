@@ -10,7 +10,7 @@ export interface ListenPlace {
 }
 
 /** Names that a program on this machine, or one behind an SSH tunnel, has for us. Any port: a tunnel has its own. */
-const OWN_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/i;
+const OWN_HOST = /^(127(\.\d{1,3}){3}|localhost|\[::1\])(:\d{1,5})?$/i;
 
 /**
  * Whether a request's `Host` means this machine. A page of another site that has our address under its own name (DNS rebinding)

@@ -56,6 +56,11 @@ describe('toolsample', () => {
       ['export', 'latest', 'out', '--format', 'gguf'],
       /argument 'gguf' is invalid\. Allowed choices are hf, peft/,
     ],
+    [
+      'a time that no timer knows',
+      ['serve', '--request-timeout', '3000000'],
+      /Give whole seconds, 1 to 2000000/,
+    ],
     ['a wrong choice', ['train', '--sampler', 'ppo'], /must be one of uniform, dscl/],
     [
       'a wrong line of a file',

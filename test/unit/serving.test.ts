@@ -311,6 +311,12 @@ describe('what is refused', () => {
     });
     expect(status).toBe(403);
   });
+
+  it('nobody who calls it by the address that it was told to listen on', async () => {
+    const elsewhere = await another({ host: '127.0.0.2' });
+    expect(elsewhere.address).toContain('127.0.0.2');
+    expect((await clientOf(elsewhere).models.list()).data).toHaveLength(1);
+  });
 });
 
 describe('under load', () => {
