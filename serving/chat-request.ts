@@ -29,6 +29,11 @@ const MOST_TOP_LOGPROBS = 20;
 
 const notSupported = z.null('is not supported').optional();
 
+const namedTool = z.object({
+  type: z.literal('function'),
+  function: z.object({ name: z.string() }),
+});
+
 const chatSchema = z.object({
   ...samplingFields,
   // Read by those who read training data: a conversation must look the same to the policy.
@@ -40,7 +45,14 @@ const chatSchema = z.object({
   tool_choice: z
     .union([
       z.enum(['none', 'auto', 'required']),
-      z.object({ type: z.literal('function'), function: z.object({ name: z.string() }) }),
+      namedTool,
+      z.object({
+        type: z.literal('allowed_tools'),
+        allowed_tools: z.object({
+          mode: z.enum(['auto', 'required']),
+          tools: z.array(namedTool).max(MOST_TOOLS),
+        }),
+      }),
     ])
     .nullish(),
   parallel_tool_calls: z.boolean().nullish(),
@@ -61,9 +73,9 @@ export function readChatRequest(text: string, limits: RequestLimits): ChatReques
   if ((body.top_logprobs ?? 0) > 0 && body.logprobs !== true) {
     throw badField('top_logprobs', 'needs logprobs: true');
   }
-  const choice = body.tool_choice ?? 'auto';
   const given = body.tools ?? [];
-  const tools = given.length === 0 ? [] : value(readTools(given, 'tools'));
+  const all = given.length === 0 ? [] : value(readTools(given, 'tools'));
+  const { choice, tools } = readChoice(body.tool_choice ?? 'auto', all);
   const forced = readForced(choice, tools);
   const offered = tools.length > 0 && choice !== 'none';
   const messages = turnMessages(value(readTurns(body.messages, 'messages')));
@@ -77,19 +89,41 @@ export function readChatRequest(text: string, limits: RequestLimits): ChatReques
   };
 }
 
+type ToolChoice = NonNullable<z.output<typeof chatSchema>['tool_choice']>;
+
+/** What is chosen from, and how, once those that are not allowed are left out. */
+function readChoice(
+  choice: ToolChoice,
+  all: readonly ToolDefinition[],
+): {
+  readonly choice: Exclude<ToolChoice, { type: 'allowed_tools' }>;
+  readonly tools: readonly ToolDefinition[];
+} {
+  if (typeof choice === 'string' || choice.type === 'function') return { choice, tools: all };
+  const { mode, tools: named } = choice.allowed_tools;
+  const allowed = new Set(named.map((tool) => tool.function.name));
+  for (const [i, { function: tool }] of named.entries()) {
+    checkKnown(all, tool.name, `tool_choice.allowed_tools.tools[${i}].function.name`);
+  }
+  return { choice: mode, tools: all.filter(({ name }) => allowed.has(name)) };
+}
+
+/** @throws ApiError 400 where no tool has the name */
+function checkKnown(tools: readonly ToolDefinition[], name: string, param: string): void {
+  if (tools.some((tool) => tool.name === name)) return;
+  throw badField(param, `is ${JSON.stringify(name)}, which no tool is called`);
+}
+
 function readForced(
-  choice: NonNullable<z.output<typeof chatSchema>['tool_choice']>,
+  choice: Exclude<ToolChoice, { type: 'allowed_tools' }>,
   tools: readonly ToolDefinition[],
 ): ChatRequest['forced'] {
   if (choice === 'none' || choice === 'auto') return null;
   if (tools.length === 0) throw badField('tool_choice', 'asks for a call, but there are no tools');
   if (choice === 'required') return 'any';
   const { name } = choice.function;
-  if (tools.some((tool) => tool.name === name)) return { name };
-  throw badField(
-    'tool_choice.function.name',
-    `is ${JSON.stringify(name)}, which no tool is called`,
-  );
+  checkKnown(tools, name, 'tool_choice.function.name');
+  return { name };
 }
 
 /** @throws ApiError 400 for what cannot be read */

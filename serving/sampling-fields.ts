@@ -38,7 +38,8 @@ export const samplingFields = {
   n: z.int().min(1).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  seed: z.int().nullish(),
+  // Any whole number that JSON can give: OpenAI's has 64 bits.
+  seed: z.number().refine(Number.isInteger, 'is not a whole number').nullish(),
   stop: z.union([stopText, z.array(stopText).max(MOST_STOPS)]).nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),

@@ -118,10 +118,12 @@ function readContent(value: unknown, field: string): Read<string | null> {
   if (!Array.isArray(value)) return readText(value, field);
   const texts: string[] = [];
   for (const [i, part] of (value as readonly unknown[]).entries()) {
-    if (!isRecord(part) || part['type'] !== 'text') {
+    // A refusal is told as its text.
+    const key = isRecord(part) && part['type'] === 'refusal' ? 'refusal' : 'text';
+    if (!isRecord(part) || part['type'] !== key) {
       return { field: `${field}[${i}]`, reason: 'is not a text: only texts can be used' };
     }
-    const text = readText(part['text'], `${field}[${i}].text`);
+    const text = readText(part[key], `${field}[${i}].${key}`);
     if (isFault(text)) return text;
     texts.push(text.value);
   }
