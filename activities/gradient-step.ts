@@ -2,7 +2,7 @@ import type { GradientSummary, StepKey } from '../contracts/activities.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { GradientResult } from '../contracts/policy.ts';
-import { commitGradientStep } from '../db/gradient-commit.ts';
+import { commitGradientStep, type GradientCommit } from '../db/gradient-commit.ts';
 import { readRun } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { findStep, type StepRow } from '../db/steps.ts';
@@ -32,7 +32,7 @@ export async function gradientStep(
 
   const { policy, batch } = await gradientBatch(deps, key, run);
   if (batch === null)
-    return summary(deps, await commitGradientStep(db, key, { policy, update: null }), config);
+    return summary(deps, await commitGradientStep(db, key, { policy, update: null }, null), config);
 
   const engine = await deps.engine(config);
   const sharded = config.gradientShards > 1 ? await shardedUpdate(deps, key, engine, batch) : null;
@@ -43,7 +43,7 @@ export async function gradientStep(
     ));
   requireFinite(result, key.step);
   await recordDevice(db, key.run, 'gradient steps', engine);
-  const stored = await commitGradientStep(db, key, {
+  const commit: GradientCommit = {
     policy: result.policy,
     update: {
       loss: result.loss,
@@ -58,7 +58,8 @@ export async function gradientStep(
       seconds: result.seconds,
       advantages: batch.advantages,
     },
-  });
+  };
+  const stored = await commitGradientStep(db, key, commit, deps.artifacts);
   await sharded?.removeGradients();
   await pruneCheckpoints(deps, key);
   return summary(deps, stored, config);

@@ -149,6 +149,8 @@ async function createRun(
     tx,
     { run, step: 0, slice: 0 },
     { policy, optimizerSteps: 0, loss: null, trainedTokens: 0, seconds: 0 },
+    // Nobody prunes what a policy came with.
+    null,
   );
   await insertLearningState(tx, run, {
     curriculum: INITIAL_CURRICULUM,

@@ -87,6 +87,7 @@ export async function warmStart(
       trainedTokens: result.tokens,
       seconds: result.seconds,
     },
+    deps.artifacts,
   );
   await pruneCheckpoints(deps, { ...key, step: 0 });
   return summary(key, stored);

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, inArray, lte, max, ne, sql } from 'drizzle-orm';
 import type { RunKey } from '../contracts/activities.ts';
-import type { ArtifactRef } from '../contracts/artifacts.ts';
+import type { ArtifactRef, ArtifactStore } from '../contracts/artifacts.ts';
 import type { BestMetric } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
@@ -37,34 +37,62 @@ export async function findCheckpoint(db: Database, key: CheckpointKey): Promise<
   return row === undefined ? null : toCheckpoint(row);
 }
 
-/** Commits a checkpoint; the first one wins. Returns what is stored. */
+/**
+ * Commits a checkpoint; the first one wins. Returns what is stored.
+ *
+ * Between storing artifacts and this, another run that came to the same bytes may have pruned them: it cannot know of a row that is not
+ * there yet. So this looks once more when the row is there; from then on whoever prunes waits for the transaction, and finds the row.
+ *
+ * @param stored the store to which its weights and optimiser state were given for this checkpoint; null when they are those of a
+ *   checkpoint before it, which protects them
+ * @throws ToolsampleError `service` when they are gone: nothing is committed, and computing and storing them again helps
+ */
 export async function commitCheckpoint(
   db: Database,
   key: CheckpointKey,
   checkpoint: Checkpoint,
+  stored: Pick<ArtifactStore, 'has'> | null,
 ): Promise<Checkpoint> {
   const { base, weights, optimizer } = checkpoint.policy;
-  await db
-    .insert(checkpoints)
-    .values({
-      run: key.run,
-      step: key.step,
-      slice: key.slice,
-      baseSha256: base.sha256,
-      baseBytes: base.bytes,
-      weightsSha256: weights?.sha256 ?? null,
-      weightsBytes: weights?.bytes ?? null,
-      optimizerSha256: optimizer?.sha256 ?? null,
-      optimizerBytes: optimizer?.bytes ?? null,
-      optimizerSteps: checkpoint.optimizerSteps,
-      loss: checkpoint.loss,
-      trainedTokens: checkpoint.trainedTokens,
-      trainingSeconds: checkpoint.seconds,
-    })
-    .onConflictDoNothing();
-  const stored = await findCheckpoint(db, key);
-  if (stored === null) throw new Error('a checkpoint that was just written could not be read');
-  return stored;
+  return db.transaction(async (tx) => {
+    const inserted = await tx
+      .insert(checkpoints)
+      .values({
+        run: key.run,
+        step: key.step,
+        slice: key.slice,
+        baseSha256: base.sha256,
+        baseBytes: base.bytes,
+        weightsSha256: weights?.sha256 ?? null,
+        weightsBytes: weights?.bytes ?? null,
+        optimizerSha256: optimizer?.sha256 ?? null,
+        optimizerBytes: optimizer?.bytes ?? null,
+        optimizerSteps: checkpoint.optimizerSteps,
+        loss: checkpoint.loss,
+        trainedTokens: checkpoint.trainedTokens,
+        trainingSeconds: checkpoint.seconds,
+      })
+      .onConflictDoNothing()
+      .returning({ run: checkpoints.run });
+    // That of an earlier attempt may be pruned by now.
+    if (inserted.length > 0 && stored !== null) await requireStored(stored, [weights, optimizer]);
+    const row = await findCheckpoint(tx, key);
+    if (row === null) throw new Error('a checkpoint that was just written could not be read');
+    return row;
+  });
+}
+
+async function requireStored(
+  store: Pick<ArtifactStore, 'has'>,
+  artifacts: readonly (ArtifactRef | null)[],
+): Promise<void> {
+  for (const ref of artifacts) {
+    if (ref === null || (await store.has(ref))) continue;
+    throw new ToolsampleError('service', 'a policy was deleted while it was being committed', {
+      at: { file: ref.sha256 },
+      hint: 'another run came to the same one and no longer needs it; computing it again stores it again',
+    });
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { StepKey } from '../contracts/activities.ts';
+import type { ArtifactStore } from '../contracts/artifacts.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import { commitCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
@@ -38,11 +39,15 @@ export interface GradientCommit {
  * Commits a step: the policy's checkpoint, the update's numbers, the advantages and, after an epoch's last step, the
  * epoch, all in one transaction; the first one wins. A step that spends the budget of tokens becomes the run's last one.
  * Returns the stored row of the step.
+ *
+ * @param stored where the policy's artifacts were put; null for a skipped step ({@link commitCheckpoint})
+ * @throws ToolsampleError `service` when they are gone again: the update has to be made anew
  */
 export async function commitGradientStep(
   db: Database,
   key: StepKey,
   commit: GradientCommit,
+  stored: Pick<ArtifactStore, 'has'> | null,
 ): Promise<StepRow> {
   const { run, step, epoch } = key;
   const { policy, update } = commit;
@@ -59,10 +64,11 @@ export async function commitGradientStep(
         trainedTokens: update?.trainedTokens ?? 0,
         seconds: update?.seconds ?? 0,
       },
+      stored,
     );
     await dropGradientShards(tx, key);
     if (update !== null) await writeAdvantages(tx, key, update.advantages);
-    const [stored] = await tx
+    const [row] = await tx
       .update(steps)
       .set({
         state: update === null ? 'skipped' : 'committed',
@@ -83,7 +89,7 @@ export async function commitGradientStep(
       })
       .where(and(eq(steps.run, run), eq(steps.step, step)))
       .returning();
-    if (stored === undefined) throw new Error('a locked step could not be updated');
+    if (row === undefined) throw new Error('a locked step could not be updated');
     const { maxGeneratedTokens } = (await readRunAt(tx, run, step)).config;
     if (maxGeneratedTokens >= 0 && (await generatedTokensUpTo(tx, run, step)) >= maxGeneratedTokens)
       await endRunWith(tx, key);
@@ -97,7 +103,7 @@ export async function commitGradientStep(
         from (select * from steps where run = ${run} and epoch = ${epoch} order by step) in_order
       ) t
       where epochs.run = ${run} and epochs.epoch = ${epoch} and epochs.last_step = ${step}`);
-    return stored;
+    return row;
   });
 }
 

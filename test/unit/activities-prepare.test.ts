@@ -162,6 +162,7 @@ describe('a run on built-in data', () => {
       connection.db,
       { run: 'builtin', step: 1, slice: 0 },
       { policy, ...numbers },
+      null,
     );
     await recordOutcome(connection, { run: 'builtin', state: 'stopped', reason: 'asked' });
     for (const _attempt of [1, 2]) {

@@ -370,7 +370,7 @@ test('a batch without any signal is skipped, and all mastered is said once', asy
     });
     await updateCurriculum(connection, key);
     const policy = await policyAfter(connection.db, 'mastered', number - 1);
-    const row = await commitGradientStep(connection.db, key, { policy, update: null });
+    const row = await commitGradientStep(connection.db, key, { policy, update: null }, null);
     expect(row.state).toBe('skipped');
     expect(await policyAfter(connection.db, 'mastered', number)).toEqual(policy);
   }

@@ -5,13 +5,19 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ActivityDependencies } from '../../activities/dependencies.ts';
 import { evaluatePolicy } from '../../activities/evaluate-policy.ts';
+import { filterGroups } from '../../activities/filter-groups.ts';
+import { gradientStep } from '../../activities/gradient-step.ts';
 import { policyEngines, type PolicyEngines } from '../../activities/policy-engines.ts';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { rollout } from '../../activities/rollout.ts';
 import { decodeRollouts } from '../../activities/rollout-artifact.ts';
+import { scoreRewards } from '../../activities/score-rewards.ts';
 import { selectBatch } from '../../activities/select-batch.ts';
+import { updateCurriculum } from '../../activities/update-curriculum.ts';
 import { warmStart } from '../../activities/warm-start.ts';
 import { policyAfter } from '../../db/checkpoints.ts';
+import type { RunConfigInput } from '../../contracts/config.ts';
+import type { PolicyRef } from '../../contracts/policy.ts';
 import type { Connection } from '../../db/connection.ts';
 import { eventsOf } from '../../db/events.ts';
 import { groupsOfShard } from '../../db/groups.ts';
@@ -112,4 +118,64 @@ test('a policy is shown, sampled and evaluated with the tools of its prompts', a
     ['heldout', 3],
     ['suite', onSuite.n],
   ]);
+});
+
+test('a policy that was deleted before its commit is computed and stored again', async () => {
+  const config = {
+    policy: join(folder, 'policy'),
+    data: formatFixture('toolace.json'),
+    warmStart: [{ data: formatFixture('openai.jsonl'), steps: 1 }],
+    sampler: 'uniform',
+    trainBatchSize: 1,
+    numGenerations: 2,
+    oversample: 1,
+    maxBackfillRounds: 0,
+    maskTruncatedCompletions: false,
+    maxPromptLength: 4000,
+    maxCompletionLength: 400,
+    maxSteps: 1,
+    threads: 1,
+  } satisfies RunConfigInput;
+  await prepareRun(deps, { run: 'again', config });
+  const engine = await engines.on({ backend: 'onnx', threads: 1, device: 'cpu' });
+  let computed: PolicyRef | undefined;
+  /** A run that came to the same policy goes on, and prunes it. */
+  const pruned = async <T extends { readonly policy: PolicyRef }>(result: T): Promise<T> => {
+    computed = result.policy;
+    const { weights, optimizer } = computed;
+    for (const ref of [weights, optimizer]) await deps.artifacts.delete(ref!.sha256);
+    return result;
+  };
+  const unlucky: ActivityDependencies = {
+    ...deps,
+    engine: async () => ({
+      ...engine,
+      supervise: async (...call) => pruned(await engine.supervise(...call)),
+      gradientStep: async (...call) => pruned(await engine.gradientStep(...call)),
+    }),
+  };
+  const comesAgain = async (
+    step: number,
+    activity: (using: ActivityDependencies) => Promise<unknown>,
+  ): Promise<void> => {
+    await expect(run(async () => activity(unlucky))).rejects.toMatchObject({ code: 'service' });
+    await run(async () => activity(deps));
+    const policy = await policyAfter(connection.db, 'again', step);
+    expect(policy).toEqual(computed);
+    for (const ref of [policy.weights, policy.optimizer]) {
+      expect(await deps.artifacts.has(ref!)).toBe(true);
+    }
+  };
+
+  await comesAgain(0, async (using) => warmStart(using, { run: 'again', slice: 1 }));
+  const key = { run: 'again', epoch: 1, step: 1 };
+  const round = { ...key, round: 0 };
+  await selectBatch(deps, key);
+  await run(async () => rollout(deps, { ...round, shard: 0 }));
+  await scoreRewards(deps, round);
+  await filterGroups(deps, round);
+  await updateCurriculum(deps, key);
+  // A policy that learnt one step does equally badly each time; there has to be something to learn.
+  await connection.pool.query(`update rollouts set weighted_reward = index where run = 'again'`);
+  await comesAgain(1, async (using) => gradientStep(using, key));
 });

@@ -10,6 +10,7 @@ import { lockArtifactReferences } from '../../db/artifact-references.ts';
 import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
+import { gate } from './support/gate.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
@@ -41,7 +42,7 @@ async function newPolicy(text: string): Promise<PolicyRef> {
 
 async function commit(run: string, step: number, policy: PolicyRef): Promise<void> {
   const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 1 };
-  await commitCheckpoint(connection.db, { run, step, slice: 0 }, { policy, ...numbers });
+  await commitCheckpoint(connection.db, { run, step, slice: 0 }, { policy, ...numbers }, artifacts);
 }
 
 /** Takes a run through steps as gradient steps do, each followed by an evaluation of that reward where there is one. */
@@ -80,6 +81,15 @@ async function keptSteps(run: string, steps: number): Promise<number[]> {
     if (there[0] === true) kept.push(step);
   }
   return kept;
+}
+
+/** Steps after which there is a checkpoint, pruned or not. */
+async function checkpointsOf(run: string): Promise<number[]> {
+  const { rows } = await connection.pool.query<{ step: number }>(
+    'select step from checkpoints where run = $1 and step > 0 order by step',
+    [run],
+  );
+  return rows.map(({ step }) => step);
 }
 
 describe('checkpoints that are kept', () => {
@@ -134,7 +144,12 @@ describe('checkpoints that are kept', () => {
       const policy = await policyAfter(tx, 'parent', 1);
       pruning = pruneCheckpoints({ db: connection.db, artifacts }, { run: 'parent', step: 2 });
       const numbers = { optimizerSteps: 0, loss: null, trainedTokens: 0, seconds: 0 };
-      await commitCheckpoint(tx, { run: 'fork', step: 1, slice: 0 }, { policy, ...numbers });
+      await commitCheckpoint(
+        tx,
+        { run: 'fork', step: 1, slice: 0 },
+        { policy, ...numbers },
+        artifacts,
+      );
     });
     await pruning;
     expect(await artifacts.has(shared.weights!)).toBe(true);
@@ -142,5 +157,69 @@ describe('checkpoints that are kept', () => {
       `select run, step from checkpoints where pruned and run in ('parent', 'fork')`,
     );
     expect(rows).toEqual([{ run: 'parent', step: 1 }]);
+  });
+});
+
+/** Two runs that compute the same policies: the first one is ahead. */
+describe('a policy that another run prunes while it is being committed', () => {
+  const config = { saveTotalLimit: 1, saveBest: 0 };
+
+  /** The second run has stored its policy after step 1, the first one has it too, and no longer needs it. */
+  async function storedTwice(first: string, second: string): Promise<PolicyRef> {
+    await scratchRun(connection.db, first, SAMPLES, { trainBatchSize: 4, ...config });
+    await scratchRun(connection.db, second, SAMPLES, { trainBatchSize: 4, ...config });
+    await commit(first, 1, await newPolicy(`${first} 1`));
+    const policy = await newPolicy(`${first} 1`);
+    await commit(first, 2, await newPolicy(`${first} 2`));
+    return policy;
+  }
+
+  it('is not committed, but stored again by another attempt', async () => {
+    const policy = await storedTwice('ahead', 'behind');
+    await pruneCheckpoints({ db: connection.db, artifacts }, { run: 'ahead', step: 2 });
+    await expect(commit('behind', 1, policy)).rejects.toMatchObject({
+      code: 'service',
+      retryable: true,
+    });
+    expect(await checkpointsOf('behind')).toEqual([]);
+    await commit('behind', 1, await newPolicy('ahead 1'));
+    expect(await keptSteps('behind', 1)).toEqual([1]);
+    // Whoever comes late finds what counts, whatever became of its own since.
+    await artifacts.delete(policy.weights!.sha256);
+    await commit('behind', 1, policy);
+  });
+
+  it('is seen by whoever prunes, or waits until that has deleted it', async () => {
+    const policy = await storedTwice('first', 'second');
+    const deleting = gate();
+    const slow: ArtifactStore = {
+      ...artifacts,
+      async delete(sha256) {
+        await deleting.pass();
+        await artifacts.delete(sha256);
+      },
+    };
+    const pruning = pruneCheckpoints(
+      { db: connection.db, artifacts: slow },
+      { run: 'first', step: 2 },
+    );
+    await deleting.reached();
+    let settled = false;
+    const committing = commit('second', 1, policy).finally(() => (settled = true));
+    const refused = expect(committing).rejects.toMatchObject({ code: 'service' });
+    await expect
+      .poll(async () => {
+        const { rows } = await connection.pool.query(
+          `select from pg_locks join pg_database on pg_database.oid = database
+           where datname = current_database() and relation = 'checkpoints'::regclass and not granted`,
+        );
+        return rows.length;
+      })
+      .toBe(1);
+    expect(settled).toBe(false);
+    deleting.open();
+    await pruning;
+    await refused;
+    expect(await checkpointsOf('second')).toEqual([]);
   });
 });

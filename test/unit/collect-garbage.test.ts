@@ -61,7 +61,12 @@ async function run(name: string, steps: number): Promise<PolicyRef[]> {
 
 async function checkpoint(name: string, step: number, policy: PolicyRef): Promise<void> {
   const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 1 };
-  await commitCheckpoint(connection.db, { run: name, step, slice: 0 }, { policy, ...numbers });
+  await commitCheckpoint(
+    connection.db,
+    { run: name, step, slice: 0 },
+    { policy, ...numbers },
+    null,
+  );
 }
 
 /** Makes all that is stored so far look two days old. */

@@ -46,7 +46,12 @@ async function trainedRun(store: SweepableStore): Promise<void> {
   const samples = scratchSamples(4);
   await scratchRun(connection.db, 'run', samples, {}, { ...policy, weights: null });
   const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 1 };
-  await commitCheckpoint(connection.db, { run: 'run', step: 1, slice: 0 }, { policy, ...numbers });
+  await commitCheckpoint(
+    connection.db,
+    { run: 'run', step: 1, slice: 0 },
+    { policy, ...numbers },
+    store,
+  );
 }
 
 describe('the store of a database', () => {

@@ -88,7 +88,7 @@ async function train(run: 'full' | 'lora', trainable: TrainableOptions, step: nu
   const { policy, tokens } = await supervise(policies[run].at(-1)!, trainable, 0.02);
   policies[run].push(policy);
   const checkpoint = { policy, optimizerSteps: 1, loss: 1, trainedTokens: tokens, seconds: 1 };
-  await commitCheckpoint(connection.db, { run, step, slice: 0 }, checkpoint);
+  await commitCheckpoint(connection.db, { run, step, slice: 0 }, checkpoint, artifacts);
 }
 
 async function supervise(policy: PolicyRef, trainable: TrainableOptions, learningRate: number) {

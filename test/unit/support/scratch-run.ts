@@ -75,6 +75,7 @@ export async function scratchRun(
         trainedTokens: 0,
         seconds: 0,
       },
+      null,
     );
     await insertLearningState(tx, run, {
       curriculum: INITIAL_CURRICULUM,

@@ -53,6 +53,6 @@ export async function takeStep(
     advantages: kept.map(({ rank, index }) => ({ rank, index, advantage: rank - index / 10 })),
   };
   await call(() =>
-    commitGradientStep(deps.db, key, { policy, update: kept.length > 0 ? update : null }),
+    commitGradientStep(deps.db, key, { policy, update: kept.length > 0 ? update : null }, null),
   );
 }
