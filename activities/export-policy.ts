@@ -1,50 +1,74 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { ExportKey, ExportSummary } from '../contracts/activities.ts';
-import { policyAfter } from '../db/checkpoints.ts';
-import { commitExport, readExport } from '../db/runs.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import type { PolicyRef } from '../contracts/policy.ts';
+import { newestPolicy, policyAfter } from '../db/checkpoints.ts';
+import type { Database } from '../db/connection.ts';
+import { commitExport, lockRun, readExport, type ExportedPolicy } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
+import { temporaryPlace } from '../services/data-folder.ts';
+import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
-import { engineCall } from './heartbeat.ts';
+import { engineCall, requireUncancelled } from './heartbeat.ts';
 
 /**
  * Writes the policy of a step as a Hugging Face folder, `<home>/runs/<run>/policy`, and completes the run, unless it was only
- * stopped. The folder appears whole or not at all.
+ * stopped. The folder appears whole or not at all, and together with the row that tells of it: an attempt that comes late leaves what
+ * the run has come to since.
+ *
+ * @throws ToolsampleError `refused` when the run has gone on since
  */
 export async function exportPolicy(
   deps: ActivityDependencies,
   key: ExportKey,
 ): Promise<ExportSummary> {
-  const { db } = deps;
+  const { db, dataFolder } = deps;
   const committed = await readExport(db, key.run);
-  if (committed !== null) {
-    return { policySha256: committed.sha256, folder: committed.folder };
-  }
+  if (committed !== null) return summary(committed);
   const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
 
-  const folder = join(deps.dataFolder, 'runs', folderName(key.run), 'policy');
-  const unfinished = `${folder}.partial`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  const folder = join(dataFolder, 'runs', folderName(key.run), 'policy');
   const engine = await deps.engine(config);
-  const { sha256 } = await engineCall(() =>
-    engine.export(policy, trainableOptions(config), unfinished),
-  );
-  await closeToOthers(unfinished);
-  // A folder that stands there already is of an attempt that died before its commit, or of a stop at an earlier step.
-  await rm(folder, { recursive: true, force: true });
-  await rename(unfinished, folder);
-  await commitExport(db, key, { sha256, folder });
-  return { policySha256: sha256, folder };
+  return withUnfinishedFolder(temporaryPlace(dataFolder), async (unfinished) => {
+    const { sha256 } = await engineCall(() =>
+      engine.export(policy, trainableOptions(config), unfinished),
+    );
+    await flushFolder(unfinished);
+    return db.transaction(async (tx) => {
+      await lockRun(tx, key.run);
+      const completed = await readExport(tx, key.run);
+      if (completed !== null) return summary(completed);
+      await requireNewest(tx, key, policy);
+      requireUncancelled();
+      // What stands there already is of an attempt that died before its commit, or of a stop at an earlier step.
+      await replaceFolder(unfinished, folder);
+      await commitExport(tx, key, { sha256, folder });
+      return { policySha256: sha256, folder };
+    });
+  });
 }
 
-/** As all of the data folder: for its owner alone, whatever the umask. */
-async function closeToOthers(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o600);
+/** An attempt may have been frozen for long. */
+async function requireNewest(
+  tx: Database,
+  { run, step }: ExportKey,
+  policy: PolicyRef,
+): Promise<void> {
+  const newest = await newestPolicy(tx, run);
+  if (newest?.step === step && isDeepStrictEqual(newest.policy, policy)) return;
+  throw new ToolsampleError(
+    'refused',
+    `run "${run}" has gone on since its policy after step ${step} was to be exported`,
+    { hint: 'stop it once more, or export an epoch: toolsample export RUN@EPOCH' },
+  );
+}
+
+function summary({ sha256, folder }: ExportedPolicy): ExportSummary {
+  return { policySha256: sha256, folder };
 }
 
 /** A run's id is anyone's choice; as the name of a folder it must not lead out of ours. */

@@ -1,24 +1,27 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SuiteEvaluationKey } from '../contracts/suite-evaluation.ts';
 import type { JsonValue } from '../contracts/json.ts';
 import { answeredQuestions, suiteParts } from '../db/suite-answers.ts';
 import {
   completeSuiteEvaluation,
+  lockSuiteEvaluation,
   readSuiteEvaluation,
   type SuiteEvaluationRow,
 } from '../db/suite-evaluations.ts';
 import type { Database } from '../db/connection.ts';
 import type { BfclCategory } from '../evaluation/bfcl/categories.ts';
 import { resultLine, resultPlaces, scoreLines } from '../evaluation/bfcl/official-files.ts';
-import { syncFolder } from '../services/durable-file.ts';
+import { temporaryPlace } from '../services/data-folder.ts';
 import { createFile } from '../services/new-file.ts';
+import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { folderName } from './export-policy.ts';
+import { requireUncancelled } from './heartbeat.ts';
 
 /**
  * Writes the results of BFCL as files in its own layout, `<home>/evaluations/<evaluation>`, and completes the evaluation. The folder
- * appears whole or not at all.
+ * appears whole or not at all; of several attempts the first one counts.
  */
 export async function finishEvaluation(
   deps: Pick<ActivityDependencies, 'db' | 'dataFolder'>,
@@ -32,18 +35,21 @@ export async function finishEvaluation(
     return { folder: null };
   }
   const folder = join(dataFolder, 'evaluations', folderName(evaluation));
-  const unfinished = `${folder}.partial`;
-  await rm(unfinished, { recursive: true, force: true });
-  await mkdir(unfinished, { recursive: true, mode: 0o700 });
-  for (const { part } of await suiteParts(db, evaluation)) {
-    await writePart(db, row, part as BfclCategory, unfinished);
-  }
-  // A folder that stands there already is of an attempt that died before its commit.
-  await rm(folder, { recursive: true, force: true });
-  await rename(unfinished, folder);
-  await syncFolder(dirname(folder));
-  await completeSuiteEvaluation(db, evaluation, folder);
-  return { folder };
+  return withUnfinishedFolder(temporaryPlace(dataFolder), async (unfinished) => {
+    for (const { part } of await suiteParts(db, evaluation)) {
+      await writePart(db, row, part as BfclCategory, unfinished);
+    }
+    await flushFolder(unfinished);
+    return db.transaction(async (tx) => {
+      const now = await lockSuiteEvaluation(tx, evaluation);
+      if (now.state === 'completed') return { folder: now.folder };
+      requireUncancelled();
+      // A folder that stands there already is of an attempt that died before its commit.
+      await replaceFolder(unfinished, folder);
+      await completeSuiteEvaluation(tx, evaluation, folder);
+      return { folder };
+    });
+  });
 }
 
 async function writePart(

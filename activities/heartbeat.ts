@@ -70,3 +70,9 @@ export async function engineCall<T>(
     clearInterval(timer);
   }
 }
+
+/** For the last moment before what cannot be taken back. @throws CancelledFailure when the activity was cancelled */
+export function requireUncancelled(): void {
+  if (!Context.current().cancellationSignal.aborted) return;
+  throw new CancelledFailure('cancelled before its commit');
+}

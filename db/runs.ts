@@ -172,11 +172,11 @@ export async function readExport(db: Database, run: string): Promise<ExportedPol
 }
 
 /**
- * Records the exported policy of a step and, unless the run was only stopped, completes it. Done again, a completed run keeps what
- * is stored.
+ * Records the exported policy of a step and, unless the run was only stopped, completes it. To be called in a transaction that has
+ * {@link lockRun locked} the run and found it not completed.
  */
 export async function commitExport(
-  db: Database,
+  tx: Database,
   { run, step, stopped = false }: Pick<ExportKey, 'run' | 'step' | 'stopped'>,
   exported: ExportedPolicy,
 ): Promise<void> {
@@ -185,30 +185,21 @@ export async function commitExport(
     policyFolder: exported.folder,
     policyStep: step,
   };
-  await db.transaction(async (tx) => {
-    const changed = await tx
-      .update(runs)
-      .set(
-        stopped
-          ? policy
-          : {
-              ...policy,
-              state: 'completed',
-              reason: null,
-              requested: null,
-              finishedAt: sql`now()`,
-            },
-      )
-      .where(
-        and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])),
-      )
-      .returning({ run: runs.run });
-    if (changed.length === 0 || stopped) return;
-    await recordEvent(tx, run, {
-      event: 'completed',
-      kind: 'completed',
-      message: `completed; the policy lies in ${exported.folder}`,
-      details: { policySha256: exported.sha256 },
-    });
+  const completed = {
+    state: 'completed',
+    reason: null,
+    requested: null,
+    finishedAt: sql`now()`,
+  } as const;
+  await tx
+    .update(runs)
+    .set(stopped ? policy : { ...policy, ...completed })
+    .where(eq(runs.run, run));
+  if (stopped) return;
+  await recordEvent(tx, run, {
+    event: 'completed',
+    kind: 'completed',
+    message: `completed; the policy lies in ${exported.folder}`,
+    details: { policySha256: exported.sha256 },
   });
 }

@@ -36,6 +36,19 @@ export async function readSuiteEvaluation(
   });
 }
 
+/** Reads an evaluation and holds its row until the transaction ends: one attempt after the other. @throws ToolsampleError `not-found` */
+export async function lockSuiteEvaluation(
+  tx: Database,
+  evaluation: string,
+): Promise<SuiteEvaluationRow> {
+  await tx
+    .select({ evaluation: suiteEvaluations.evaluation })
+    .from(suiteEvaluations)
+    .where(eq(suiteEvaluations.evaluation, evaluation))
+    .for('no key update');
+  return readSuiteEvaluation(tx, evaluation);
+}
+
 /** An evaluation that goes on is of what it was. @throws ToolsampleError `config` that says what differs */
 export function requireSameEvaluation(
   { evaluation, asked: known }: SuiteEvaluationRow,

@@ -20,7 +20,8 @@ import { withFolderLock } from './folder-lock.ts';
  *   postgres/          embedded Postgres: data/ is the cluster (elsewhere when its user cannot enter <home>)
  *   temporal/          dev server: temporal.db, server.pid
  *   artifacts/         content-addressed tensors and texts: ab/<sha256>
- *   tmp/               unfinished artifacts
+ *   tmp/               unfinished artifacts and folders
+ *   runs/              finished policies
  *   evaluations/       results on BFCL, in its layout
  *   logs/              postgres.log, temporal.log
  *   cache/             the Temporal CLI, workflow bundles: can be deleted
@@ -126,10 +127,15 @@ function describe(home: string, id: string): DataFolder {
     postgres: join(home, 'postgres'),
     temporal: join(home, 'temporal'),
     artifacts: join(home, 'artifacts'),
-    temporary: join(home, 'tmp'),
+    temporary: temporaryPlace(home),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
   };
+}
+
+/** Where a data folder has what is unfinished. */
+export function temporaryPlace(home: string): string {
+  return join(home, 'tmp');
 }
 
 /** First opening, or the folder was moved or copied since the last one. Called under the folder's lock. */
