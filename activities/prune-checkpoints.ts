@@ -1,13 +1,18 @@
 import type { StepKey } from '../contracts/activities.ts';
 import { lockArtifactReferences } from '../db/artifact-references.ts';
-import { markPruned, prunableCheckpoints, type Retention } from '../db/checkpoints.ts';
+import {
+  markPruned,
+  prunableCheckpoints,
+  unusedArtifacts,
+  type Retention,
+} from '../db/checkpoint-retention.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
  * Deletes the weights and optimiser states that no resume needs (`saveTotalLimit`, `saveBest`, `saveEpochs`, as they are set for
  * the step just committed). Never the policy a run stands on or began with, or what another run's checkpoint shares. Safe to be
- * killed: what is left over is found next time.
+ * killed: no row claims what is gone, and what is left over is for `gc`.
  */
 export async function pruneCheckpoints(
   { db, artifacts }: Pick<ActivityDependencies, 'db' | 'artifacts'>,
@@ -22,12 +27,15 @@ export async function pruneCheckpoints(
     stepsPerEpoch,
   };
   if ((await prunableCheckpoints(db, run, retention)).length === 0) return;
-  await db.transaction(async (tx) => {
+  const candidates = await db.transaction(async (tx) => {
     // Nobody begins to share in between.
     await lockArtifactReferences(tx);
-    for (const checkpoint of await prunableCheckpoints(tx, run, retention)) {
-      for (const sha256 of checkpoint.artifacts) await artifacts.delete(sha256);
-      await markPruned(tx, checkpoint);
-    }
+    const checkpoints = await prunableCheckpoints(tx, run, retention);
+    for (const checkpoint of checkpoints) await markPruned(tx, checkpoint);
+    return checkpoints.flatMap(({ artifacts }) => artifacts);
+  });
+  await db.transaction(async (tx) => {
+    await lockArtifactReferences(tx);
+    for (const sha256 of await unusedArtifacts(tx, candidates)) await artifacts.delete(sha256);
   });
 }

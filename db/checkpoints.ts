@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, lte, max, ne, sql } from 'drizzle-orm';
+import { and, desc, eq, lte, max, sql } from 'drizzle-orm';
 import type { RunKey } from '../contracts/activities.ts';
 import type { ArtifactRef, ArtifactStore } from '../contracts/artifacts.ts';
 import type { BestMetric } from '../contracts/config.ts';
@@ -7,7 +7,6 @@ import { SUITE_SPLIT } from '../contracts/evaluation-plan.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
 import type { Database } from './connection.ts';
 import { checkpoints } from './schema/policies.ts';
-import { suiteEvaluations } from './schema/suites.ts';
 
 /** The policy after a step, or (step 0) after a slice of the warm start; slice 0 is the policy as it came. */
 export interface CheckpointKey extends RunKey {
@@ -33,7 +32,7 @@ export interface Checkpoint {
 
 /** The checkpoint of that key; null before it is committed. */
 export async function findCheckpoint(db: Database, key: CheckpointKey): Promise<Checkpoint | null> {
-  const [row] = await db.select().from(checkpoints).where(at(key));
+  const [row] = await db.select().from(checkpoints).where(atCheckpoint(key));
   return row === undefined ? null : toCheckpoint(row);
 }
 
@@ -156,89 +155,11 @@ export async function committedStep(db: Database, run: string): Promise<number> 
   return row?.step ?? 0;
 }
 
-/** A checkpoint that no resume needs, and those of its artifacts that no other checkpoint, and no evaluation under way, uses. */
-export interface PrunableCheckpoint extends CheckpointKey {
-  readonly artifacts: readonly string[];
-}
-
-/** Which checkpoints of a run stay, besides the policy before the first step. */
-export interface Retention {
-  /** The newest; at least one, from which the run goes on (`saveTotalLimit`). Ends of epochs and the best do not count. */
-  readonly newest: number;
-  /** The best (`saveBest`) … */
-  readonly best: number;
-  /** … by this (`bestMetric`). */
-  readonly metric: BestMetric;
-  /** The newest ends of epochs; -1: all (`saveEpochs`). */
-  readonly epochs: number;
-  /** A multiple of it is the end of an epoch. */
-  readonly stepsPerEpoch: number;
-}
-
-/**
- * Checkpoints whose artifacts may be deleted. Delete the artifacts first, then call {@link markPruned}: after a crash in
- * between the same list comes again.
- */
-export async function prunableCheckpoints(
-  db: Database,
-  run: string,
-  { newest, best, metric, epochs, stepsPerEpoch }: Retention,
-): Promise<PrunableCheckpoint[]> {
-  const rows = await db
-    .select()
-    .from(checkpoints)
-    .where(and(eq(checkpoints.run, run), eq(checkpoints.pruned, false)))
-    .orderBy(asc(checkpoints.step), asc(checkpoints.slice));
-  const lastSlice = rows.filter((row) => row.step === 0).at(-1)?.slice ?? 0;
-  const ends = rows.filter((row) => row.step > 0 && row.step % stepsPerEpoch === 0);
-  const kept = new Set(epochs < 0 ? ends : ends.slice(Math.max(0, ends.length - epochs)));
-  const bestSteps = new Set(await bestKeptSteps(db, run, metric, best));
-  const spare = rows.filter((row) =>
-    row.step === 0
-      ? row.slice !== 0 && row.slice !== lastSlice
-      : !kept.has(row) && !bestSteps.has(row.step) && row !== rows.at(-1),
-  );
-  const drop = spare.slice(0, Math.max(0, spare.length - Math.max(0, newest - 1)));
-  if (drop.length === 0) return [];
-  const candidates = drop.flatMap(artifactsOf);
-  const users = await db
-    .select()
-    .from(checkpoints)
-    .where(
-      and(
-        eq(checkpoints.pruned, false),
-        sql`(${inArray(checkpoints.weightsSha256, candidates)} or ${inArray(checkpoints.optimizerSha256, candidates)})`,
-      ),
-    );
-  const evaluated = await db
-    .select({ weights: suiteEvaluations.weightsSha256 })
-    .from(suiteEvaluations)
-    .where(
-      and(
-        ne(suiteEvaluations.state, 'completed'),
-        inArray(suiteEvaluations.weightsSha256, candidates),
-      ),
-    );
-  const dropKeys = new Set(drop.map((row) => `${row.step}/${row.slice}`));
-  const needed = new Set([
-    ...users
-      .filter((row) => row.run !== run || !dropKeys.has(`${row.step}/${row.slice}`))
-      .flatMap(artifactsOf),
-    ...evaluated.map(({ weights }) => weights),
-  ]);
-  return drop.map((row) => ({
-    run,
-    step: row.step,
-    slice: row.slice,
-    artifacts: artifactsOf(row).filter((sha256) => !needed.has(sha256)),
-  }));
-}
-
 /**
  * The steps whose policies did best, best first, of those that are kept: by the metric, then by the other of reward and exact
  * matches, then the earlier one. The policy before the first step is not among them.
  */
-async function bestKeptSteps(
+export async function bestKeptSteps(
   db: Database,
   run: string,
   metric: BestMetric,
@@ -259,23 +180,15 @@ async function bestKeptSteps(
   return rows.map(({ step }) => step);
 }
 
-/** Records that the artifacts of a checkpoint are gone. */
-export async function markPruned(db: Database, key: CheckpointKey): Promise<void> {
-  await db.update(checkpoints).set({ pruned: true }).where(at(key));
-}
-
 type CheckpointRow = typeof checkpoints.$inferSelect;
 
-function at(key: CheckpointKey) {
+/** One checkpoint, for a WHERE. */
+export function atCheckpoint(key: CheckpointKey) {
   return and(
     eq(checkpoints.run, key.run),
     eq(checkpoints.step, key.step),
     eq(checkpoints.slice, key.slice),
   );
-}
-
-function artifactsOf(row: CheckpointRow): string[] {
-  return [row.weightsSha256, row.optimizerSha256].filter((sha256) => sha256 !== null);
 }
 
 function toCheckpoint(row: CheckpointRow): Checkpoint {

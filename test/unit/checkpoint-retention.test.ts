@@ -9,6 +9,8 @@ import type { PolicyRef } from '../../contracts/policy.ts';
 import { lockArtifactReferences } from '../../db/artifact-references.ts';
 import { bestPolicy, commitCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
+import { findForkPoint } from '../../db/fork-points.ts';
+import { readRun } from '../../db/runs.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { gate } from './support/gate.ts';
 import { scratchServer } from './support/scratch-database.ts';
@@ -157,6 +159,35 @@ describe('checkpoints that are kept', () => {
       `select run, step from checkpoints where pruned and run in ('parent', 'fork')`,
     );
     expect(rows).toEqual([{ run: 'parent', step: 1 }]);
+  });
+});
+
+describe('pruning that is killed', () => {
+  it('leaves no row that claims what is gone', async () => {
+    const config = { saveTotalLimit: 1, saveBest: 0 };
+    await train('killed', config, [null]);
+    await commit('killed', 2, await newPolicy('killed 2'));
+    const gone: string[] = [];
+    const dying: ArtifactStore = {
+      ...artifacts,
+      async delete(sha256) {
+        if (gone.length > 0) throw new Error('killed');
+        gone.push(sha256);
+        await artifacts.delete(sha256);
+      },
+    };
+    const attempt = { run: 'killed', step: 2 };
+    await expect(
+      pruneCheckpoints({ db: connection.db, artifacts: dying }, attempt),
+    ).rejects.toThrow('killed');
+    const { weights } = await policyAfter(connection.db, 'killed', 1);
+    expect(gone).toEqual([weights!.sha256]);
+    const run = await readRun(connection.db, 'killed');
+    await expect(findForkPoint(connection.db, run, { step: 1 })).rejects.toThrow(
+      /after step 1 was deleted to save space .* kept are those after the steps 0, 2/,
+    );
+    // What has not been deleted is for gc.
+    await pruneCheckpoints({ db: connection.db, artifacts }, attempt);
   });
 });
 

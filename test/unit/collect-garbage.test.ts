@@ -3,10 +3,12 @@ import { mkdtemp, readdir, rename, rm, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { pruneCheckpoints } from '../../activities/prune-checkpoints.ts';
 import { collectGarbage } from '../../client/collect-garbage.ts';
 import type { ArtifactRef, SweepableStore } from '../../contracts/artifacts.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
-import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
+import { markPruned } from '../../db/checkpoint-retention.ts';
+import { commitCheckpoint } from '../../db/checkpoints.ts';
 import { claimStore } from '../../db/artifact-store.ts';
 import type { Connection } from '../../db/connection.ts';
 import { recordEvent } from '../../db/events.ts';
@@ -132,6 +134,23 @@ describe('collecting garbage', () => {
     expect(await store.has(parent[2]!.weights!)).toBe(true);
     expect(child).toHaveLength(1);
     expect((await collectGarbage(connection.db, store)).removed.unused.files).toBe(0);
+  });
+
+  it('removes what pruning has left that was killed', async () => {
+    const policies = await run('mine', 5);
+    const dying = { ...store, delete: async () => Promise.reject(new Error('killed')) };
+    const pruning = pruneCheckpoints(
+      { db: connection.db, artifacts: dying },
+      { run: 'mine', step: 5 },
+    );
+    await expect(pruning).rejects.toThrow('killed');
+    await age();
+    expect((await collectGarbage(connection.db, store)).removed.unused.files).toBe(2);
+    for (const [step, { weights, optimizer }] of policies.entries()) {
+      if (step === 0) continue;
+      expect(await store.has(weights!)).toBe(step !== 1);
+      expect(await store.has(optimizer!)).toBe(step !== 1);
+    }
   });
 
   it('does so in a bucket, too', async () => {

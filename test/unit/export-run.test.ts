@@ -13,7 +13,8 @@ import type {
   PolicyRef,
   TrainableOptions,
 } from '../../contracts/policy.ts';
-import { commitCheckpoint, markPruned } from '../../db/checkpoints.ts';
+import { markPruned } from '../../db/checkpoint-retention.ts';
+import { commitCheckpoint } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { exportRun } from '../../client/export-run.ts';
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
@@ -374,8 +375,8 @@ describe('export of a run', { timeout: 120_000 }, () => {
               if (ref.sha256 === chosen && !deleted) {
                 deleted = true;
                 await train('full', FULL, 6);
-                await artifacts.delete(chosen);
                 await markPruned(connection.db, { run: 'full', step: 5, slice: 0 });
+                await artifacts.delete(chosen);
               }
               return files.path(ref);
             },
