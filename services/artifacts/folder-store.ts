@@ -8,7 +8,14 @@ import type { DataFolder } from '../data-folder.ts';
 import { fileError, syncFolder } from '../durable-file.ts';
 import { hashBytes, hashFile, readExactly, writeDurably } from '../hashed-file.ts';
 import { errorCode } from '../process.ts';
-import { artifactPlace, DAMAGED, putBack } from './folder-places.ts';
+import {
+  artifactPlace,
+  DAMAGED,
+  putBack,
+  seenFile,
+  setAside,
+  type SeenFile,
+} from './folder-places.ts';
 import { namedPlace, removeUnused, storedFiles, unfinishedFiles } from './folder-sweep.ts';
 
 const DAY_MILLISECONDS = 86_400_000;
@@ -53,15 +60,16 @@ export async function openFolderStore(
   /** Whether the content is there and whole; moves it aside when it is damaged. */
   const isStored = async (ref: ArtifactRef): Promise<boolean> => {
     const path = place(ref.sha256);
-    const size = await artifactSize(path);
-    if (size === null) return false;
-    if (size === ref.bytes && verified.knows(ref.sha256)) return true;
-    if (size === ref.bytes && (await hashFile(path)) === ref.sha256) {
-      verified.add(ref.sha256);
-      return true;
+    for (;;) {
+      const file = await artifactFile(path);
+      if (file === null) return false;
+      if (file.bytes === ref.bytes && verified.knows(ref.sha256)) return true;
+      if (file.bytes === ref.bytes && (await hashFile(path)) === ref.sha256) {
+        verified.add(ref.sha256);
+        return true;
+      }
+      if (await setAside(path, file)) return false;
     }
-    await setAside(path);
-    return false;
   };
 
   /** As {@link isStored}, and whoever removes what nothing refers to is told to wait. */
@@ -127,8 +135,8 @@ export async function openFolderStore(
         } finally {
           await handle.close();
         }
-        const bytes = await fileSize(path);
-        return await adopt(path, { sha256: await hashFile(path), bytes: bytes ?? 0 });
+        const { size } = await stat(path);
+        return await adopt(path, { sha256: await hashFile(path), bytes: size });
       } catch (error) {
         throw fileError(error, path, 'cannot store an artifact');
       }
@@ -137,13 +145,16 @@ export async function openFolderStore(
     async get(ref) {
       const path = place(ref.sha256);
       try {
-        if ((await artifactSize(path)) === null) throw missing(path);
-        const content = await readExactly(path, ref.bytes);
-        if (content !== null && content.sha256 === ref.sha256) {
-          verified.add(ref.sha256);
-          return content.bytes;
+        for (;;) {
+          const file = await artifactFile(path);
+          if (file === null) throw missing(path);
+          const content = await readExactly(path, ref.bytes);
+          if (content?.sha256 === ref.sha256) {
+            verified.add(ref.sha256);
+            return content.bytes;
+          }
+          if (await setAside(path, file)) break;
         }
-        await setAside(path);
       } catch (error) {
         throw errorCode(error) === 'ENOENT'
           ? missing(path)
@@ -160,13 +171,13 @@ export async function openFolderStore(
         throw fileError(error, path, 'cannot read an artifact');
       }
       // Moved aside just now, or never there.
-      throw (await fileSize(`${path}${DAMAGED}`)) === null ? missing(path) : damaged(path);
+      throw (await seenFile(`${path}${DAMAGED}`)) === null ? missing(path) : damaged(path);
     },
 
     reading: async (work) => work(store),
 
     async has(ref) {
-      return (await artifactSize(place(ref.sha256))) === ref.bytes;
+      return (await artifactFile(place(ref.sha256)))?.bytes === ref.bytes;
     },
 
     async temporaryPath() {
@@ -203,25 +214,9 @@ function damaged(path: string): ToolsampleError {
   });
 }
 
-/** Out of the way, so that computing the content again can store it again; kept for those who look for the cause. */
-async function setAside(path: string): Promise<void> {
-  await rename(path, `${path}${DAMAGED}`).catch((error: unknown) => {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  });
-}
-
-/** The size of an artifact, null when there is none; one that a killed sweep has put aside is put back. */
-async function artifactSize(path: string): Promise<number | null> {
-  return (await fileSize(path)) ?? ((await putBack(path)) ? fileSize(path) : null);
-}
-
-async function fileSize(path: string): Promise<number | null> {
-  try {
-    return (await stat(path)).size;
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null;
-    throw error;
-  }
+/** An artifact as it lies there, null when there is none; one that a killed sweep has put aside is put back. */
+async function artifactFile(path: string): Promise<SeenFile | null> {
+  return (await seenFile(path)) ?? ((await putBack(path)) ? seenFile(path) : null);
 }
 
 interface RememberedHashes {

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readlinkSync } from 'node:fs';
 import {
   chmod,
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   truncate,
   utimes,
@@ -11,6 +13,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -40,6 +43,22 @@ async function damage(path: string): Promise<void> {
   bytes.writeUInt8(bytes.readUInt8(bytes.length >> 1) ^ 1, bytes.length >> 1);
   await chmod(path, 0o600);
   await writeFile(path, bytes);
+}
+
+/** Until this process has a file open. */
+async function isOpen(path: string): Promise<void> {
+  while (!openFiles().includes(path)) await turn();
+}
+
+function openFiles(): readonly string[] {
+  return readdirSync('/proc/self/fd').map((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      // Closed meanwhile, as the one that listed them.
+      return '';
+    }
+  });
 }
 
 /** Larger than one chunk, and no two chunks alike. */
@@ -121,6 +140,26 @@ describe('the artifact store', () => {
     await other.put(bytes);
     expect(Buffer.compare(await readFile(fileOf(ref)), bytes)).toBe(0);
   });
+
+  it.skipIf(process.platform !== 'linux').each(['path', 'get', 'put'] as const)(
+    'leaves whole content that replaces a damaged file while %s reads it',
+    async (reader) => {
+      const { store, artifacts, temporary, fileOf } = await freshStore(`replaced-${reader}`);
+      const bytes = manyBytes();
+      const ref = await store.put(bytes);
+      const whole = join(temporary, 'whole');
+      await writeFile(whole, bytes);
+      await damage(fileOf(ref));
+      // Another process, which has verified nothing yet.
+      const other = await openFolderStore({ artifacts, temporary });
+      const reading = reader === 'put' ? other.put(bytes) : other[reader](ref);
+      await isOpen(fileOf(ref));
+      await rename(whole, fileOf(ref));
+      await reading;
+      expect(await readdir(join(artifacts, ref.sha256.slice(0, 2)))).toEqual([ref.sha256]);
+      expect(Buffer.compare(await readFile(fileOf(ref)), bytes)).toBe(0);
+    },
+  );
 
   it('says that content is absent, before and after its deletion', async () => {
     const { store } = await freshStore('absent');
