@@ -134,6 +134,7 @@ describe('a timeline', () => {
         connection.db,
         { run: 'empty', step: 0, slice },
         { policy, optimizerSteps: 5, loss: 1, trainedTokens: 9, seconds },
+        null,
       );
     }
     const { coldStart } = await answers.run('empty');
