@@ -1,15 +1,14 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { errorChain, errorFrames, errorLine, errorReport } from '../contracts/error-text.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { isLostConnection } from '../services/lost-connection.ts';
 
 /** What we did not foresee is tried so often; a flaw of ours does not heal, a hiccup of the machine may. */
 const UNFORESEEN_ATTEMPTS = 3;
 
-/** Codes by which Node and Postgres say that a server is away: worth the workflow's whole patience. */
-const AWAY =
-  /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|08\w{3}|57P0[123]|53\w{3}|40001|40P01)$/;
-const AWAY_MESSAGE =
-  /Connection terminated|connection timeout|timeout exceeded when trying to connect/i;
+/** Codes by which Postgres says that it is too busy now (class 53), or that others were first: worth the workflow's whole patience. */
+const BUSY = /^(53\w{3}|40001|40P01)$/;
 const DISK_FULL = /^(ENOSPC|EDQUOT|53100)$/;
 
 /**
@@ -34,39 +33,33 @@ export function toFailure(error: unknown, attempt: number): Error {
       nonRetryable: !error.retryable,
       details: [error.location],
     });
-    // Where it came from; as a cause it would say the same line twice.
-    if (error.stack !== undefined) failure.stack = error.stack;
+    failure.stack = stackOf(error, error.message);
     return failure;
   }
-  const chain = causes(error);
+  const chain = errorChain(error);
   const codes = chain.map((each) => ('code' in each ? String(each.code) : ''));
-  // A query's own message repeats the whole statement; its cause says what happened.
-  const message = (chain.at(-1)?.message ?? String(error)).split('\n', 1)[0] ?? '';
-  const cause = error instanceof Error ? error : undefined;
-  if (codes.some((code) => DISK_FULL.test(code))) {
-    return ApplicationFailure.create({
-      message: `no space left on the disk — free some, then resume the run`,
-      type: 'disk-full',
-      ...(cause === undefined ? {} : { cause }),
-    });
-  }
-  const away = codes.some((code) => AWAY.test(code)) || AWAY_MESSAGE.test(message);
-  return ApplicationFailure.create({
-    message: away ? `a service does not answer: ${message}` : message,
-    type: away ? 'service' : (cause?.name ?? 'Error'),
-    nonRetryable: !away && attempt >= UNFORESEEN_ATTEMPTS,
-    ...(cause === undefined ? {} : { cause }),
-  });
+  // The innermost says what happened.
+  const message = chain.length > 0 ? errorLine(chain.at(-1)) : errorReport(error).message;
+  const diskFull = codes.some((code) => DISK_FULL.test(code));
+  const away = isLostConnection(error) || codes.some((code) => BUSY.test(code));
+  const failure = diskFull
+    ? ApplicationFailure.create({
+        message: `no space left on the disk — free some, then resume the run`,
+        type: 'disk-full',
+      })
+    : ApplicationFailure.create({
+        message: away ? `a service does not answer: ${message}` : message,
+        type: away ? 'service' : error instanceof Error ? error.name : 'Error',
+        nonRetryable: !away && attempt >= UNFORESEEN_ATTEMPTS,
+      });
+  failure.stack = stackOf(error, message);
+  return failure;
 }
 
-/** The error and its causes, outermost first. */
-function causes(error: unknown): Error[] {
-  const chain: Error[] = [];
-  let current = error;
-  while (current instanceof Error && !chain.includes(current)) {
-    chain.push(current);
-    // Several addresses of one host fail together; any of them tells why.
-    current = current instanceof AggregateError ? current.errors[0] : current.cause;
-  }
-  return chain;
+/**
+ * Where it came from. The error itself is no cause of the failure: Temporal would keep its message and stack, and a query's repeat all
+ * of its parameters.
+ */
+function stackOf(error: unknown, line: string): string {
+  return [line, ...errorFrames(error)].join('\n');
 }

@@ -1,4 +1,5 @@
 import { CommanderError } from 'commander';
+import { errorFrames, errorReport } from '../contracts/error-text.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { isLostConnection } from '../services/lost-connection.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,12 +31,10 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     );
     return 1;
   }
-  terminal.note(
-    `${fail} unexpected: ${oneLine(error instanceof Error ? error.message : String(error))}`,
-  );
-  if (error instanceof Error && error.stack !== undefined) {
-    terminal.note(terminal.paint.dim(error.stack.split('\n').slice(1).join('\n')));
-  }
+  const { message } = errorReport(error);
+  terminal.note(`${fail} unexpected: ${message}`);
+  const frames = errorFrames(error);
+  if (frames.length > 0) terminal.note(terminal.paint.dim(frames.join('\n')));
   // Loaded only here: `--help` must not wait for it.
   const { homePath } = await import('../services/data-folder.ts');
   terminal.note(

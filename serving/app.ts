@@ -1,6 +1,7 @@
 import { Hono, type Context } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { HTTPException } from 'hono/http-exception';
+import { errorReport } from '../contracts/error-text.ts';
 import type { PolicyText } from '../contracts/policy.ts';
 import { access, type AccessOptions } from './access.ts';
 import { answerHead } from './answer-head.ts';
@@ -167,5 +168,5 @@ function answerError(c: Context, error: ApiError): Response {
 /** What is nobody's mistake but ours goes to the log. */
 function note({ log }: AppParts, error: unknown): void {
   if (asApiError(error).status !== 500) return;
-  log(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  log(errorReport(error).stack);
 }

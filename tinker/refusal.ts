@@ -3,6 +3,11 @@ import { ToolsampleError } from '../contracts/errors.ts';
 
 const SHOWN = 300;
 
+/** What a service says, as far as it is repeated: some repeat the whole request. */
+export function inShort(detail: string): string {
+  return cutText(detail.replaceAll(/\s+/g, ' '), SHOWN);
+}
+
 /** A service understood a request and said no. Never leaves this folder: {@link forUsers} says it in the product's words. */
 export class ServiceRefusal extends Error {
   override readonly name = 'ServiceRefusal';
@@ -13,7 +18,7 @@ export class ServiceRefusal extends Error {
   readonly detail: string;
 
   constructor(call: string, status: number, detail: string) {
-    const short = cutText(detail.replaceAll(/\s+/g, ' '), SHOWN);
+    const short = inShort(detail);
     super(`${call}: ${status} ${short}`);
     this.call = call;
     this.status = status;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { refusalAnswer } from './answers.ts';
-import { ServiceRefusal } from './refusal.ts';
+import { inShort, ServiceRefusal } from './refusal.ts';
 import { PROTOBUF } from './wire-format.ts';
 
 /** How long a service is waited for. */
@@ -104,7 +104,7 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
         throw new ServiceRefusal(call, file.status, 'the file is not where the service says');
       }
       const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES)));
-      const reason = `${status} ${detail}`.trim();
+      const reason = `${status} ${inShort(detail)}`.trim();
       if (BUSY.has(status)) {
         return {
           kind: 'busy',

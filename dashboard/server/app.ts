@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import { MOST_SAMPLES, SAMPLE_ORDERS } from '../../contracts/dashboard.ts';
+import { errorReport } from '../../contracts/error-text.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { isLostConnection } from '../../services/lost-connection.ts';
 import type { Answers } from '../data/answers.ts';
@@ -63,7 +64,7 @@ export function dashboardApp({ answers, updates, pages }: AppParts): Hono {
       return c.json({ problem: error.message }, error.code === 'not-found' ? 404 : 422);
     return isLostConnection(error)
       ? c.json({ problem: 'Postgres does not answer; `toolsample up` starts it.' }, 503)
-      : c.json({ problem: error.message }, 500);
+      : c.json({ problem: errorReport(error).message }, 500);
   });
   return app;
 }

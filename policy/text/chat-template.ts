@@ -1,3 +1,4 @@
+import { errorLine } from '../../contracts/error-text.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ChatMessage } from '../../contracts/sample.ts';
@@ -49,7 +50,7 @@ export async function readChatTemplate(
       const variables = { messages, tools, documents: null, add_generation_prompt: true };
       return program({ bos_token: '', ...named, ...variables });
     } catch (cause) {
-      throw templateError(file, `cannot render the messages: ${firstLine(cause)}`, cause);
+      throw templateError(file, `cannot render the messages: ${errorLine(cause)}`, cause);
     }
   };
 }
@@ -70,7 +71,7 @@ function parse(source: string, file: string): TemplateProgram {
   try {
     return parseTemplate(source);
   } catch (cause) {
-    throw templateError(file, `cannot be parsed: ${firstLine(cause)}`, cause);
+    throw templateError(file, `cannot be parsed: ${errorLine(cause)}`, cause);
   }
 }
 
@@ -80,8 +81,4 @@ function templateError(file: string, problem: string, cause?: unknown): Toolsamp
     hint: 'correct the template, or remove it to use the simple built-in one',
     cause,
   });
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n', 1)[0]!;
 }

@@ -1,5 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers';
 import type { ArtifactRef, ArtifactStore } from '../../contracts/artifacts.ts';
+import { errorLine } from '../../contracts/error-text.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { PolicyText } from '../../contracts/policy.ts';
 import { manifestFiles, type CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
@@ -120,8 +121,7 @@ function buildTokenizer(json: Record<string, unknown>, config: Record<string, un
     tokenizer.decode(tokenizer.encode('{"a": 1}\n', { add_special_tokens: false }).ids);
     return tokenizer;
   } catch (cause) {
-    const reason = String(cause instanceof Error ? cause.message : cause).split('\n', 1)[0]!;
-    throw new ToolsampleError('tokenizer', `cannot be used: ${reason}`, {
+    throw new ToolsampleError('tokenizer', `cannot be used: ${errorLine(cause)}`, {
       at: { file: 'tokenizer.json' },
       hint: 'is it a complete tokenizer.json of the tokenizers library?',
       cause,

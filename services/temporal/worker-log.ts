@@ -1,5 +1,6 @@
 import type { LogLevel, LogMetadata, Logger } from '@temporalio/worker';
 import { pino, type Logger as PinoLogger } from 'pino';
+import { errorReport } from '../../contracts/error-text.ts';
 
 export interface WorkerLogOptions {
   /** Appended to; default: standard error. */
@@ -11,9 +12,14 @@ export interface WorkerLogOptions {
 /** One JSON object a line, written at once: the last line before a crash is the one that matters. */
 export function openWorkerLog({ file, level = 'info' }: WorkerLogOptions): PinoLogger {
   return pino(
-    { level, base: { pid: process.pid } },
+    { level, base: { pid: process.pid }, serializers: { err: logged } },
     pino.destination({ dest: file ?? 2, sync: true }),
   );
+}
+
+/** An error's kind, messages and frames. Pino's own way adds whatever an error carries: of a query all of its parameters. */
+function logged(error: unknown): object {
+  return { type: error instanceof Error ? error.name : typeof error, ...errorReport(error) };
 }
 
 /** The SDK's messages, and those of workflows and activities, into our log. */

@@ -1,12 +1,21 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  DefaultFailureConverter,
+  DefaultPayloadConverter,
+} from '@temporalio/common';
+import { DrizzleQueryError } from 'drizzle-orm';
+import { DatabaseError } from 'pg';
 import { describe, expect, it } from 'vitest';
 import { toFailure } from '../../activities/failure.ts';
 import { ERROR_CODES, ToolsampleError } from '../../contracts/errors.ts';
 
-/** What drizzle throws: its own message repeats the statement, the cause tells. */
+/** What drizzle throws: its own message repeats the statement and its parameters, the cause tells. */
 function queryError(cause: Error): Error {
-  return new Error('Failed query: select *\nfrom "runs"\nparams: secret', { cause });
+  return new DrizzleQueryError('select *\nfrom "runs"', [PROMPT], cause);
 }
+
+const PROMPT = 'Which flights go\nto Oslo?';
 
 function withCode(message: string, code: string): Error {
   return Object.assign(new Error(message), { code });
@@ -44,6 +53,54 @@ describe('toFailure', () => {
     expect(failure).toMatchObject({ type: 'service', nonRetryable: false });
     expect(failure.message).not.toContain('Failed query');
     expect(failure.message).not.toContain('\n');
+  });
+
+  it.each([
+    'Client has encountered a connection error and is not queryable',
+    'Client was closed and is not queryable',
+    'Connection terminated due to connection timeout',
+    'Cannot use a pool after calling end on the pool',
+    'timeout expired',
+  ])('waits when pg says: %s', (message) => {
+    expect(failureOf(queryError(new Error(message)), 9)).toMatchObject({
+      type: 'service',
+      nonRetryable: false,
+    });
+  });
+
+  it.each(['25P03', '57P05', '08006', '53300', '40P01', 'EHOSTUNREACH', 'ERR_STREAM_DESTROYED'])(
+    'waits for what code %s stands for',
+    (code) => {
+      expect(failureOf(queryError(withCode('odd', code)), 9)).toMatchObject({
+        type: 'service',
+        nonRetryable: false,
+      });
+    },
+  );
+
+  it('takes no prompt for a sign that a server is away', () => {
+    const error = new DrizzleQueryError('select 1', ['Connection terminated'], new Error('odd'));
+    expect(failureOf(error, 9)).toMatchObject({ message: 'odd', nonRetryable: true });
+  });
+
+  it.each([
+    ['the server goes away', () => queryError(new Error('Connection terminated unexpectedly'))],
+    [
+      'a row is refused',
+      () => {
+        const cause = new DatabaseError('null value in column "x"', 1, 'error');
+        cause.detail = `Failing row contains (${PROMPT}).`;
+        return queryError(cause);
+      },
+    ],
+    ['the disk is full', () => queryError(withCode('no room', '53100'))],
+    ['something else wraps it', () => new Error('commit', { cause: queryError(new Error('odd')) })],
+  ])('leaves no parameter of a query for the history when %s', (_name, error) => {
+    const converter = new DefaultFailureConverter();
+    const stored = converter.errorToFailure(failureOf(error()), new DefaultPayloadConverter());
+    const text = JSON.stringify(stored);
+    expect(text).not.toMatch(/flights|Oslo|select \*/);
+    expect(stored.stackTrace).toContain('activities-failure.test.ts');
   });
 
   it('names a full disk', () => {

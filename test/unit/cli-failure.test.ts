@@ -1,3 +1,4 @@
+import { DrizzleQueryError } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { reportFailure } from '../../cli/failure.ts';
 import { processTerminal } from '../../cli/terminal.ts';
@@ -17,6 +18,7 @@ describe('a server that goes away', () => {
   it.each([
     Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), { code: 'ECONNREFUSED' }),
     Object.assign(new Error('terminating connection'), { code: '57P01' }),
+    new Error('Client has encountered a connection error and is not queryable'),
     new Error('Connection terminated unexpectedly'),
   ])('is told in one line that says how to go on: %s', async (cause) => {
     const { code, lines } = await told(new Error('Failed query: select 1', { cause }));
@@ -31,4 +33,15 @@ describe('a server that goes away', () => {
     expect(lines[0]).toContain('unexpected: a mistake of ours');
     expect(lines.join('\n')).toContain('Logs:');
   });
+});
+
+it('shows nothing of the parameters of a query that failed', async () => {
+  const cause = new Error('relation "runs" does not exist');
+  const { code, lines } = await told(
+    new DrizzleQueryError('select $1', ['a whole\nprompt'], cause),
+  );
+  expect(code).toBe(1);
+  expect(lines[0]).toContain('unexpected: relation "runs" does not exist');
+  expect(lines[1]).toContain('cli-failure.test.ts');
+  expect(lines.join('\n')).not.toMatch(/whole|prompt|select/);
 });

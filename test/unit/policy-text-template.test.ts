@@ -92,4 +92,22 @@ describe('templates', () => {
       '[{"name": "get_weather"}]',
     );
   });
+
+  it('repeats no more than a piece of the messages that a template refuses', async () => {
+    const template = '{{ raise_exception("no: " ~ messages[0].content) }}';
+    const parts = { tokenizer: {}, named: {}, eosIds: [0], contextLength: 8 };
+    const render = await readChatTemplate(
+      { paths: {} },
+      { ...parts, config: { chat_template: template } },
+    );
+    const told = (content: string): string => {
+      try {
+        return render([{ role: 'user', content }], null);
+      } catch (error) {
+        return String(error);
+      }
+    };
+    expect(told('why\nand how')).toContain('cannot render the messages: no: why — correct');
+    expect(told('why '.repeat(10_000)).length).toBeLessThan(1000);
+  });
 });
