@@ -1,7 +1,8 @@
-import { drizzle, type NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
+import type { NodePgQueryResultHKT } from 'drizzle-orm/node-postgres';
 import type { PgDatabase } from 'drizzle-orm/pg-core';
 import { Pool } from 'pg';
 import { ToolsampleError } from '../contracts/errors.ts';
+import { livelyDatabase } from './transaction.ts';
 
 /** What repository functions work on: the database itself, or a transaction of it. */
 export type Database = PgDatabase<NodePgQueryResultHKT>;
@@ -27,6 +28,8 @@ export interface ConnectionOptions {
   readonly queryTimeoutMs?: number;
   /** For those who only look: Postgres refuses every write, and ends a query that takes longer than half a minute. */
   readonly readOnly?: boolean;
+  /** After how long without a sign of life from this process a transaction of it is ended; default 30 s. */
+  readonly silenceMs?: number;
 }
 
 /** A server that does not answer for so long is away; the caller tries again. */
@@ -34,6 +37,18 @@ const CONNECTION_TIMEOUT_MS = 30_000;
 
 /** How often a process that shows its presence looks whether it still has a connection. */
 const PRESENCE_MS = 1_000;
+
+/** Longer than an honest process is busy without a pause: one that misses its heartbeats for 10 to 15 s has lost its activity anyway. */
+const SILENCE_MS = 30_000;
+
+/** When the connection to a machine that lost its power or its network is taken for dead: a minute, not the system's two hours. */
+const KEEP_ALIVE_MS = 30_000;
+const SERVER_KEEP_ALIVE = [
+  'set tcp_keepalives_idle = 30',
+  'set tcp_keepalives_interval = 10',
+  'set tcp_keepalives_count = 3',
+  'set tcp_user_timeout = 60000',
+].join('; ');
 
 const READ_ONLY = '-c default_transaction_read_only=on -c statement_timeout=30s';
 /** A server that has not even ended the query by then hangs. */
@@ -61,6 +76,10 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
     min: options.presence === undefined ? 0 : 1,
     ...(options.presence === undefined ? {} : { application_name: options.presence }),
     connectionTimeoutMillis: options.timeoutMs ?? CONNECTION_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    // Awaited, whatever its type says. As statements: poolers refuse options. A server that knows none of this works as before.
+    onConnect: (client): unknown => client.query(SERVER_KEEP_ALIVE).catch(() => undefined),
     ...(readOnly ? { options: READ_ONLY } : {}),
     ...(queryTimeoutMs === undefined ? {} : { query_timeout: queryTimeoutMs }),
   });
@@ -69,7 +88,7 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
   pool.on('connect', (client) => client.on('error', () => undefined));
   const present = options.presence === undefined ? undefined : stayPresent(pool);
   return {
-    db: drizzle(pool),
+    db: livelyDatabase(pool, options.silenceMs ?? SILENCE_MS),
     pool,
     close: async () => {
       clearInterval(present);
