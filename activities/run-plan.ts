@@ -23,7 +23,8 @@ export async function runPlan(db: Database, run: string): Promise<RunPlan> {
     totalSteps: row.totalSteps,
     maxBackfillRounds: row.config.maxBackfillRounds,
     warmStartSlices: row.warmStartSlices,
-    evaluateAt: row.evaluateAt,
+    // With eval_tokens a run has as many as it has steps, and a resumed one needs none of the past.
+    evaluateAt: row.evaluateAt.filter((step) => step >= committed),
     splits: await splitsOf(db, run),
     evaluationShards: await evaluationShards(db, run),
     committedStep: committed,

@@ -1,4 +1,6 @@
 import type { RunConfig } from '../contracts/config.ts';
+import { ToolsampleError } from '../contracts/errors.ts';
+import { tooManyEvaluations } from '../services/configuration/planned-evaluations.ts';
 
 export interface RunSchedule {
   readonly epochs: number;
@@ -14,6 +16,8 @@ const SHORTEST_HALVING = 3;
 /**
  * How long a run is. An epoch has as many steps as it takes to draw as many groups as the corpus has samples;
  * `maxSteps` overrides the number of epochs, as in TRL.
+ *
+ * @throws ToolsampleError `config` when there would be more evaluations than a run can plan
  */
 export function runSchedule(
   config: Pick<RunConfig, 'trainBatchSize' | 'numTrainEpochs' | 'maxSteps' | 'evalSchedule'>,
@@ -38,7 +42,15 @@ function evaluationSteps(
   if (schedule === 'none') return [totalSteps];
   if (schedule === 'halving') return halvings(totalSteps);
   const every = schedule === 'epoch' ? stepsPerEpoch : schedule;
-  const regular = Array.from({ length: Math.floor(totalSteps / every) }, (_, i) => (i + 1) * every);
+  const length = Math.floor(totalSteps / every);
+  const many = tooManyEvaluations(length);
+  if (many !== null) {
+    throw new ToolsampleError('config', many.problem, {
+      at: { field: 'eval_schedule' },
+      hint: many.hint,
+    });
+  }
+  const regular = Array.from({ length }, (_, i) => (i + 1) * every);
   return regular.at(-1) === totalSteps ? regular : [...regular, totalSteps];
 }
 

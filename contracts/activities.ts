@@ -47,7 +47,7 @@ export interface RunPlan {
   readonly maxBackfillRounds: number;
   /** Slices of the warm start; 0 when there is none. */
   readonly warmStartSlices: number;
-  /** Steps after which the policy is evaluated (the last one included; step 0 always is). */
+  /** Steps from the last committed one on after which the policy is evaluated (the last one included; step 0 always is). */
   readonly evaluateAt: readonly number[];
   /** Splits evaluated at the start and the end; the first one also in between. */
   readonly splits: readonly string[];

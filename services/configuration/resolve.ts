@@ -13,6 +13,7 @@ import {
 } from './defaults.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { spell, styleOf } from './names.ts';
+import { knownEvaluations, tooManyEvaluations } from './planned-evaluations.ts';
 import { runConfigSchema } from './schema.ts';
 
 /**
@@ -217,6 +218,8 @@ function checkTogether(config: RunConfig, settings: Settings): void {
     refuse('maxSteps', 'there would be no step', 'use -1 for no limit, or give a warm start');
   if (config.maxGeneratedTokens === 0)
     refuse('maxGeneratedTokens', 'there would be no step', 'use -1 for no limit');
+  const evaluations = tooManyEvaluations(knownEvaluations(config));
+  if (evaluations !== null) refuse('evalSchedule', evaluations.problem, evaluations.hint);
   if (config.bestMetric === 'suite' && config.evalSuite === 'none')
     refuse('bestMetric', 'there is no suite', 'name one: eval_suite');
   if (config.data === 'builtin' && config.corpusSize < config.trainBatchSize)

@@ -193,8 +193,9 @@ describe('a fork', { timeout: 240_000 }, () => {
       totalSteps: 26,
       epochs: 5,
       maxBackfillRounds: 0,
-      evaluateAt: [5, 10, 15, 20, 25, 26],
+      evaluateAt: [10, 15, 20, 25, 26],
     });
+    expect((await findRun(connection.db, 'longer'))?.evaluateAt).toEqual([5, 10, 15, 20, 25, 26]);
     const { settings } = await runStatus(connection.db, 'longer');
     // What follows from `filter_groups` is recorded, too.
     expect(settings.map(({ key }) => key)).toEqual([
@@ -209,7 +210,8 @@ describe('a fork', { timeout: 240_000 }, () => {
       'maxBackfillRounds',
     ]);
     const shorter = await fork('shorter', { fork: { run: PARENT, step: 8 }, max_steps: 10 });
-    expect(shorter).toMatchObject({ totalSteps: 10, epochs: 2, evaluateAt: [5, 10] });
+    expect(shorter).toMatchObject({ totalSteps: 10, epochs: 2, evaluateAt: [10] });
+    expect((await findRun(connection.db, 'shorter'))?.evaluateAt).toEqual([5, 10]);
     const { rows } = await connection.pool.query(
       `select run, epoch, last_step, state from epochs where run in ('longer', 'shorter') order by 1, 2`,
     );
