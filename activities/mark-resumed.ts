@@ -1,7 +1,7 @@
 import { committedStep } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { recordEvent } from '../db/events.ts';
-import { hasStarted, setRunState, type RunRow } from '../db/runs.ts';
+import { hasStarted, setRunResumed, type RunRow } from '../db/runs.ts';
 
 /** Records that a prepared run goes on; a completed one stays so. */
 export async function markResumed(db: Database, row: RunRow): Promise<void> {
@@ -18,6 +18,6 @@ export async function markResumed(db: Database, row: RunRow): Promise<void> {
         message: `resumed after step ${step}`,
       });
     }
-    await setRunState(tx, run, 'running', null);
+    await setRunResumed(tx, run);
   });
 }

@@ -1,19 +1,23 @@
 import type { LightActivities } from '../contracts/activities.ts';
 import { committedStep } from '../db/checkpoints.ts';
 import { recordEvent } from '../db/events.ts';
-import { findRun, setRunState } from '../db/runs.ts';
+import { setRunState } from '../db/runs.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
-/** Records that a run failed, stopped, waits or goes on. A run that never came to be, or has completed, stays as it is. */
+/**
+ * Records that a run failed, stopped, waits or goes on. A run that never came to be, or has ended, stays as it is: preparation, which
+ * refuses whoever starts it with another configuration, has not set it running.
+ *
+ * An attempt that was frozen before its transaction, and wakes after another attempt and a resume, is not told from one of now: nothing
+ * in Postgres names executions. The run goes on and completes as if nothing had been; until then it looks ended.
+ */
 export async function recordOutcome(
   { db }: Pick<ActivityDependencies, 'db'>,
   { run, state, reason }: Parameters<LightActivities['recordOutcome']>[0],
 ): Promise<void> {
   await db.transaction(async (tx) => {
-    const row = await findRun(tx, run);
-    if (row === null || row.state === 'completed') return;
+    if (!(await setRunState(tx, run, state, reason === '' ? null : reason))) return;
     const step = await committedStep(tx, run);
-    await setRunState(tx, run, state, reason === '' ? null : reason);
     await recordEvent(tx, run, {
       event: `${state}/${step}`,
       kind: state,

@@ -84,16 +84,21 @@ async function endOf(handle: WorkflowHandle): Promise<WorkflowEnd | undefined> {
   }
 }
 
-/** Where Postgres has not heard of the end (it was away, or the run never came to be), Temporal's word counts. */
+/**
+ * Where Postgres has not heard of the end (it was away, or the run never came to be), Temporal's word counts; also where it tells of an
+ * earlier end: what ended now did not get so far as to go on with the run.
+ */
 function finalStatus(run: string, end: WorkflowEnd, status: RunStatus | null): EndedRun {
   if (status === null) {
     if (end.kind === 'failed') throw end.error;
     throw new ToolsampleError('not-found', `run "${run}" ended (${end.kind}) before it began`);
   }
-  const failure = end.kind === 'failed' ? { failure: end.error } : {};
-  if (status.state !== 'running' && status.state !== 'paused') return { ...status, ...failure };
-  const ended = { ...status, withoutWorker: false };
-  return end.kind === 'failed'
-    ? { ...ended, state: 'failed', reason: end.error.message, ...failure }
-    : { ...ended, state: end.kind === 'completed' ? 'completed' : 'stopped' };
+  const ended = status.state === 'failed' || status.state === 'stopped';
+  if (status.state === 'completed' || (end.kind === 'gone' && ended)) return status;
+  // What has ended waits for no worker.
+  const known = { ...status, withoutWorker: false };
+  if (end.kind === 'failed')
+    return { ...known, state: 'failed', reason: end.error.message, failure: end.error };
+  const reason = status.state === 'failed' ? null : status.reason;
+  return { ...known, state: end.kind === 'completed' ? 'completed' : 'stopped', reason };
 }

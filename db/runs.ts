@@ -143,18 +143,33 @@ export async function splitsOf(db: Database, run: string): Promise<string[]> {
   return rows.map((row) => row.split);
 }
 
-/** Sets what a run is doing, which settles what was asked of it. A completed run stays completed. */
+/** Sets that a run goes on, whatever ended or interrupted it, which settles what was asked of it. A completed run stays completed. */
+export async function setRunResumed(db: Database, run: string): Promise<void> {
+  await db
+    .update(runs)
+    .set({ state: 'running', reason: null, requested: null, finishedAt: null })
+    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])));
+}
+
+/**
+ * Sets what a run under way is doing, or how it ended, which settles what was asked of it. One that has ended stays as it is until it is
+ * resumed: only then can it end again.
+ *
+ * @returns whether it was under way
+ */
 export async function setRunState(
   db: Database,
   run: string,
   state: Exclude<RunState, 'completed'>,
   reason: string | null,
-): Promise<void> {
+): Promise<boolean> {
   const ended = state === 'failed' || state === 'stopped';
-  await db
+  const changed = await db
     .update(runs)
     .set({ state, reason, requested: null, finishedAt: ended ? sql`now()` : null })
-    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused', 'failed', 'stopped'])));
+    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused'])))
+    .returning({ run: runs.run });
+  return changed.length > 0;
 }
 
 export interface ExportedPolicy {

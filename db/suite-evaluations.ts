@@ -105,7 +105,10 @@ export function evaluatedPolicy(row: SuiteEvaluationRow): PolicyRef {
   };
 }
 
-/** Sets how an evaluation stands. A completed one stays completed; nothing happens where it never came to be. */
+/**
+ * Sets how an evaluation stands. A completed one stays completed, and one that has ended otherwise can only go on; nothing happens where
+ * it never came to be.
+ */
 export async function setSuiteState(
   db: Database,
   evaluation: string,
@@ -118,7 +121,10 @@ export async function setSuiteState(
     .where(
       and(
         eq(suiteEvaluations.evaluation, evaluation),
-        inArray(suiteEvaluations.state, ['running', 'failed', 'stopped']),
+        inArray(
+          suiteEvaluations.state,
+          state === 'running' ? ['running', 'failed', 'stopped'] : ['running'],
+        ),
       ),
     );
 }

@@ -7,6 +7,7 @@ import { SUB_TASKS } from '../../contracts/reward.ts';
 import type { ActivityDependencies } from '../../activities/dependencies.ts';
 import { filterGroups } from '../../activities/filter-groups.ts';
 import { gradientStep } from '../../activities/gradient-step.ts';
+import { markResumed } from '../../activities/mark-resumed.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runPlan } from '../../activities/run-plan.ts';
 import { scoreRewards } from '../../activities/score-rewards.ts';
@@ -22,6 +23,7 @@ import { learningCurve } from '../../db/learning-curve.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
 import { runOverviews } from '../../db/run-overview.ts';
 import { runStatus } from '../../db/run-status.ts';
+import { readRun } from '../../db/runs.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
 import { findRound, findStep } from '../../db/steps.ts';
 import { hasSignal } from '../../dscl/filter.ts';
@@ -469,6 +471,18 @@ test('outcomes: failed and stopped end a run, pausing and going on do not; a com
   const failed = await runStatus(connection.db, 'outcome');
   expect(failed).toMatchObject({ state: 'failed', reason: 'rollout: no memory' });
   expect(failed.finishedAt).not.toBeNull();
+  // Whoever starts it with another configuration is refused before it is set running.
+  await record('stopped', 'the run "outcome" exists with another configuration');
+  await record('running', '');
+  expect(await runStatus(connection.db, 'outcome')).toEqual(failed);
+  const events = await eventsOf(connection.db, 'outcome');
+  expect(events.map(({ kind }) => kind)).toEqual(['paused', 'running', 'failed']);
+  await markResumed(connection.db, await readRun(connection.db, 'outcome'));
+  await record('stopped', 'as asked');
+  expect(await runStatus(connection.db, 'outcome')).toMatchObject({
+    state: 'stopped',
+    reason: 'as asked',
+  });
   await connection.pool.query(`update runs set state = 'completed' where run = 'outcome'`);
   await record('failed', 'too late');
   expect((await runStatus(connection.db, 'outcome')).state).toBe('completed');

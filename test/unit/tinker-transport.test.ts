@@ -18,11 +18,12 @@ it('repeats no more than a piece of what a service answers that fails', async ()
       apiKey: undefined,
       patience: { pause: 1, busy: 1, away: 0 },
     });
-    const error = await transport
+    const error: unknown = await transport
       .call('forward', {}, { signal: new AbortController().signal })
-      .catch(String);
-    expect(error).toMatch(/does not answer: 500 cannot handle which flights which/);
-    expect(String(error).length).toBeLessThan(600);
+      .catch((reason: unknown) => reason);
+    const { message } = error as Error;
+    expect(message).toMatch(/does not answer: 500 cannot handle which flights which/);
+    expect(message.length).toBeLessThan(600);
   } finally {
     server.close();
     server.closeAllConnections();

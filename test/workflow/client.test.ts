@@ -8,7 +8,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
-import { epochWorkflowId } from '../../contracts/temporal.ts';
+import { epochWorkflowId, TRAINING_RUN } from '../../contracts/temporal.ts';
 import { runsUnderWay } from '../../client/run-reader.ts';
 import { cliCaches, findCli } from '../../services/temporal/cli.ts';
 import { inTheMiddleOf, retriedActivities } from '../chaos/activity-history.ts';
@@ -137,6 +137,22 @@ describe('client', () => {
       expect(status.step).toBeLessThan(4);
       expect(status.reason).toContain('start the run again to go on');
       await expect(toolsample.pause('stopped')).rejects.toThrow('is not under way');
+
+      // Whoever starts another configuration under its id, without this client, is told, and changes nothing.
+      const { taskQueue, address } = toolsample.services.temporal;
+      const connection = await Connection.connect({ address });
+      await new Client({ connection }).workflow.start(TRAINING_RUN, {
+        workflowId: 'stopped',
+        taskQueue,
+        args: [SMALL],
+      });
+      expect(await toolsample.waitFor('stopped')).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining('exists with another configuration'),
+        failure: { code: 'config' },
+      });
+      await connection.close();
+      expect(await toolsample.status('stopped')).toEqual(status);
 
       expect(await toolsample.resumeRun('stopped')).toBe('running');
       const resumed = await toolsample.waitFor('stopped');
