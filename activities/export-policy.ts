@@ -8,7 +8,6 @@ import { newestPolicy, policyAfter } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { commitExport, lockRun, readExport, type ExportedPolicy } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
-import { temporaryPlace } from '../services/data-folder.ts';
 import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
@@ -33,7 +32,7 @@ export async function exportPolicy(
 
   const folder = join(dataFolder, 'runs', folderName(key.run), 'policy');
   const engine = await deps.engine(config);
-  return withUnfinishedFolder(temporaryPlace(dataFolder), async (unfinished) => {
+  return withUnfinishedFolder(folder, async (unfinished) => {
     const { sha256 } = await engineCall(() =>
       engine.export(policy, trainableOptions(config), unfinished),
     );

@@ -12,7 +12,6 @@ import {
 import type { Database } from '../db/connection.ts';
 import type { BfclCategory } from '../evaluation/bfcl/categories.ts';
 import { resultLine, resultPlaces, scoreLines } from '../evaluation/bfcl/official-files.ts';
-import { temporaryPlace } from '../services/data-folder.ts';
 import { createFile } from '../services/new-file.ts';
 import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -35,7 +34,7 @@ export async function finishEvaluation(
     return { folder: null };
   }
   const folder = join(dataFolder, 'evaluations', folderName(evaluation));
-  return withUnfinishedFolder(temporaryPlace(dataFolder), async (unfinished) => {
+  return withUnfinishedFolder(folder, async (unfinished) => {
     for (const { part } of await suiteParts(db, evaluation)) {
       await writePart(db, row, part as BfclCategory, unfinished);
     }

@@ -6,7 +6,8 @@ import type { ActivityDependencies } from './dependencies.ts';
 
 /**
  * Records that a run failed, stopped, waits or goes on. A run that never came to be, or has ended, stays as it is: preparation, which
- * refuses whoever starts it with another configuration, has not set it running.
+ * refuses whoever starts it with another configuration, has not set it running. Only one whose workflow was lost, and that therefore still
+ * counts as running, ends with such a refusal; resuming it goes on.
  *
  * An attempt that was frozen before its transaction, and wakes after another attempt and a resume, is not told from one of now: nothing
  * in Postgres names executions. The run goes on and completes as if nothing had been; until then it looks ended.

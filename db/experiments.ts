@@ -78,7 +78,7 @@ export async function setExperimentRunning(tx: Database, experiment: string): Pr
 
 /**
  * Records how an experiment that is under way ended. Nothing happens where it never came to be, or had ended before: who was refused what was
- * asked under its name has not ended it.
+ * asked under its name has not changed how it ended.
  */
 export async function endExperiment(
   db: Database,

@@ -20,7 +20,7 @@ import { withFolderLock } from './folder-lock.ts';
  *   postgres/          embedded Postgres: data/ is the cluster (elsewhere when its user cannot enter <home>)
  *   temporal/          dev server: temporal.db, server.pid
  *   artifacts/         content-addressed tensors and texts: ab/<sha256>
- *   tmp/               unfinished artifacts and folders
+ *   tmp/               unfinished artifacts
  *   runs/              finished policies
  *   evaluations/       results on BFCL, in its layout
  *   logs/              postgres.log, temporal.log
@@ -127,15 +127,10 @@ function describe(home: string, id: string): DataFolder {
     postgres: join(home, 'postgres'),
     temporal: join(home, 'temporal'),
     artifacts: join(home, 'artifacts'),
-    temporary: temporaryPlace(home),
+    temporary: join(home, 'tmp'),
     logs: join(home, 'logs'),
     cache: join(home, 'cache'),
   };
-}
-
-/** Where a data folder has what is unfinished. */
-export function temporaryPlace(home: string): string {
-  return join(home, 'tmp');
 }
 
 /** First opening, or the folder was moved or copied since the last one. Called under the folder's lock. */

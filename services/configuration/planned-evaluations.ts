@@ -1,7 +1,7 @@
 import type { RunConfig } from '../../contracts/config.ts';
 
-/** A run's plan names them all, and goes from activities to workflows: it must stay far below what Temporal carries (2 MB). */
-const MOST_EVALUATIONS = 10_000;
+/** A run's plan names them all, and goes from activities to workflows: it must stay below what Temporal carries (2 MB). */
+const MOST_EVALUATIONS = 100_000;
 
 /** Why a run cannot plan so many evaluations, and what to do; null where it can. */
 export function tooManyEvaluations(

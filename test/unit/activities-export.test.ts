@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,13 +19,16 @@ import { readRun } from '../../db/runs.ts';
 import { readSuiteEvaluation } from '../../db/suite-evaluations.ts';
 import { checkedEvaluation } from '../../evaluation/checked-input.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
-import { flushFolder, replaceFolder } from '../../services/replaced-folder.ts';
+import {
+  flushFolder,
+  replaceFolder,
+  withUnfinishedFolder,
+} from '../../services/replaced-folder.ts';
 import { gate } from './support/gate.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 const SAMPLES = scratchSamples(4);
-const DAY = 86_400_000;
 const FIXTURES = fileURLToPath(new URL('../fixtures/bfcl', import.meta.url));
 
 const server = scratchServer();
@@ -100,7 +104,6 @@ async function expectExported(step: number): Promise<void> {
     policyFolder: join(home, 'runs', run, 'policy'),
   });
   expect(await readdir(join(home, 'runs', run))).toEqual(['policy']);
-  expect(await readdir(join(home, 'tmp'))).toEqual([]);
 }
 
 describe('the policy that a run leaves', () => {
@@ -167,41 +170,38 @@ describe('the policy that a run leaves', () => {
     late.open();
     await expect(cancelled).rejects.toMatchObject({ name: 'CancelledFailure' });
     await expect(exported()).rejects.toMatchObject({ code: 'ENOENT' });
-    expect(await readdir(join(home, 'tmp'))).toEqual([]);
+    expect(await readdir(join(home, 'runs', run))).toEqual([]);
     expect((await readRun(connection.db, run)).state).toBe('running');
   });
 
-  it('costs no space for what killed attempts have left, once that is a day old', async () => {
+  it('costs no space for what killed attempts have left', async () => {
     await train(1);
-    for (const [name, age] of [
-      ['1-killed', 2 * DAY],
-      ['1-alive', 0],
-    ] as const) {
-      const path = join(home, 'tmp', name);
-      await mkdir(path);
-      await writeFile(join(path, 'model.safetensors.partial'), 'half');
-      const then = new Date(Date.now() - age);
-      await utimes(path, then, then);
+    const dead = spawnSync(process.execPath, ['--version']).pid;
+    const leftover = (pid: number): string => `.policy.${pid}-${'0a'.repeat(8)}`;
+    const others = [leftover(process.pid), '.policy.old.1-00', `.policy.b${leftover(dead)}`];
+    for (const name of [leftover(dead), ...others]) {
+      await mkdir(join(home, 'runs', run, name), { recursive: true });
+      await writeFile(join(home, 'runs', run, name, 'model.safetensors'), 'half');
     }
     await attempt({ step: 1 });
-    expect(await readdir(join(home, 'tmp'))).toEqual(['1-alive']);
-    await rm(join(home, 'tmp', '1-alive'), { recursive: true });
+    expect((await readdir(join(home, 'runs', run))).sort()).toEqual([...others, 'policy'].sort());
   });
 });
 
 describe('a folder that replaces another', () => {
   it('leaves that alone when it was taken away', async () => {
-    const [unfinished, folder] = [join(home, 'new'), join(home, 'sub', 'deep', 'place')];
-    const fill = async (text: string): Promise<void> => {
-      await mkdir(join(unfinished, 'inner'), { recursive: true });
-      await writeFile(join(unfinished, 'inner', 'file'), text);
-      await flushFolder(unfinished);
-    };
-    await fill('one');
-    await replaceFolder(unfinished, folder);
-    await fill('two');
-    await replaceFolder(unfinished, folder);
-    await expect(replaceFolder(unfinished, folder)).rejects.toMatchObject({ code: 'ENOENT' });
+    const folder = join(home, 'sub', 'deep', 'place');
+    const replace = async (text: string, taken = false): Promise<void> =>
+      withUnfinishedFolder(folder, async (unfinished) => {
+        await mkdir(join(unfinished, 'inner'));
+        await writeFile(join(unfinished, 'inner', 'file'), text);
+        await flushFolder(unfinished);
+        if (taken) await rm(unfinished, { recursive: true });
+        await replaceFolder(unfinished, folder);
+      });
+    await replace('one');
+    await replace('two');
+    await expect(replace('three', true)).rejects.toMatchObject({ code: 'ENOENT' });
     expect(await readFile(join(folder, 'inner', 'file'), 'utf8')).toBe('two');
   });
 });
@@ -229,6 +229,5 @@ describe('the results of an evaluation', () => {
       folder,
     });
     expect(await readdir(join(home, 'evaluations'))).toEqual([evaluation]);
-    expect(await readdir(join(home, 'tmp'))).toEqual([]);
   });
 });

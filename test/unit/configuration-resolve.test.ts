@@ -101,11 +101,11 @@ describe('resolveConfig', () => {
     [{ gradient_shards: 2, train_mode: 'lora', num_iterations: 2 }, 'with num_iterations 2'],
     [
       { max_steps: 1_000_000, eval_schedule: 1 },
-      'field "eval_schedule": 1000000 evaluations are too many, 10000 can be planned — evaluate',
+      'field "eval_schedule": 1000000 evaluations are too many, 100000 can be planned — evaluate',
     ],
     [
-      { num_train_epochs: 10_001, evalSchedule: 'epoch' },
-      'field "evalSchedule": 10001 evaluations are too many',
+      { num_train_epochs: 100_001, evalSchedule: 'epoch' },
+      'field "evalSchedule": 100001 evaluations are too many',
     ],
   ])('refuses %j', (input, problem) => {
     expect(refusal(input).message).toContain(problem);
