@@ -29,6 +29,11 @@ const COMMON_LIMITS: readonly FieldLimit[] = [
   { field: 'hidden_act', only: 'silu', means: 'an activation other than SiLU' },
 ];
 
+/** Tables of positions are made for the whole context: beyond this they would take gigabytes. */
+const MAX_CONTEXT = 1 << 21;
+/** Every layer is listed before a tensor is looked for. */
+const MAX_LAYERS = 1024;
+
 /**
  * Reads a HF `config.json`.
  * @throws ToolsampleError `checkpoint` when the architecture is unknown or a field is missing or contradictory
@@ -56,11 +61,18 @@ export function parseArchitecture(json: string, file = 'config.json'): PolicyArc
   if (headDim % 2 !== 0)
     throw fieldError(file, 'head_dim', `${headDim} is odd; rotary positions need pairs`);
   const contextLength = count(config, 'max_position_embeddings', file);
+  if (contextLength > MAX_CONTEXT) {
+    const problem = `${contextLength} tokens are more than are supported, ${MAX_CONTEXT}`;
+    throw fieldError(file, 'max_position_embeddings', problem);
+  }
+  const layers = count(config, 'num_hidden_layers', file);
+  if (layers > MAX_LAYERS)
+    throw fieldError(file, 'num_hidden_layers', `${layers} layers are more than any model has`);
   return {
     modelType: family.modelType,
     traits: {
       hidden,
-      layers: count(config, 'num_hidden_layers', file),
+      layers,
       heads,
       kvHeads,
       headDim,

@@ -1,6 +1,6 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { WeightTensor } from '../models/initial-weights.ts';
-import { tensorSpecs, type TensorSpec } from '../models/model-traits.ts';
+import { EMBEDDING, HEAD, tensorSpecs, type TensorSpec } from '../models/model-traits.ts';
 import { parseArchitecture, type PolicyArchitecture } from './architecture.ts';
 import { readText, weightFiles, type CheckpointFiles } from './checkpoint-files.ts';
 import { firstNonFinite } from './float-formats.ts';
@@ -31,7 +31,7 @@ export interface OpenWeights {
 
 /**
  * Opens a checkpoint's weights and checks which tensors are there and their shapes.
- * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown, twice there or of the wrong shape
+ * @throws ToolsampleError `checkpoint` when a tensor is missing, unknown, twice there or of the wrong shape, or a tied head differs
  */
 export async function openBaseWeights(
   files: CheckpointFiles,
@@ -55,6 +55,7 @@ export async function openBaseWeights(
       }
     }
     checkShapes(tensorSpecs(architecture.traits), readers, open[0]!.label);
+    if (architecture.traits.tied && readers.has(HEAD)) await requireTied(readers);
   } catch (error) {
     await close();
     throw error;
@@ -67,6 +68,19 @@ export async function openBaseWeights(
     },
     close,
   };
+}
+
+/** A checkpoint may repeat a tied table; a head of its own would be another policy. */
+async function requireTied(readers: ReadonlyMap<string, SafetensorsReader>): Promise<void> {
+  const numbers = async (name: string) => (await readers.get(name)!.read(name)).data;
+  const [head, embedding] = [await numbers(HEAD), await numbers(EMBEDDING)];
+  if (head.length === embedding.length && head.every((value, i) => value === embedding[i])) return;
+  throw checkpointError(
+    readers.get(HEAD)!.label,
+    'differs from the embedding, to which config.json says it is tied',
+    HEAD,
+    'set tie_word_embeddings to false in config.json, or leave the tensor out',
+  );
 }
 
 /**

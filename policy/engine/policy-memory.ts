@@ -127,6 +127,7 @@ export async function takeTrainer(
   const base = await loadBase(memory, policy);
   // Training needs the memory, and what it changes has another name.
   await base.generator.forgetWeights();
+  if (trainable.mode === 'full') memory.complete.clear();
   const { held } = memory;
   if (
     held !== null &&

@@ -37,8 +37,12 @@ export function createGenerationSessions(
   const fed = new Map<string, Promise<Session>>();
   let packed: { readonly key: string | undefined; readonly session: Session } | null = null;
   const open = (name: string, build: () => Graph): Promise<Session> => {
-    const session = fed.get(name) ?? openSession(build(), runtime, { name });
+    const known = fed.get(name);
+    if (known !== undefined) return known;
+    const session = openSession(build(), runtime, { name });
     fed.set(name, session);
+    // A lack of memory may pass: whoever asks again opens it again.
+    session.catch(() => fed.delete(name));
     return session;
   };
   const forgetWeights = async (): Promise<void> => {

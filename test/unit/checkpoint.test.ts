@@ -9,6 +9,7 @@ import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { openSafetensors, writeSafetensors } from '../../policy/checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../../policy/checkpoint/write-folder.ts';
 import type { Weights, WeightTensor } from '../../policy/models/initial-weights.ts';
+import { EMBEDDING, HEAD } from '../../policy/models/model-traits.ts';
 import { openFolderStore, type FolderStore } from '../../services/artifacts/folder-store.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
 
@@ -109,6 +110,13 @@ describe('checkpoint', () => {
     expect([...(await loadBaseWeights(files, TINY))]).toEqual([...weights]);
   });
 
+  it('reads a tied head that is written twice', async () => {
+    await rewrite((tensors) => tensors.set(HEAD, tensors.get(EMBEDDING)!));
+    const { base } = await importPolicyFolder(folder, store);
+    const loaded = await loadBaseWeights(await manifestFiles(base, store), TINY);
+    expect([...loaded]).toEqual([...weights]);
+  });
+
   it('refuses shards that are missing, name a foreign file, or overlap', async () => {
     await shard();
     await rm(join(folder, SHARDS[1]));
@@ -170,6 +178,28 @@ describe('checkpoint', () => {
         }),
       'checkpoint',
       /q_proj\.bias": unknown tensor/,
+    ],
+    [
+      'a head of its own where it is said to be tied',
+      async () =>
+        rewrite((tensors) => {
+          const { dims, data } = tensors.get(EMBEDDING)!;
+          tensors.set(HEAD, { dims, data: data.with(3, 7) });
+        }),
+      'checkpoint',
+      /lm_head\.weight": differs from the embedding, to which config\.json says it is tied — set tie_word_embeddings to false/,
+    ],
+    [
+      'layers without end',
+      async () => configure({ num_hidden_layers: 16_777_216 }),
+      'checkpoint',
+      /field "num_hidden_layers": 16777216 layers are more than any model has/,
+    ],
+    [
+      'a context without end',
+      async () => configure({ max_position_embeddings: 16_777_216 }),
+      'checkpoint',
+      /field "max_position_embeddings": 16777216 tokens are more than are supported, 2097152/,
     ],
     [
       'an unknown architecture',
