@@ -191,20 +191,25 @@ function policyTexts(artifacts: ArtifactStore): ActivityDependencies['policyText
   };
 }
 
+/** On these a worker finishes what it has in hand: the SDK's own, and that of a terminal that was closed. */
+const SHUTDOWN_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2', 'SIGHUP'] as const;
+
 /** The SDK's runtime is one a process; a program that has set up its own keeps it. */
 function installRuntime(
   logger: ReturnType<typeof temporalLogger>,
   metrics: string | undefined,
 ): void {
   if (Runtime._instance !== undefined && metrics === undefined) return;
+  const shutdownSignals = [...SHUTDOWN_SIGNALS];
   const logging = { forward: {}, filter: { core: 'WARN', other: 'WARN' } } as const;
   if (metrics === undefined) {
-    Runtime.install({ logger, telemetryOptions: { logging } });
+    Runtime.install({ logger, shutdownSignals, telemetryOptions: { logging } });
     return;
   }
   try {
     Runtime.install({
       logger,
+      shutdownSignals,
       telemetryOptions: {
         logging,
         metrics: {

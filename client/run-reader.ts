@@ -132,13 +132,25 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
 const GLANCE_MILLISECONDS = 3_000;
 
 /**
- * The runs of a data folder that a worker is working on now, newest first; starts nothing. Empty where the data folder has no
- * Postgres of its own, or it does not answer.
+ * The runs that a worker is working on now, newest first, and that stopping the data folder's servers would interrupt; starts nothing.
+ * Empty where no server of the data folder runs.
  */
 export async function runsUnderWay(home: string): Promise<string[]> {
-  const { postgres } = await inspectServices({ home });
-  if (postgres.source !== 'embedded' || postgres.url === null) return [];
-  const connection = connect(postgres.url, { timeoutMs: GLANCE_MILLISECONDS });
+  // A database that is given may be one beside the data folder's own; its runs go through the data folder's Temporal server.
+  const [given, own] = await Promise.all([
+    inspectServices({ home }),
+    inspectServices({ home, env: {} }),
+  ]);
+  if (own.postgres.pid === null && own.temporal.pid === null) return [];
+  const urls = new Set([given.postgres.url, own.postgres.url]);
+  const served = await Promise.all(
+    [...urls].map(async (url) => (url === null ? [] : servedIn(url))),
+  );
+  return served.flat();
+}
+
+async function servedIn(url: string): Promise<string[]> {
+  const connection = connect(url, { timeoutMs: GLANCE_MILLISECONDS });
   try {
     return await runsBeingServed(connection.db);
   } catch {

@@ -3,17 +3,23 @@ import { Client } from 'pg';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { errorCode, errorMessage } from '../process.ts';
 
-/** A connection string without its password, for people to read. Also hides what cannot be parsed. */
+const UNREADABLE = '(a connection string that is not a URL)';
+
+/** A connection string without its password, for people to read. Also hides what cannot be parsed, or not as it was meant. */
 export function redactUrl(url: string): string {
   try {
     const parsed = new URL(url);
+    // Of a password that is not escaped, "#", "/" and "?" make something else.
+    const { pathname, search, hash } = parsed;
+    if (hash !== '' || pathname.includes('@') || (pathname === '' && search.includes('@')))
+      return UNREADABLE;
     if (parsed.password !== '') parsed.password = '***';
     for (const key of parsed.searchParams.keys()) {
       if (/password/i.test(key)) parsed.searchParams.set(key, '***');
     }
     return parsed.toString();
   } catch {
-    return '(a connection string that is not a URL)';
+    return UNREADABLE;
   }
 }
 
@@ -40,9 +46,9 @@ export async function withClient<T>(
  * @throws ToolsampleError `config` for a wrong address, user, password or database; `service` when it does not answer.
  */
 export async function checkDatabaseUrl(url: string): Promise<string> {
-  if (!/^postgres(ql)?:\/\//.test(url)) {
+  if (!/^postgres(ql)?:\/\//.test(url) || redactUrl(url) === UNREADABLE) {
     throw new ToolsampleError('config', 'DATABASE_URL is not a Postgres connection string', {
-      hint: 'write it as postgres://user:password@host:5432/database',
+      hint: 'write it as postgres://user:password@host:5432/database; a "/", "#", "?" or "@" in the password as %2F, %23, %3F or %40',
     });
   }
   try {

@@ -125,7 +125,10 @@ export function clusterPassword(folder: DataFolder): string {
   return drawn;
 }
 
-/** The connection string of a data folder's embedded server. */
+/**
+ * The connection string of a data folder's embedded server. It listens on this machine alone and has no TLS: what `PGSSLMODE` asks for
+ * is meant for other servers.
+ */
 export function clusterUrl(port: number, password: string, database = EMBEDDED_NAME): string {
-  return `postgres://${EMBEDDED_NAME}:${password}@127.0.0.1:${port}/${database}`;
+  return `postgres://${EMBEDDED_NAME}:${password}@127.0.0.1:${port}/${database}?sslmode=disable`;
 }

@@ -4,6 +4,8 @@ import { loadClientConnectConfig } from '@temporalio/envconfig';
 
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
+import { errorLine } from '../../contracts/error-text.ts';
+import { isLoopback } from '../http-server.ts';
 import { errorMessage } from '../process.ts';
 
 /** What a Temporal client (`Connection`) or worker (`NativeConnection`) connects with. May hold an API key. */
@@ -42,11 +44,17 @@ export function temporalSettings(
             },
     };
   } catch (error) {
-    throw new ToolsampleError('config', `Temporal's configuration: ${errorMessage(error)}`, {
+    // The line alone, and no cause: below it a parser quotes the file, which may hold an API key.
+    throw new ToolsampleError('config', `Temporal's configuration: ${errorLine(error)}`, {
       hint: 'correct the TEMPORAL_… variables or the profile file (TEMPORAL_CONFIG_FILE)',
-      cause: error,
     });
   }
+}
+
+/** For gRPC, which would ask a proxy of the environment (`https_proxy`) for this machine's own servers, too. */
+export function proxyArgs(address: string | undefined): { readonly [option: string]: number } {
+  const host = /^(.*?)(:\d+)?$/.exec(address ?? '')?.[1] ?? '';
+  return isLoopback(host.replaceAll(/[[\]]/g, '')) ? { 'grpc.enable_http_proxy': 0 } : {};
 }
 
 /** Runs `work` with a connection that is closed afterwards. Each call on it ends within `milliseconds`. */
@@ -55,7 +63,11 @@ async function withTemporal<T>(
   work: (connection: Connection) => Promise<T>,
   milliseconds = 10_000,
 ): Promise<T> {
-  const connection = Connection.lazy({ ...options, connectTimeout: milliseconds });
+  const connection = Connection.lazy({
+    ...options,
+    connectTimeout: milliseconds,
+    channelArgs: proxyArgs(options.address),
+  });
   try {
     return await connection.withDeadline(Date.now() + milliseconds, async () => work(connection));
   } finally {

@@ -5,6 +5,7 @@ import {
   makeGrpcRetryInterceptor,
   type ConnectionOptions,
 } from '@temporalio/client';
+import { proxyArgs } from './connection.ts';
 
 /** By default a server that was away for long, or often, is looked for every ten seconds to two minutes only. */
 const PROMPT_RECONNECTION = { 'grpc.max_reconnect_backoff_ms': 1_000 } as const;
@@ -35,7 +36,11 @@ export async function endableConnection(options: ConnectionOptions): Promise<End
   });
   const connection = await Connection.connect({
     ...options,
-    channelArgs: { ...PROMPT_RECONNECTION, ...options.channelArgs },
+    channelArgs: {
+      ...PROMPT_RECONNECTION,
+      ...proxyArgs(options.address),
+      ...options.channelArgs,
+    },
     interceptors: [retry],
   });
   return {

@@ -25,8 +25,8 @@ export interface WorkerChild {
   kill(): Promise<void>;
   /** Waits until it ends by itself; returns the exit code. */
   ended(): Promise<number | null>;
-  /** SIGTERM; returns the exit code. */
-  terminate(): Promise<number | null>;
+  /** @param signal Default: SIGTERM. @returns the exit code */
+  terminate(signal?: 'SIGTERM' | 'SIGHUP'): Promise<number | null>;
 }
 
 export interface Home {
@@ -75,9 +75,9 @@ export async function createHome(name: string): Promise<Home> {
           if (child.exitCode === null) await once(child, 'exit');
           return child.exitCode;
         },
-        terminate: async () => {
+        terminate: async (signal = 'SIGTERM') => {
           const ended = once(child, 'exit');
-          child.kill('SIGTERM');
+          child.kill(signal);
           await ended;
           return child.exitCode;
         },

@@ -173,14 +173,14 @@ describe('client', () => {
     6 * MINUTE,
   );
 
-  it(
-    'loses nothing when a worker is asked to end: it finishes what it does',
-    async () => {
-      const run = 'restarted';
+  it.each(['SIGTERM', 'SIGHUP'] as const)(
+    'loses nothing when a worker is asked to end by %s: it finishes what it does',
+    async (signal) => {
+      const run = `restarted-${signal}`;
       await toolsample.startRun({ run, config: { ...SMALL, seed: 5 } });
       await inTheMiddleOf(toolsample, epochWorkflowId(run, 1), 'gradientStep');
       expect(await runsUnderWay(home.path)).toEqual([run]);
-      expect(await worker.terminate()).toBe(0);
+      expect(await worker.terminate(signal)).toBe(0);
       expect(await runsUnderWay(home.path)).toEqual([]);
       worker = home.startWorker();
       expect(await toolsample.waitFor(run)).toMatchObject({ state: 'completed', step: 2 });
