@@ -94,6 +94,11 @@ async function exported(): Promise<string> {
   return readFile(join(home, 'runs', run, 'policy', 'model.safetensors'), 'utf8');
 }
 
+/** The name under which a process has an unfinished export. */
+function leftover(pid: number): string {
+  return `.policy.${pid}-${'0a'.repeat(8)}`;
+}
+
 /** What the run's row tells of its policy is what lies there. */
 async function expectExported(step: number): Promise<void> {
   expect(await exported()).toBe(`${run} ${step} w`);
@@ -177,7 +182,6 @@ describe('the policy that a run leaves', () => {
   it('costs no space for what killed attempts have left', async () => {
     await train(1);
     const dead = spawnSync(process.execPath, ['--version']).pid;
-    const leftover = (pid: number): string => `.policy.${pid}-${'0a'.repeat(8)}`;
     const others = [leftover(process.pid), '.policy.old.1-00', `.policy.b${leftover(dead)}`];
     for (const name of [leftover(dead), ...others]) {
       await mkdir(join(home, 'runs', run, name), { recursive: true });
