@@ -1,42 +1,78 @@
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
-import { loadTensors } from '../checkpoint/load-tensors.ts';
-import { writeSafetensors } from '../checkpoint/safetensors.ts';
+import { openTensors } from '../checkpoint/load-tensors.ts';
+import {
+  headerChunks,
+  storedBytes,
+  writeChunks,
+  type StoredTensor,
+} from '../checkpoint/safetensors.ts';
 import { MICRO_BATCH_NUMBERS, type MicroGradient } from '../training/gradient-shards.ts';
 
-/** Names of the tensors of a micro-batch: its gradient, flat, and its numbers. */
-const gradientOf = (index: number): string => `gradient.${index}`;
-const numbersOf = (index: number): string => `numbers.${index}`;
+type TensorsOfMicro = Readonly<Record<keyof MicroGradient, StoredTensor>>;
 
-/** Writes the gradients of a shard's micro-batches, hashed and flushed. */
-export async function writeMicroGradients(
-  path: string,
-  micros: readonly MicroGradient[],
-): Promise<ArtifactRef> {
-  const tensors = micros.flatMap(({ gradient, numbers }, i) => [
-    { name: gradientOf(i), shape: [gradient.length], data: gradient },
-    { name: numbersOf(i), shape: [numbers.length], data: numbers },
-  ]);
-  return writeSafetensors(path, tensors);
+/** The tensors of each micro-batch in the file of its shard: its gradient, flat, and its numbers. */
+function tensorsOf(count: number, size: number): TensorsOfMicro[] {
+  return Array.from({ length: count }, (_, i) => ({
+    gradient: { name: `gradient.${i}`, shape: [size], dtype: 'F32' },
+    numbers: { name: `numbers.${i}`, shape: [MICRO_BATCH_NUMBERS], dtype: 'F32' },
+  }));
+}
+
+function inOrder(tensors: readonly TensorsOfMicro[]): StoredTensor[] {
+  return tensors.flatMap(({ gradient, numbers }) => [gradient, numbers]);
 }
 
 /**
- * Reads them.
+ * Writes the gradients of a shard's micro-batches, hashed and flushed: each is written before the next is asked for.
+ * What is at `path` after an error is to be removed.
+ * @param count how many `micros` yields
  * @param size numbers of a gradient: of all tensors that train
- * @throws ToolsampleError `checkpoint` when the file holds something else
+ * @throws ToolsampleError `disk-full`, or what `micros` throws
  */
-export async function readMicroGradients(
+export async function writeMicroGradients(
   path: string,
   count: number,
   size: number,
-): Promise<MicroGradient[]> {
-  const expected = Array.from({ length: count }, (_, i) => [
-    { name: gradientOf(i), dims: [size] },
-    { name: numbersOf(i), dims: [MICRO_BATCH_NUMBERS] },
-  ]).flat();
-  const tensors = await loadTensors(path, expected, 'gradients');
-  const read = (name: string): Float32Array => tensors.get(name)?.data ?? new Float32Array();
-  return Array.from({ length: count }, (_, i) => ({
-    gradient: read(gradientOf(i)),
-    numbers: read(numbersOf(i)),
-  }));
+  micros: AsyncIterable<MicroGradient>,
+): Promise<ArtifactRef> {
+  const tensors = tensorsOf(count, size);
+  const chunks = async function* (): AsyncGenerator<Uint8Array> {
+    yield* headerChunks(inOrder(tensors), {});
+    let written = 0;
+    for await (const { gradient, numbers } of micros) {
+      const stored = tensors[written++];
+      if (stored === undefined) break;
+      yield storedBytes(stored.gradient, gradient);
+      yield storedBytes(stored.numbers, numbers);
+    }
+    // The header would speak of others.
+    if (written !== count) throw new Error(`not ${count} gradients`);
+  };
+  return writeChunks(path, chunks());
+}
+
+/**
+ * Reads the gradients of shards, file by file: each when it is asked for.
+ * @param size numbers of a gradient: of all tensors that train
+ * @throws ToolsampleError `checkpoint` when a file holds something else, `not-found` when there is none
+ */
+export async function* readMicroGradients(
+  files: readonly { readonly path: string; readonly microBatches: number }[],
+  size: number,
+): AsyncGenerator<MicroGradient> {
+  for (const { path, microBatches } of files) {
+    const tensors = tensorsOf(microBatches, size);
+    const expected = inOrder(tensors).map(({ name, shape }) => ({ name, dims: shape }));
+    const file = await openTensors(path, expected, 'gradients');
+    try {
+      for (const { gradient, numbers } of tensors) {
+        yield {
+          gradient: (await file.read(gradient.name)).data,
+          numbers: (await file.read(numbers.name)).data,
+        };
+      }
+    } finally {
+      await file.close();
+    }
+  }
 }

@@ -1,10 +1,10 @@
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
-import type { EngineProgress } from '../../contracts/policy.ts';
+import type { EngineProgress, TrainableOptions } from '../../contracts/policy.ts';
+import type { PolicyArchitecture } from '../checkpoint/architecture.ts';
 import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { totalElements } from '../models/model-traits.ts';
-import type { MicroGradient } from '../training/gradient-shards.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
 import type { TrainingCall } from '../training/training-state.ts';
@@ -93,14 +93,16 @@ async function gradientShard(
   { policy, trainable, path, shard, shards, ...batch }: ThreadCalls['gradientShard'],
   watch: CallWatch,
 ): Promise<ThreadResults['gradientShard']> {
-  const { trainer } = await takeTrainer(memory, policy, trainable);
-  const { plan, micros, tokens } = await trainer.gradientShard(
+  const { trainer, base } = await takeTrainer(memory, policy, trainable);
+  const size = gradientSize(base.architecture, trainable);
+  const { plan, microBatches, micros, tokens } = await trainer.gradientShard(
     batch,
     { shard, shards },
     watched(watch),
   );
-  const gradients = micros.length === 0 ? null : await writeMicroGradients(path, micros);
-  return { plan, microBatches: micros.length, gradients, tokens };
+  const gradients =
+    microBatches === 0 ? null : await writeMicroGradients(path, microBatches, size, micros);
+  return { plan, microBatches, gradients, tokens };
 }
 
 async function applyGradients(
@@ -108,16 +110,13 @@ async function applyGradients(
   { policy, trainable, gradients, objective, optimizer, paths }: ThreadCalls['applyGradients'],
 ): Promise<ThreadResults['applyGradients']> {
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
-  const { traits } = base.architecture;
-  const specs = trainableSpecs(trainingModel(traits, trainable));
-  const size = totalElements(specs);
-  return training(memory, trainer, paths, async () => {
-    const micros: MicroGradient[] = [];
-    for (const { path, microBatches } of gradients) {
-      micros.push(...(await readMicroGradients(path, microBatches, size)));
-    }
-    return trainer.applyShards(micros, objective, optimizer);
-  });
+  const micros = readMicroGradients(gradients, gradientSize(base.architecture, trainable));
+  return training(memory, trainer, paths, () => trainer.applyShards(micros, objective, optimizer));
+}
+
+/** Numbers of a gradient: of all tensors that train. */
+function gradientSize({ traits }: PolicyArchitecture, trainable: TrainableOptions): number {
+  return totalElements(trainableSpecs(trainingModel(traits, trainable)));
 }
 
 function watched(watch: CallWatch): TrainingCall {

@@ -7,6 +7,7 @@ import {
   grpoSums,
   planBatch,
   preparePasses,
+  type GrpoPass,
   type PlannedBatch,
   type RolloutBatch,
 } from './grpo-batch.ts';
@@ -23,7 +24,8 @@ import {
 
 /*
  * A gradient step of adapters that several workers share: each computes some of its micro-batches, one adds up and updates. Each
- * micro-batch's gradient travels by itself: sums of a shard would be rounded at other places than one worker's.
+ * micro-batch's gradient travels by itself: sums of a shard would be rounded at other places than one worker's. Together they may
+ * be many times what a step takes, so they pass through one at a time, on both sides.
  */
 
 /** One of the parts of a step. */
@@ -33,7 +35,7 @@ export interface ShardOfStep {
   readonly shards: number;
 }
 
-/** One micro-batch: its gradient, all trained tensors in their order, and {@link MICRO_BATCH_NUMBERS}. */
+/** One micro-batch: its gradient, all trained tensors in their order, and {@link MICRO_BATCH_NUMBERS}. Holds until the next is asked for. */
 export interface MicroGradient {
   readonly gradient: Float32Array;
   readonly numbers: Float32Array;
@@ -45,12 +47,17 @@ export const MICRO_BATCH_NUMBERS = GRPO_SUMS.length + 2;
 export interface GradientShard {
   /** Names the division: shards of one batch belong together where it is the same. */
   readonly plan: string;
-  readonly micros: readonly MicroGradient[];
-  /** Tokens computed here. */
+  readonly microBatches: number;
+  /**
+   * Each is computed when it is asked for, in the trainer's own memory: once, and before the trainer's next call.
+   * @throws ToolsampleError `non-finite`, or what the call's `checkAbort` throws
+   */
+  readonly micros: AsyncIterable<MicroGradient>;
+  /** Tokens of all of them. */
   readonly tokens: number;
 }
 
-/** Computes a shard's gradients; nothing of the policy changes. @throws ToolsampleError `non-finite` */
+/** Prepares a shard, whose gradients are computed as they are asked for; nothing of the policy changes. */
 export async function gradientShard(
   state: TrainingState,
   batch: RolloutBatch,
@@ -61,32 +68,44 @@ export async function gradientShard(
   const own = planned.predicted === 0 ? [] : shardsOf(planned.micros, shards)[shard];
   const micros = own ?? [];
   const passes = await preparePasses(state, batch, planned, micros, call);
-  const count = tokenCounter(call, micros, 1);
-  const computed: MicroGradient[] = [];
+  return {
+    plan: planName(planned),
+    microBatches: passes.length,
+    micros: computeEach(state, passes, call),
+    tokens: micros.reduce((sum, micro) => sum + micro.tokens, 0),
+  };
+}
+
+async function* computeEach(
+  state: TrainingState,
+  passes: readonly GrpoPass[],
+  call: TrainingCall,
+): AsyncGenerator<MicroGradient> {
+  const gradient = state.gradients.data;
+  const count = tokenCounter(
+    call,
+    passes.map(({ micro }) => micro),
+    1,
+  );
   for (const { micro, run } of passes) {
     call.checkAbort?.();
-    state.gradients.data.fill(0);
+    gradient.fill(0);
     const sums = await run(true);
     requireFinite(globalNorm(state.gradients), 'gradient');
     const numbers = [...GRPO_SUMS.map((name) => sums[name]), micro.targets.length, micro.tokens];
-    computed.push({
-      gradient: state.gradients.data.slice(),
-      numbers: Float32Array.from(numbers),
-    });
     count(micro);
+    yield { gradient, numbers: Float32Array.from(numbers) };
   }
-  const tokens = micros.reduce((sum, micro) => sum + micro.tokens, 0);
-  return { plan: planName(planned), micros: computed, tokens };
 }
 
 /**
  * The optimiser step on gradients that were computed elsewhere.
- * @param micros all of the batch's, in its order
- * @throws ToolsampleError `non-finite`, before any parameter changes
+ * @param micros all of the batch's, in its order; each is added before the next is asked for
+ * @throws ToolsampleError `non-finite`, or what `micros` throws; in both cases before any parameter changes
  */
 export async function applyShards(
   state: TrainingState,
-  micros: readonly MicroGradient[],
+  micros: AsyncIterable<MicroGradient>,
   objective: Pick<ObjectiveOptions, 'beta'>,
   optimizer: AdamWOptions,
 ): Promise<GradientOutcome> {
@@ -95,7 +114,7 @@ export async function applyShards(
   const totals = grpoSums(() => 0);
   let predicted = 0;
   let tokens = 0;
-  for (const { gradient, numbers } of micros) {
+  for await (const { gradient, numbers } of micros) {
     addInto(total, gradient);
     addSums(
       totals,

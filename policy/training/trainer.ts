@@ -24,15 +24,18 @@ export interface Trainer {
    * @throws ToolsampleError `non-finite` when a loss or gradient is; the parameters are those of the last good step.
    */
   readonly gradientStep: (batch: GradientBatch, call?: TrainingCall) => Promise<GradientOutcome>;
-  /** Part of a batch's gradients, for {@link Trainer.applyShards}; changes nothing. @throws ToolsampleError `non-finite` */
+  /** Part of a batch's gradients, for {@link Trainer.applyShards}, computed as they are asked for; changes nothing. */
   readonly gradientShard: (
     batch: RolloutBatch,
     part: ShardOfStep,
     call?: TrainingCall,
   ) => Promise<GradientShard>;
-  /** The optimiser step on all of a batch's gradients, in its order. @throws ToolsampleError `non-finite`, before any parameter changes */
+  /**
+   * The optimiser step on all of a batch's gradients, in its order, one in memory at a time.
+   * @throws ToolsampleError `non-finite`, or what `micros` throws; in both cases before any parameter changes
+   */
   readonly applyShards: (
-    micros: readonly MicroGradient[],
+    micros: AsyncIterable<MicroGradient>,
     objective: Pick<ObjectiveOptions, 'beta'>,
     optimizer: AdamWOptions,
   ) => Promise<GradientOutcome>;
