@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES } from '../../contracts/temporal.ts';
 import type { DataFolder } from '../data-folder.ts';
 import { openLog, readLog } from '../log-file.ts';
-import { accepts } from '../ports.ts';
+import { accepts, isPortFree } from '../ports.ts';
 import { isRunning, readPidFile, stopProcess } from '../process.ts';
 import { probeTemporal } from './connection.ts';
 import { devDatabase, keepDevDatabase, prepareDevDatabase } from './dev-database.ts';
@@ -99,6 +99,7 @@ async function startOnce(
     ...attributes,
     ...PROMPT_TASKS,
   ];
+  if (!(await areFree([port, uiPort]))) return { kind: 'port-taken' };
   await prepareDevDatabase(folder);
   const log = await openLog(logFile);
   // The shell writes the pid file and then becomes the server: killed at any instant, no server runs that is not in
@@ -126,7 +127,12 @@ async function startOnce(
       const complaint = text.split('\n').findLast((line) => line.startsWith('Error:'));
       return { kind: 'failed', problem: complaint?.replace('Error: ', '') ?? ended };
     }
-    if ((await accepts('127.0.0.1', port, 500)) && (await probeTemporal({ address })) !== null) {
+    if (
+      (await accepts('127.0.0.1', port, 500)) &&
+      (await probeTemporal({ address })) !== null &&
+      // Whoever took the port since it was looked at answers as well: ours ends then.
+      (await runningDevServer(folder)) === child.pid
+    ) {
       await keepDevDatabase(folder);
       return { kind: 'ready' };
     }
@@ -134,6 +140,16 @@ async function startOnce(
   }
   await stopDevServer(folder);
   return { kind: 'failed', problem: 'it does not answer within a minute' };
+}
+
+/** Whether nobody listens on any of the ports; a server that was killed a moment ago may still do so, for an instant. */
+async function areFree(ports: readonly number[]): Promise<boolean> {
+  for (const deadline = Date.now() + 1_000; ;) {
+    const free = await Promise.all(ports.map(isPortFree));
+    if (!free.includes(false)) return true;
+    if (Date.now() > deadline) return false;
+    await sleep(40);
+  }
 }
 
 /** Stops the data folder's dev server. @returns whether one was running. */

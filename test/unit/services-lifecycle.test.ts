@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 
-import { readServiceState } from '../../services/data-folder.ts';
+import { readServiceState, updateServiceState } from '../../services/data-folder.ts';
 import { isAlive, readPidFile } from '../../services/process.ts';
 import { withClient } from '../../services/postgres/connection.ts';
 import {
@@ -237,6 +237,18 @@ describe('two data folders side by side, one of them half-initialised', () => {
     expect(await names(again.databaseUrl)).toEqual(['kept']);
     expect(innocent.exitCode).toBeNull();
     expect(await readPidFile(join(temporal, 'server.pid'))).not.toBe(process.pid);
+  });
+
+  it("do not take another's Temporal server on the remembered ports for their own", async () => {
+    const { folder } = b;
+    await stopServices(folder.home);
+    const theirs = readServiceState(a.folder.home)?.temporal ?? null;
+    updateServiceState(folder, { temporal: theirs });
+    const again = await up(folder.home);
+    expect(again.temporal.how).toBe('started');
+    expect(again.temporal.address).not.toBe((await up(a.folder.home)).temporal.address);
+    const { temporal } = await serverPids(folder.home);
+    expect(temporal).not.toBe((await serverPids(a.folder.home)).temporal);
   });
 });
 
