@@ -8,6 +8,7 @@ import { checkValue } from '../contracts/checked-value.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { fileError, readTextFile, replaceFile } from './durable-file.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { serversLeftBehind } from './moved-folder.ts';
 
 /**
  * Everything that toolsample keeps on a machine:
@@ -145,10 +146,33 @@ async function settleState(home: string): Promise<ServiceState> {
     temporal: null,
   };
   // A copy must not share ports, task queue or an outside cluster with its original; a moved folder keeps all of it.
-  const copied = state !== null && readServiceState(state.home)?.id === state.id;
-  const settled = state === null || copied ? fresh : { ...state, home };
+  const former = movedFrom(home, state);
+  if (former !== null) await checkNothingRuns(home, former);
+  const settled = state === null || former === null ? fresh : { ...state, home };
   writeServiceState(home, settled);
   return settled;
+}
+
+/**
+ * Where the folder lay before it was moved to `home`, if nobody has opened it there yet.
+ * @returns null when it was not moved, or is a copy beside its original.
+ */
+export function movedFrom(
+  home: string,
+  state: ServiceState | null = readServiceState(home),
+): string | null {
+  if (state === null || state.home === home) return null;
+  return readServiceState(state.home)?.id === state.id ? null : state.home;
+}
+
+async function checkNothingRuns(home: string, former: string): Promise<void> {
+  const left = await serversLeftBehind(home, former);
+  if (left.length === 0) return;
+  const names = left.map(({ service, pid }) => `${service} (process ${pid})`).join(' and ');
+  throw new ToolsampleError('config', `moved from ${former} while its services run: ${names}`, {
+    at: { file: home },
+    hint: 'run toolsample down for the moved folder, then the same command again',
+  });
 }
 
 /** Reads `services.json`; null when there is none. @throws ToolsampleError `schema` when it is damaged. */

@@ -2,11 +2,13 @@ import { rm } from 'node:fs/promises';
 
 import {
   findDataFolder,
+  movedFrom,
   openDataFolder,
   readServiceState,
   type DataFolder,
 } from './data-folder.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { serversLeftBehind, stopLeftBehind } from './moved-folder.ts';
 import {
   ensurePostgres,
   inspectPostgres,
@@ -88,13 +90,23 @@ export interface StoppedServices {
   readonly temporal: boolean;
 }
 
-/** Stops what this data folder started; servers given by address are left alone. Workers should have ended before. */
+/**
+ * Stops what this data folder started, before it was moved too; servers given by address are left alone. Workers should
+ * have ended before.
+ */
 export async function stopServices(home: string): Promise<StoppedServices> {
   const folder = await findDataFolder(home);
   if (folder === null) return { postgres: false, temporal: false };
   return withFolderLock(folder.home, async () => {
+    const former = movedFrom(folder.home);
+    const left = former === null ? [] : await serversLeftBehind(folder.home, former);
+    const stopped = await stopLeftBehind(left);
     const temporal = await stopDevServer(folder);
-    return { temporal, postgres: await stopPostgres(folder) };
+    const postgres = await stopPostgres(folder);
+    return {
+      temporal: temporal || stopped.has('Temporal'),
+      postgres: postgres || stopped.has('Postgres'),
+    };
   });
 }
 

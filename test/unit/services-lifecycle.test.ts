@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -249,6 +249,43 @@ describe('two data folders side by side, one of them half-initialised', () => {
     expect(again.temporal.address).not.toBe((await up(a.folder.home)).temporal.address);
     const { temporal } = await serverPids(folder.home);
     expect(temporal).not.toBe((await serverPids(a.folder.home)).temporal);
+  });
+});
+
+describe('a data folder that is moved while its services run', () => {
+  it('is refused until they are stopped, and then goes on with its data', async () => {
+    const [home, moved] = [folders.home('before-move'), folders.home('after-move')];
+    const first = await up(home);
+    await addName(first.databaseUrl, 'moved');
+    const servers = await serverPids(home);
+    await rename(home, moved);
+    const pidFile = join(moved, 'postgres', 'data', 'postmaster.pid');
+    const written = await readFile(pidFile, 'utf8');
+
+    await expect(up(moved)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(
+        new RegExp(
+          `moved from ${home} .*${servers.temporal}.*${servers.postgres}.* — run toolsample down`,
+        ),
+      ),
+    });
+    expect(await readFile(pidFile, 'utf8')).toBe(written);
+    expect(await stopServices(moved)).toEqual({ postgres: true, temporal: true });
+    expect([isAlive(servers.postgres), isAlive(servers.temporal)]).toEqual([false, false]);
+
+    const again = await up(moved);
+    expect([again.postgres.how, again.temporal.how]).toEqual(['started', 'started']);
+    expect(again.folder.id).toBe(first.folder.id);
+    expect(await names(again.databaseUrl)).toEqual(['moved']);
+  });
+
+  it('leaves the servers of the original alone when it is a copy', async () => {
+    const [home, copy] = [folders.home('original'), folders.home('copy')];
+    const { postgres, temporal } = await up(home).then(async () => serverPids(home));
+    await cp(home, copy, { recursive: true });
+    expect(await stopServices(copy)).toEqual({ postgres: false, temporal: false });
+    expect([isAlive(postgres), isAlive(temporal)]).toEqual([true, true]);
   });
 });
 
