@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, realpath } from 'node:fs/promises';
+import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 import { z } from 'zod';
@@ -8,7 +8,9 @@ import { checkValue } from '../contracts/checked-value.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { fileError, readTextFile, replaceFile } from './durable-file.ts';
 import { withFolderLock } from './folder-lock.ts';
+import { checkOwner } from './folder-owner.ts';
 import { serversLeftBehind } from './moved-folder.ts';
+import { errorCode } from './process.ts';
 
 /**
  * Everything that toolsample keeps on a machine:
@@ -86,14 +88,18 @@ export function homePath(options: HomeOptions = {}): string {
 
 /**
  * Opens a data folder, creating what is missing.
- * @throws ToolsampleError when it cannot be created or its `services.json` cannot be read.
+ * @throws ToolsampleError when it cannot be created, its `services.json` cannot be read, it was moved while its services
+ * run, or we are root and it is another user's.
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
   try {
     // Root's Postgres runs as another user, who must be able to walk through (not to list) the folder.
     const mode = process.getuid?.() === 0 ? 0o711 : 0o700;
-    const created = await mkdir(path, { recursive: true, mode });
+    const created = await mkdir(path, { recursive: true, mode }).catch((error: unknown) => {
+      throw ['EEXIST', 'ENOTDIR'].includes(errorCode(error) ?? '') ? noFolder(path, error) : error;
+    });
     const home = await realpath(path);
+    await checkOwner(home);
     if (created !== undefined) await chmod(home, mode);
     await Promise.all(
       ['temporal', 'artifacts', 'tmp', 'logs', 'cache'].map(async (name) =>
@@ -109,7 +115,10 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   }
 }
 
-/** The data folder if it exists already; null otherwise. Creates nothing. */
+/**
+ * The data folder if it exists already; null otherwise. Creates nothing.
+ * @throws ToolsampleError `config` when the path is a file's, `schema` when `services.json` is damaged.
+ */
 export async function findDataFolder(path: string): Promise<DataFolder | null> {
   let home: string;
   try {
@@ -117,8 +126,17 @@ export async function findDataFolder(path: string): Promise<DataFolder | null> {
   } catch {
     return null;
   }
+  if (!(await stat(home)).isDirectory()) throw noFolder(path);
   const state = readServiceState(home);
   return state === null ? null : describe(home, state.id);
+}
+
+function noFolder(path: string, cause?: unknown): ToolsampleError {
+  return new ToolsampleError('config', 'not a folder, or below a file', {
+    at: { file: path },
+    hint: 'choose another data folder with --home or TOOLSAMPLE_HOME',
+    cause,
+  });
 }
 
 function describe(home: string, id: string): DataFolder {

@@ -45,6 +45,15 @@ async function lookUp(name: string): Promise<Account | null> {
   }
 }
 
+/** A user's name; the number itself where the system knows none. */
+export async function userName(uid: number): Promise<string> {
+  try {
+    return (await run('id', ['-un', String(uid)])).stdout.trim();
+  } catch {
+    return String(uid);
+  }
+}
+
 /** What a child process needs to run as the account: nothing of root's environment, and a folder that all can enter. */
 export function asAccount(account: Account | null): {
   readonly uid?: number;

@@ -1,6 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -78,11 +89,35 @@ describe('the data folder', () => {
     });
   });
 
-  it('cannot be a file', async () => {
-    await writeFile(join(root, 'file'), '');
-    await expect(openDataFolder(join(root, 'file'))).rejects.toMatchObject({
-      name: 'ToolsampleError',
+  it('cannot be a file, nor lie below one', async () => {
+    const file = join(root, 'file');
+    await writeFile(file, '');
+    for (const path of [file, join(file, 'home')]) {
+      await expect(openDataFolder(path)).rejects.toMatchObject({
+        code: 'config',
+        message: expect.stringContaining(`${path}: not a folder`),
+      });
+    }
+    await expect(findDataFolder(file)).rejects.toMatchObject({ code: 'config' });
+    expect(await findDataFolder(join(file, 'home'))).toBeNull();
+  });
+
+  it.runIf(process.getuid?.() === 0)('of another user is refused to root', async () => {
+    const { home } = await openDataFolder(join(root, 'theirs'));
+    const state = join(home, 'services.json');
+    await openDataFolder(home);
+    await chown(state, 65_534, 65_534);
+    const before = await readdir(home);
+    await expect(openDataFolder(home)).rejects.toMatchObject({
+      code: 'config',
+      message: expect.stringMatching(/belongs to the user (\w+) — run as \1/),
     });
+    expect(await readdir(home)).toEqual(before);
+    // One that nobody has worked with is root's to use, whoever made it.
+    const given = await mkdtemp(join(root, 'theirs-'));
+    await chown(given, 65_534, 65_534);
+    await openDataFolder(given);
+    expect((await openDataFolder(given)).home).toBe(given);
   });
 
   it('names its task queue, unless a variable does', async () => {
