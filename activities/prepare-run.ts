@@ -93,6 +93,7 @@ async function ownParameters(
     trainingModel(traits, trainableOptions(config)),
     { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
     trainingMemory(config.memoryLimit),
+    config.beta > 0 ? 'base' : 'none',
   );
   return parameterCount(traits);
 }

@@ -4,16 +4,15 @@ import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts'
 import type { Weights } from '../models/initial-weights.ts';
 import { tokenCosts } from '../models/model-traits.ts';
 import { GRPO_SUMS } from './grpo-loss.ts';
-import { microBatchFeeds } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { sharedRows } from './packed-rows.ts';
+import { openReference, type ReferencePass } from './reference-pass.ts';
 import { planStep, UNLIMITED, type StepPlan } from './step-plan.ts';
-import { PLAIN_FORM } from './training-graph.ts';
+import type { LayerForm } from './training-graph.ts';
 import { tokenWeights } from './token-weights.ts';
 import {
   addMicroBatch,
   fetchedNumber,
-  policyFeeds,
   requireFinite,
   sessionFor,
   type TrainingCall,
@@ -66,6 +65,7 @@ export function planBatch(state: TrainingState, batch: RolloutBatch): PlannedBat
     (maxTokens) => sharedRows(active, costs, maxTokens),
     batch.microBatchTokens,
     batch.memory ?? UNLIMITED,
+    batch.objective.beta > 0 ? 'base' : 'none',
   );
   const predicted = plan.micros.reduce((sum, { targets }) => sum + targets.length, 0);
   return { ...plan, active, predicted };
@@ -81,12 +81,19 @@ export async function preparePasses(
 ): Promise<GrpoPass[]> {
   if (micros.length === 0) return [];
   const { objective } = batch;
-  const reference = objective.beta > 0 ? await referenceLogprobs(state, batch) : null;
+  const reference = objective.beta > 0 ? await referenceOf(state, batch, form) : null;
+  const prepared: PreparedMicroBatch[] = [];
+  try {
+    for (const micro of micros) {
+      call.checkAbort?.();
+      prepared.push(await prepare(micro, active, objective, reference));
+    }
+  } finally {
+    // Before the training graph runs: the two would need their memory at once.
+    await reference?.release();
+  }
   const session = await sessionFor(state, 'grpo', form);
-  const passes: GrpoPass[] = [];
-  for (const micro of micros) {
-    call.checkAbort?.();
-    const { old, feeds } = await prepare(micro, active, objective, reference);
+  return prepared.map(({ micro, old, feeds }) => {
     const run = async (first: boolean): Promise<GrpoSums> => {
       const results = await addMicroBatch(
         state,
@@ -100,9 +107,8 @@ export async function preparePasses(
       if (first) old.set(floatData(results, 'logprobs'));
       return grpoSums((name) => fetchedNumber(results, name));
     };
-    passes.push({ micro, run });
-  }
-  return passes;
+    return { micro, run };
+  });
 }
 
 /** One number for each of the sums. */
@@ -122,24 +128,24 @@ function fetchBuffers(tokens: number): Feeds {
   return { ...Object.fromEntries(sums), logprobs: floats(new Float32Array(tokens), [tokens]) };
 }
 
-type ReferencePass = (micro: MicroBatch, temperature: number) => Promise<Float32Array>;
-
-/** A forward pass of the base policy. */
-async function referenceLogprobs(
+function referenceOf(
   state: TrainingState,
-  batch: RolloutBatch,
+  { reference }: RolloutBatch,
+  form: LayerForm,
 ): Promise<ReferencePass> {
-  const { traits } = state.model;
-  const base = batch.reference ?? state.base;
+  const base = reference ?? state.base;
   if (base === null) {
     throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
   }
-  const feeds = policyFeeds(traits, base);
-  const { session } = await sessionFor(state, 'reference', PLAIN_FORM);
-  return async (micro, temperature) => {
-    const inputs = { ...feeds, ...microBatchFeeds(state.rotations, micro, temperature) };
-    return floatData(await session.run(inputs, ['logprobs']), 'logprobs');
-  };
+  return openReference(state, base, form);
+}
+
+interface PreparedMicroBatch {
+  readonly micro: MicroBatch;
+  /** Filled by the first pass. */
+  readonly old: Float32Array;
+  /** All that the loss looks at but for the policy. */
+  readonly feeds: Feeds;
 }
 
 async function prepare(
@@ -147,7 +153,7 @@ async function prepare(
   sequences: readonly WeightedSequence[],
   objective: ObjectiveOptions,
   reference: ReferencePass | null,
-): Promise<{ readonly old: Float32Array; readonly feeds: Feeds }> {
+): Promise<PreparedMicroBatch> {
   const size = micro.targets.length;
   const dims = [size];
   const members = micro.members.flatMap((index) => sequences[index] ?? []);
@@ -164,8 +170,11 @@ async function prepare(
     );
   }
   const referenceValues =
-    reference === null ? new Float32Array(size) : await reference(micro, objective.temperature);
+    reference === null
+      ? new Float32Array(size)
+      : await reference.logprobs(micro, objective.temperature);
   return {
+    micro,
     old,
     feeds: {
       advantage: floats(

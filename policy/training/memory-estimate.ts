@@ -14,6 +14,9 @@ export interface MicroBatchSize {
   readonly shared: boolean;
 }
 
+/** What KL is measured to, as far as memory goes: the base is held anyway. */
+export type KlReference = 'none' | 'base';
+
 /** Bytes of a number. */
 const FLOAT = 4;
 
@@ -27,6 +30,9 @@ const FRAGMENTS = 1.15;
 const BACKWARD_LINEAR = 1;
 const BACKWARD_ATTENTION = 3;
 
+/** Copies of attention that its forward pass holds at once: scores, masked scores, shares. */
+const FORWARD_ATTENTION = 3;
+
 /** Parts of the output layer of size [R, chunk], and [R, hidden], held at once. */
 const HEAD_CHUNKS = 3;
 const HEAD_ROWS = 8;
@@ -39,11 +45,15 @@ const HEAD_GRADIENTS = 2;
  *
  * A layer keeps for its backward pass, per token, 4·hidden + 3·queries + 2·keys + 4·ffn numbers, and its attention heads·T² per
  * row, or what is left of it in parts; a recomputed one keeps its input, and all of the rest is there for one layer at a time.
+ *
+ * The forward pass of a reference holds one layer at a time and one part of its attention. It has ended before the training graph
+ * runs, but not before that graph's allocator, which keeps what its last step took.
  */
 export function trainingMemory(
   model: TrainingModel,
   size: MicroBatchSize,
   { recomputedLayers, attentionParts }: LayerForm,
+  reference: KlReference = 'none',
 ): number {
   const { hidden, layers, heads, kvHeads, headDim, ffn, vocab } = model.traits;
   const tokens = size.rows * size.length;
@@ -61,7 +71,10 @@ export function trainingMemory(
   // Comes last, when all of the layers is gone.
   const output = model.lora === null ? HEAD_GRADIENTS * vocab * hidden : 0;
   const most = Math.max(kept + Math.max(layer, head), output);
-  return heldMemory(model) + FLOAT * FRAGMENTS * (most + masks);
+  const part = (size.rows * heads * size.length ** 2) / attentionParts;
+  const forward = Math.max(linear + FORWARD_ATTENTION * part, head);
+  const pass = reference === 'none' ? 0 : forward;
+  return heldMemory(model) + FLOAT * FRAGMENTS * (most + masks + pass);
 }
 
 /**

@@ -2,7 +2,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
 import { tokenCosts, totalElements } from '../models/model-traits.ts';
 import { attentionParts } from './attention-parts.ts';
-import { trainingMemory } from './memory-estimate.ts';
+import { trainingMemory, type KlReference } from './memory-estimate.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
 import { rowCost, type PackedRow, type TokenSequence } from './packed-rows.ts';
 import { trainableSpecs, type LayerForm, type TrainingModel } from './training-graph.ts';
@@ -35,6 +35,7 @@ export function planStep(
   rowsFor: (maxTokens: number) => readonly PackedRow[],
   microBatchTokens: number,
   memory: TrainingMemory,
+  reference: KlReference = 'none',
 ): StepPlan {
   const { layers } = model.traits;
   const { limit } = memory;
@@ -52,14 +53,16 @@ export function planStep(
     });
     if (memory.recompute) return planned(layers);
     if (limit === null) return planned(0);
-    const recomputedLayers = levels.find((level) => peakMemory(model, planned(level)) <= limit);
+    const recomputedLayers = levels.find(
+      (level) => peakMemory(model, planned(level), reference) <= limit,
+    );
     if (recomputedLayers === 0 && tokens === microBatchTokens) return planned(0);
     if (recomputedLayers !== undefined) {
       const plan = planned(recomputedLayers);
       const cost = planCost(model, plan);
       if (best === undefined || cost < best.cost) best = { plan, cost };
     }
-    least = peakMemory(model, planned(layers));
+    least = peakMemory(model, planned(layers), reference);
     if (micros.some(({ members }) => members.length > 1)) continue;
     // Finer than one sequence at a time it cannot be.
     if (best !== undefined) return best.plan;
@@ -76,17 +79,22 @@ export function checkMemoryLimit(
   model: TrainingModel,
   longest: { readonly prompt: number; readonly completion: number },
   { limit, strict }: TrainingMemory,
+  reference: KlReference = 'none',
 ): void {
   const length = longest.prompt + longest.completion;
   const size = { rows: 1, length, predicted: longest.completion, shared: false };
   const form = { recomputedLayers: model.traits.layers, attentionParts: attentionParts([length]) };
-  const least = trainingMemory(model, size, form);
+  const least = trainingMemory(model, size, form, reference);
   if (strict && limit !== null && least > limit) throw tooLittle(least, limit);
 }
 
-function peakMemory(model: TrainingModel, { micros, form }: StepPlan): number {
+function peakMemory(
+  model: TrainingModel,
+  { micros, form }: StepPlan,
+  reference: KlReference,
+): number {
   const each = micros.map(({ rows, length, shared, targets }) =>
-    trainingMemory(model, { rows, length, shared, predicted: targets.length }, form),
+    trainingMemory(model, { rows, length, shared, predicted: targets.length }, form, reference),
   );
   return Math.max(0, ...each);
 }

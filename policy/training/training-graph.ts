@@ -143,12 +143,13 @@ export function addGradients(policy: PolicyGraph, loss: Tensor): void {
   });
 }
 
-/** Forward only: fetches `logprobs` [R]. */
-export function buildLogprobGraph(model: TrainingModel): Graph {
+/** Forward only, attention in so many parts: fetches `logprobs` [R]. */
+export function buildLogprobGraph(model: TrainingModel, attentionParts = 1): Graph {
   const policy = buildPolicyGraph(model, {
     entropy: false,
     gradient: false,
     ...PLAIN_FORM,
+    attentionParts,
   });
   output(policy.logprobs, 'logprobs');
   return policy.graph;

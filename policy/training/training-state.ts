@@ -12,7 +12,7 @@ import {
 import type { Weights } from '../models/initial-weights.ts';
 import { tensorSpecs, type ModelTraits } from '../models/model-traits.ts';
 import { initialAdapters } from '../models/lora.ts';
-import { allocateFlat, fillFlat, type FlatTensors } from './flat-tensors.ts';
+import { allocateFlat, fillFlat, type FlatSpec, type FlatTensors } from './flat-tensors.ts';
 import { createRotationTables, microBatchFeeds, type RotationTables } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { createOptimizer, globalNorm, updateParameters, type Optimizer } from './optimizer.ts';
@@ -20,7 +20,6 @@ import { buildGrpoGraph } from './grpo-loss.ts';
 import { buildSupervisedGraph } from './supervised-loss.ts';
 import {
   accumulatorName,
-  buildLogprobGraph,
   gradientName,
   trainableSpecs,
   trainingModel,
@@ -46,7 +45,7 @@ export interface TrainingCall {
   readonly checkAbort?: () => void;
 }
 
-type SessionKind = 'supervised' | 'grpo' | 'reference';
+type SessionKind = 'supervised' | 'grpo';
 
 export interface TrainingSession {
   readonly session: Session;
@@ -92,7 +91,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     optimizer: await createOptimizer(specs, runtime),
     rotations: createRotationTables(traits),
     weightFeeds: {
-      ...(lora === null ? {} : policyFeeds(traits, weights)),
+      ...(lora === null ? {} : namedFeeds(tensorSpecs(traits), weights)),
       ...Object.fromEntries(parameters.values),
     },
     gradientFeeds: renamed(accumulatorName),
@@ -102,10 +101,10 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
   };
 }
 
-/** All tensors of a policy as feeds, without copies. @throws ToolsampleError `checkpoint` as above. */
-export function policyFeeds(traits: ModelTraits, weights: Weights): Feeds {
+/** The tensors of `specs` as feeds, without copies. @throws ToolsampleError `checkpoint` as above. */
+export function namedFeeds(specs: readonly FlatSpec[], weights: Weights): Feeds {
   return Object.fromEntries(
-    tensorSpecs(traits).map(({ name, dims }) => {
+    specs.map(({ name, dims }) => {
       const given = weights.get(name);
       if (given === undefined || given.dims.join() !== dims.join()) {
         throw new ToolsampleError('checkpoint', 'the tensor is missing or has another shape', {
@@ -123,8 +122,6 @@ const GRAPHS: {
 } = {
   supervised: buildSupervisedGraph,
   grpo: buildGrpoGraph,
-  /** The base policy's log-probabilities. */
-  reference: ({ traits }) => buildLogprobGraph({ traits, lora: null }),
 };
 
 /**

@@ -9,7 +9,7 @@ import { createRotationTables, microBatchFeeds } from '../../policy/training/mic
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
 import { separateRows } from '../../policy/training/packed-rows.ts';
 import { buildLogprobGraph, type TrainingModel } from '../../policy/training/training-graph.ts';
-import { policyFeeds } from '../../policy/training/training-state.ts';
+import { namedFeeds } from '../../policy/training/training-state.ts';
 import { referenceLogits, referenceLogprob } from './support/reference-decoder.ts';
 
 const TRAITS: ModelTraits = {
@@ -51,7 +51,7 @@ async function graphLogprobs(
   if (micro === undefined) throw new Error('one micro-batch is planned');
   const session = await openSession(buildLogprobGraph(model), onCpu(2));
   const feeds = {
-    ...policyFeeds(model.traits, weights),
+    ...namedFeeds(tensorSpecs(model.traits), weights),
     ...Object.fromEntries([...adapters].map(([name, t]) => [name, floats(t.data, t.dims)])),
     ...microBatchFeeds(createRotationTables(model.traits), micro, temperature),
   };
