@@ -9,6 +9,7 @@ import { advantages } from '../dscl/advantage.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { objectiveOptions, stepOptimizer, trainableOptions } from './engine-options.ts';
 import { longestSequence, withMicroBatches, type TrainingBudget } from './micro-batches.ts';
+import { referenceWeights } from './reference-weights.ts';
 import type { RolloutTokens } from './rollout-artifact.ts';
 import { shardTokens } from './shard-tokens.ts';
 import { trainingMemory } from './training-memory.ts';
@@ -43,6 +44,7 @@ export async function gradientBatch(
   const values = groupAdvantages(kept, config);
   const tokens = await tokensOfStep(deps, key);
   const sequences = kept.map((row, i) => sequence(row, values[i] ?? 0, tokens, config));
+  const reference = await referenceWeights(db, key.run, config);
   const budget = {
     microBatchTokens: config.microBatchTokens,
     memory: trainingMemory(config.memoryLimit),
@@ -51,6 +53,7 @@ export async function gradientBatch(
   const batch: GradientBatch = {
     request: {
       policy,
+      ...(reference === null ? {} : { reference }),
       trainable: trainableOptions(config),
       sequences,
       objective: objectiveOptions(config),

@@ -15,6 +15,7 @@ import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
 import { readArchitecture } from '../policy/checkpoint/base-weights.ts';
 import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
 import { parameterCount } from '../policy/models/model-traits.ts';
+import { klReference } from '../policy/training/memory-estimate.ts';
 import { checkMemoryLimit } from '../policy/training/step-plan.ts';
 import { trainingModel } from '../policy/training/training-graph.ts';
 import { forkInput } from '../services/configuration/fork-input.ts';
@@ -93,7 +94,7 @@ async function ownParameters(
     trainingModel(traits, trainableOptions(config)),
     { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
     trainingMemory(config.memoryLimit),
-    config.beta > 0 ? 'base' : 'none',
+    klReference(config.beta, config.warmStart.length > 0),
   );
   return parameterCount(traits);
 }

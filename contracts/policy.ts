@@ -84,7 +84,7 @@ export interface ObjectiveOptions {
   readonly lossType: LossType;
   readonly epsilon: number;
   readonly epsilonHigh: number;
-  /** KL weight to the base policy (k3 estimator); 0 skips the reference forward pass. */
+  /** KL weight to the policy at the start (k3 estimator); 0 skips the reference forward pass. */
   readonly beta: number;
   readonly numIterations: number;
   readonly importanceSamplingCap: number;
@@ -117,6 +117,11 @@ export interface TrainingSequence {
 
 export interface GradientRequest {
   readonly policy: PolicyRef;
+  /**
+   * Artifact: trained tensors, as {@link PolicyRef.weights}, of the policy that KL is measured to. Left out: the base itself. Only
+   * where beta is above 0.
+   */
+  readonly reference?: ArtifactRef;
   readonly trainable: TrainableOptions;
   readonly sequences: readonly TrainingSequence[];
   readonly objective: ObjectiveOptions;
@@ -134,7 +139,7 @@ export interface GradientResult {
   readonly gradNorm: number | null;
   /** Mean entropy (nats) of the policy at completion tokens; of a training service, estimated from the tokens sampled. */
   readonly entropy: number;
-  /** Mean k3 estimate to the base policy; null when beta is 0. */
+  /** Mean k3 estimate to the policy at the start; null when beta is 0. */
   readonly kl: number | null;
   /** Shares of active tokens whose ratio was clipped below and above. */
   readonly clipRatioLow: number;

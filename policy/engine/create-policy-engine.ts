@@ -9,7 +9,7 @@ import type {
   PolicyEngine,
   PolicyRef,
 } from '../../contracts/policy.ts';
-import { policyFiles } from './policy-files.ts';
+import { artifactFile, policyFiles } from './policy-files.ts';
 import type { NewPolicyPaths, PolicyFiles, Trained } from './thread-protocol.ts';
 import { createThreadHost, type ThreadHost } from './thread-host.ts';
 
@@ -48,11 +48,16 @@ export function createPolicyEngine(options: PolicyEngineOptions): PolicyEngine {
           return host.call('generate', { ...request, policy: files }, call);
         }),
       ),
-    gradientStep: ({ policy, ...request }, call = {}) =>
+    gradientStep: ({ policy, reference, ...request }, call = {}) =>
       inTurn(call, () =>
-        train(host, artifacts, policy, (files, paths) =>
-          host.call('gradientStep', { ...request, policy: files, paths }, call),
-        ),
+        train(host, artifacts, policy, async (files, paths, reader) => {
+          const file = await artifactFile(reference ?? null, reader);
+          return host.call(
+            'gradientStep',
+            { ...request, policy: files, reference: file, paths },
+            call,
+          );
+        }),
       ),
     gradientShard: ({ policy, ...request }, call = {}) =>
       inTurn(call, () => computeShard(host, artifacts, policy, request, call)),
@@ -128,7 +133,7 @@ async function computeShard(
   host: ThreadHost,
   artifacts: ArtifactStore,
   policy: PolicyRef,
-  request: Omit<GradientShardRequest, 'policy'>,
+  { reference, ...request }: Omit<GradientShardRequest, 'policy'>,
   call: EngineCallOptions,
 ): Promise<GradientShardResult> {
   const started = performance.now();
@@ -136,7 +141,8 @@ async function computeShard(
   try {
     const result = await artifacts.reading(async (reader) => {
       const files = await policyFiles(policy, reader, 'weights and optimizer');
-      return host.call('gradientShard', { ...request, policy: files, path }, call);
+      const file = await artifactFile(reference ?? null, reader);
+      return host.call('gradientShard', { ...request, policy: files, reference: file, path }, call);
     });
     if (result.gradients !== null) await artifacts.putFile(path, result.gradients);
     return { ...result, seconds: (performance.now() - started) / 1000 };

@@ -17,17 +17,23 @@ export async function policyFiles(
   artifacts: ArtifactReader,
   need: 'weights' | 'weights and optimizer',
 ): Promise<PolicyFiles> {
-  const file = async (ref: ArtifactRef | null): Promise<ArtifactFile | null> =>
-    ref === null ? null : { sha256: ref.sha256, path: await artifacts.path(ref) };
   if (policy.weights === null && policy.optimizer !== null) {
     throw new ToolsampleError('schema', 'a policy reference has an optimiser but no weights');
   }
   return {
     baseSha256: policy.base.sha256,
     base: await manifestFiles(policy.base, artifacts),
-    weights: await file(policy.weights),
-    optimizer: need === 'weights' ? null : await file(policy.optimizer),
+    weights: await artifactFile(policy.weights, artifacts),
+    optimizer: need === 'weights' ? null : await artifactFile(policy.optimizer, artifacts),
   };
+}
+
+/** An artifact of the store as a file; null where there is none. @throws ToolsampleError as {@link policyFiles} */
+export async function artifactFile(
+  ref: ArtifactRef | null,
+  artifacts: ArtifactReader,
+): Promise<ArtifactFile | null> {
+  return ref === null ? null : { sha256: ref.sha256, path: await artifacts.path(ref) };
 }
 
 /**

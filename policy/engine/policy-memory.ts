@@ -11,10 +11,10 @@ import { mergeAdapters } from '../models/merged-weights.ts';
 import { readTokenizerFiles } from '../text/special-tokens.ts';
 import { createTrainer, type Trainer } from '../training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
-import type { PolicyFiles, ThreadOptions } from './thread-protocol.ts';
+import type { ArtifactFile, PolicyFiles, ThreadOptions } from './thread-protocol.ts';
 
 /** A base checkpoint in memory, with what completes prompts in its architecture. */
-interface LoadedBase {
+export interface LoadedBase {
   readonly architecture: PolicyArchitecture;
   readonly weights: Weights;
   readonly generator: Generator;
@@ -31,7 +31,7 @@ interface HeldTrainer {
   state: 'stored' | 'changed';
 }
 
-/** What the policy thread keeps between calls, by hash: a base or two, merged weights, one trainer. */
+/** What the policy thread keeps between calls, by hash: a base or two, merged weights, one trainer, what its KL is measured to. */
 export interface PolicyMemory {
   /** Its placements are those of all graphs that ran. */
   readonly runtime: Required<Runtime>;
@@ -40,6 +40,8 @@ export interface PolicyMemory {
   /** Complete weights of the trained policy that was asked for last. */
   readonly complete: Map<string, Weights>;
   held: HeldTrainer | null;
+  /** Trained tensors of the policy that KL is measured to; null where that is a base, or none. */
+  reference: { readonly key: string; readonly weights: Weights } | null;
 }
 
 const MAX_BASES = 2;
@@ -51,7 +53,7 @@ export async function createPolicyMemory({
 }: ThreadOptions): Promise<PolicyMemory> {
   const placements = new Map<string, Placement>();
   const runtime = { device: await openDevice(device), threads, placements };
-  return { runtime, bases: new Map(), complete: new Map(), held: null };
+  return { runtime, bases: new Map(), complete: new Map(), held: null, reference: null };
 }
 
 /** Loads a base checkpoint, or finds it. @throws ToolsampleError `checkpoint`, `tokenizer` */
@@ -96,7 +98,8 @@ export async function completeWeights(
     // One at a time: two are what a large policy's memory is short of.
     const [spare] = memory.complete.values();
     memory.complete.clear();
-    const trained = held?.trainer.trainedTensors() ?? (await loadTrained(base, policy, trainable));
+    const trained =
+      held?.trainer.trainedTensors() ?? (await loadTrained(base, policy.weights, trainable));
     complete =
       trainable.mode === 'full'
         ? trained
@@ -164,7 +167,8 @@ async function trainerOf(
   trainable: TrainableOptions,
 ): Promise<Trainer> {
   const { held } = memory;
-  const trained = policy.weights === null ? null : await loadTrained(base, policy, trainable);
+  const trained =
+    policy.weights === null ? null : await loadTrained(base, policy.weights, trainable);
   if (
     held !== null &&
     fits(held, policy, trainable) &&
@@ -224,17 +228,19 @@ function fits(held: HeldTrainer, policy: PolicyFiles, trainable: TrainableOption
   );
 }
 
-function trainableKey({ mode, loraRank, loraAlpha, seed }: TrainableOptions): string {
+/** Names what trains, and how it starts. */
+export function trainableKey({ mode, loraRank, loraAlpha, seed }: TrainableOptions): string {
   return mode === 'full' ? mode : [mode, loraRank, loraAlpha, seed].join();
 }
 
-function loadTrained(
+/** What training has changed of a base. @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape */
+export function loadTrained(
   base: LoadedBase,
-  policy: PolicyFiles,
+  trained: ArtifactFile,
   trainable: TrainableOptions,
 ): Promise<Weights> {
   const specs = trainableSpecs(trainingModel(base.architecture.traits, trainable));
-  return loadTensors(policy.weights!.path, specs, 'trained weights');
+  return loadTensors(trained.path, specs, 'trained weights');
 }
 
 /** Moves an entry to the young end. */

@@ -19,6 +19,7 @@ import {
   weightsKey,
   type PolicyMemory,
 } from './policy-memory.ts';
+import { takeReference } from './reference-weights.ts';
 import type {
   CallName,
   NewPolicyPaths,
@@ -79,24 +80,26 @@ async function generate(
 
 async function gradientStep(
   memory: PolicyMemory,
-  { policy, trainable, paths, ...batch }: ThreadCalls['gradientStep'],
+  { policy, reference, trainable, paths, ...batch }: ThreadCalls['gradientStep'],
   watch: CallWatch,
 ): Promise<ThreadResults['gradientStep']> {
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
+  const measuredTo = await takeReference(memory, base, policy, trainable, reference);
   return training(memory, trainer, paths, () =>
-    trainer.gradientStep({ ...batch, reference: base.weights }, watched(watch)),
+    trainer.gradientStep({ ...batch, ...measuredTo }, watched(watch)),
   );
 }
 
 async function gradientShard(
   memory: PolicyMemory,
-  { policy, trainable, path, shard, shards, ...batch }: ThreadCalls['gradientShard'],
+  { policy, reference, trainable, path, shard, shards, ...batch }: ThreadCalls['gradientShard'],
   watch: CallWatch,
 ): Promise<ThreadResults['gradientShard']> {
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
   const size = gradientSize(base.architecture, trainable);
+  const measuredTo = await takeReference(memory, base, policy, trainable, reference);
   const { plan, microBatches, micros, tokens } = await trainer.gradientShard(
-    batch,
+    { ...batch, ...measuredTo },
     { shard, shards },
     watched(watch),
   );
@@ -133,7 +136,8 @@ async function supervise(
   { policy, trainable, paths, batches, ...budget }: ThreadCalls['supervise'],
   watch: CallWatch,
 ): Promise<ThreadResults['supervise']> {
-  const { trainer } = await takeTrainer(memory, policy, trainable);
+  const { trainer, base } = await takeTrainer(memory, policy, trainable);
+  await takeReference(memory, base, policy, trainable, null);
   return training(memory, trainer, paths, async () => {
     const losses: number[] = [];
     let tokens = 0;

@@ -51,12 +51,14 @@ export interface Trained<Outcome> {
 /** Calls as they cross into the thread: references resolved to files. */
 export interface ThreadCalls {
   readonly generate: Omit<GenerationRequest, 'policy'> & { readonly policy: PolicyFiles };
-  readonly gradientStep: Omit<GradientRequest, 'policy'> & {
+  readonly gradientStep: Omit<GradientRequest, 'policy' | 'reference'> & {
     readonly policy: PolicyFiles;
+    readonly reference: ArtifactFile | null;
     readonly paths: NewPolicyPaths;
   };
-  readonly gradientShard: Omit<GradientShardRequest, 'policy'> & {
+  readonly gradientShard: Omit<GradientShardRequest, 'policy' | 'reference'> & {
     readonly policy: PolicyFiles;
+    readonly reference: ArtifactFile | null;
     /** Where the thread writes the gradients. */
     readonly path: string;
   };

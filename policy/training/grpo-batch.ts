@@ -4,11 +4,11 @@ import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts'
 import type { Weights } from '../models/initial-weights.ts';
 import { tokenCosts } from '../models/model-traits.ts';
 import { GRPO_SUMS } from './grpo-loss.ts';
+import { klReference } from './memory-estimate.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { sharedRows } from './packed-rows.ts';
 import { openReference, type ReferencePass } from './reference-pass.ts';
 import { planStep, UNLIMITED, type StepPlan } from './step-plan.ts';
-import type { LayerForm } from './training-graph.ts';
 import { tokenWeights } from './token-weights.ts';
 import {
   addMicroBatch,
@@ -26,7 +26,7 @@ export interface RolloutBatch {
   readonly microBatchTokens: number;
   /** Left out: as much memory as it takes. */
   readonly memory?: TrainingMemory;
-  /** The base policy for the KL term; needed when beta > 0 and all weights train. (LoRA: the base is at hand.) */
+  /** What training had changed of the policy that KL is measured to: all tensors, or the adapters. Left out: the base itself. */
   readonly reference?: Weights;
 }
 
@@ -65,13 +65,13 @@ export function planBatch(state: TrainingState, batch: RolloutBatch): PlannedBat
     (maxTokens) => sharedRows(active, costs, maxTokens),
     batch.microBatchTokens,
     batch.memory ?? UNLIMITED,
-    batch.objective.beta > 0 ? 'base' : 'none',
+    klReference(batch.objective.beta, batch.reference !== undefined),
   );
   const predicted = plan.micros.reduce((sum, { targets }) => sum + targets.length, 0);
   return { ...plan, active, predicted };
 }
 
-/** Prepares some of a batch's micro-batches; the base policy's log-probabilities are computed here where the loss needs them. */
+/** Prepares some of a batch's micro-batches; the reference's log-probabilities are computed here where the loss needs them. */
 export async function preparePasses(
   state: TrainingState,
   batch: RolloutBatch,
@@ -81,7 +81,7 @@ export async function preparePasses(
 ): Promise<GrpoPass[]> {
   if (micros.length === 0) return [];
   const { objective } = batch;
-  const reference = objective.beta > 0 ? await referenceOf(state, batch, form) : null;
+  const reference = objective.beta > 0 ? await openReference(state, batch.reference, form) : null;
   const prepared: PreparedMicroBatch[] = [];
   try {
     for (const micro of micros) {
@@ -126,18 +126,6 @@ export function addSums(to: GrpoSums, sums: GrpoSums): void {
 function fetchBuffers(tokens: number): Feeds {
   const sums = GRPO_SUMS.map((name) => [name, floatScalar(0)] as const);
   return { ...Object.fromEntries(sums), logprobs: floats(new Float32Array(tokens), [tokens]) };
-}
-
-function referenceOf(
-  state: TrainingState,
-  { reference }: RolloutBatch,
-  form: LayerForm,
-): Promise<ReferencePass> {
-  const base = reference ?? state.base;
-  if (base === null) {
-    throw new ToolsampleError('config', 'beta > 0 needs the base policy as reference');
-  }
-  return openReference(state, base, form);
 }
 
 interface PreparedMicroBatch {

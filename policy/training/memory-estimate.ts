@@ -14,8 +14,14 @@ export interface MicroBatchSize {
   readonly shared: boolean;
 }
 
-/** What KL is measured to, as far as memory goes: the base is held anyway. */
-export type KlReference = 'none' | 'base';
+/** What KL is measured to, as far as memory goes: the base is held anyway, another policy's trained tensors are held besides. */
+export type KlReference = 'none' | 'base' | 'trained';
+
+/** @param trained whether it is to another policy than the base */
+export function klReference(beta: number, trained: boolean): KlReference {
+  if (beta === 0) return 'none';
+  return trained ? 'trained' : 'base';
+}
 
 /** Bytes of a number. */
 const FLOAT = 4;
@@ -74,19 +80,17 @@ export function trainingMemory(
   const part = (size.rows * heads * size.length ** 2) / attentionParts;
   const forward = Math.max(linear + FORWARD_ATTENTION * part, head);
   const pass = reference === 'none' ? 0 : forward;
-  return heldMemory(model) + FLOAT * FRAGMENTS * (most + masks + pass);
+  return heldMemory(model, reference) + FLOAT * FRAGMENTS * (most + masks + pass);
 }
 
 /**
  * What is held whatever the micro-batch: the base policy; what trains with its gradients, two moments and the outputs that a run
- * makes before they are copied; with adapters also the merged projections that complete prompts.
+ * makes before they are copied; with adapters also the merged projections that complete prompts; and what KL is measured to.
  */
-function heldMemory(model: TrainingModel): number {
+function heldMemory(model: TrainingModel, reference: KlReference): number {
   const specs = tensorSpecs(model.traits);
   const merged = model.lora === null ? [] : specs.filter(({ role }) => role.includes('projection'));
-  return (
-    PROCESS +
-    FLOAT *
-      (totalElements(specs) + 5 * totalElements(trainableSpecs(model)) + totalElements(merged))
-  );
+  const copies = reference === 'trained' ? 6 : 5;
+  const trained = copies * totalElements(trainableSpecs(model));
+  return PROCESS + FLOAT * (totalElements(specs) + trained + totalElements(merged));
 }

@@ -3,7 +3,7 @@ import type { Weights } from '../models/initial-weights.ts';
 import { tensorSpecs } from '../models/model-traits.ts';
 import { microBatchFeeds } from './micro-batch-feeds.ts';
 import type { MicroBatch } from './micro-batches.ts';
-import { buildLogprobGraph, type LayerForm } from './training-graph.ts';
+import { buildLogprobGraph, trainableSpecs, type LayerForm } from './training-graph.ts';
 import { namedFeeds, type TrainingState } from './training-state.ts';
 
 /** The policy that KL is measured to, ready to be asked. */
@@ -15,20 +15,27 @@ export interface ReferencePass {
 }
 
 /**
- * Opens a forward pass of the base policy. Its session is not kept from step to step, unlike those that train: it opens in less than a
+ * Opens a forward pass of the policy with these trained tensors, or of the base. Its session is not kept from step to step, unlike those that train: it opens in less than a
  * hundredth of their time, and what its allocator holds would lie beside theirs.
  *
+ * @param trained all tensors, or the adapters; left out: those of the base
  * @param form that of the training graph: attention over long rows takes as little memory here as there
  */
 export async function openReference(
   state: TrainingState,
-  base: Weights,
+  trained: Weights | undefined,
   form: LayerForm,
 ): Promise<ReferencePass> {
   const { traits } = state.model;
   const { attentionParts } = form;
-  const feeds = namedFeeds(tensorSpecs(traits), base);
-  const graph = buildLogprobGraph({ traits, lora: null }, attentionParts);
+  // Without adapters of its own the base is computed without any.
+  const lora = trained === undefined ? null : state.model.lora;
+  const model = { traits, lora };
+  const feeds = {
+    ...namedFeeds(tensorSpecs(traits), state.base),
+    ...(trained === undefined ? {} : namedFeeds(trainableSpecs(model), trained)),
+  };
+  const graph = buildLogprobGraph(model, attentionParts);
   const session = await openSession(graph, state.runtime, { name: 'reference' });
   return {
     logprobs: async (micro, temperature) => {

@@ -29,7 +29,7 @@ import {
 
 export interface TrainerOptions {
   readonly traits: ModelTraits;
-  /** The base policy, all tensors. With LoRA they are fed as they are and must not change while the trainer lives. */
+  /** The base policy, all tensors. They are fed as they are and must not change while the trainer lives. */
   readonly weights: Weights;
   readonly trainable: TrainableOptions;
   /** What training has changed so far: all tensors, or the adapters. Left out: the base itself, or fresh adapters. */
@@ -55,8 +55,8 @@ export interface TrainingSession {
 /** What a trainer holds in memory. */
 export interface TrainingState {
   readonly model: TrainingModel;
-  /** The base policy of LoRA; null where all weights train. */
-  readonly base: Weights | null;
+  /** The policy before any training: of LoRA what the adapters are on, and what KL is measured to unless told otherwise. */
+  readonly base: Weights;
   readonly parameters: FlatTensors;
   readonly gradients: FlatTensors;
   readonly optimizer: Optimizer;
@@ -85,7 +85,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     Object.fromEntries([...gradients.values].map(([name, value]) => [rename(name), value]));
   return {
     model,
-    base: lora === null ? null : weights,
+    base: weights,
     parameters,
     gradients,
     optimizer: await createOptimizer(specs, runtime),

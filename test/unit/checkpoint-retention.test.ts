@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pruneCheckpoints } from '../../activities/prune-checkpoints.ts';
+import { referenceWeights } from '../../activities/reference-weights.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
@@ -42,9 +43,9 @@ async function newPolicy(text: string): Promise<PolicyRef> {
   return { base: await put('base'), weights: await put('w'), optimizer: await put('o') };
 }
 
-async function commit(run: string, step: number, policy: PolicyRef): Promise<void> {
+async function commit(run: string, step: number, policy: PolicyRef, slice = 0): Promise<void> {
   const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 1 };
-  await commitCheckpoint(connection.db, { run, step, slice: 0 }, { policy, ...numbers }, artifacts);
+  await commitCheckpoint(connection.db, { run, step, slice }, { policy, ...numbers }, artifacts);
 }
 
 /** Takes a run through steps as gradient steps do, each followed by an evaluation of that reward where there is one. */
@@ -132,6 +133,29 @@ describe('checkpoints that are kept', () => {
       expect(await bestPolicy(connection.db, run, metric)).toMatchObject({ step: best });
       expect(await keptSteps(run, 4)).toEqual([best, 4]);
     }
+  });
+
+  it('include, however many steps follow, the policy that KL is measured to', async () => {
+    const run = 'warm started';
+    const { db } = connection;
+    const config = { trainBatchSize: 4, saveTotalLimit: 1, saveBest: 0, saveEpochs: 0, beta: 0.1 };
+    await scratchRun(db, run, SAMPLES, config);
+    const slices = [await newPolicy('slice 1'), await newPolicy('slice 2')];
+    for (const [index, policy] of slices.entries()) {
+      await commit(run, 0, policy, index + 1);
+      await pruneCheckpoints({ db, artifacts }, { run, step: 0 });
+    }
+    for (let step = 1; step <= 5; step++) {
+      await commit(run, step, await newPolicy(`${run} ${step}`));
+      await pruneCheckpoints({ db, artifacts }, { run, step });
+      expect(await referenceWeights(db, run, config)).toEqual(slices[1]!.weights);
+    }
+    expect(await artifacts.has(slices[0]!.weights!)).toBe(false);
+    expect(await artifacts.has(slices[1]!.weights!)).toBe(true);
+    expect(await referenceWeights(db, run, { beta: 0 })).toBeNull();
+    // Without a warm start it is the base, which has no weights of its own.
+    await scratchRun(db, 'from the base', SAMPLES, config);
+    expect(await referenceWeights(db, 'from the base', config)).toBeNull();
   });
 
   it('stay while somebody is about to share them', async () => {

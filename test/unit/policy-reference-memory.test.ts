@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { onCpu } from '../../policy/graph/session.ts';
 import { initialWeights } from '../../policy/models/initial-weights.ts';
-import type { ModelTraits } from '../../policy/models/model-traits.ts';
-import { trainingMemory } from '../../policy/training/memory-estimate.ts';
+import { loraSpecs } from '../../policy/models/lora.ts';
+import { totalElements, type ModelTraits } from '../../policy/models/model-traits.ts';
+import { trainingMemory, type KlReference } from '../../policy/training/memory-estimate.ts';
 import { createTrainer } from '../../policy/training/trainer.ts';
 
 /** Nearly all of its memory is attention: a whole one over 2,048 tokens takes 268 MB. */
@@ -83,6 +84,11 @@ it('is counted in the estimate, with one part of attention at a time', () => {
     const form = { recomputedLayers: 0, attentionParts };
     return trainingMemory(model, size, form, 'base') - trainingMemory(model, size, form);
   };
+  // Of another policy than the base also its trained tensors are held.
+  const form = { recomputedLayers: 0, attentionParts: 8 };
+  const estimate = (reference: KlReference) => trainingMemory(model, size, form, reference);
+  const adapters = 4 * totalElements(loraSpecs(TRAITS, LORA.rank));
+  expect(estimate('trained') - estimate('base')).toBeCloseTo(adapters, 0);
   expect(more(1)).toBeGreaterThan(3 * WHOLE_ATTENTION);
   expect(more(8)).toBeGreaterThan((3 / 8) * WHOLE_ATTENTION);
   expect(more(8)).toBeLessThan(0.6 * WHOLE_ATTENTION);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../contracts/policy.ts';
+import { initialAdapters } from '../../policy/models/lora.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import type { ModelTraits } from '../../policy/models/model-traits.ts';
 import type { GradientOutcome } from '../../policy/training/grpo-step.ts';
@@ -84,6 +85,12 @@ async function withTrainer<T>(
 
 function copyOf(weights: Weights): Map<string, number[]> {
   return new Map([...weights].map(([name, { data }]) => [name, [...data]]));
+}
+
+function detached(weights: Weights): Weights {
+  return new Map(
+    [...weights].map(([name, { dims, data }]) => [name, { dims, data: data.slice() }]),
+  );
 }
 
 /** The largest difference between two sets of tensors. */
@@ -294,7 +301,10 @@ describe('GRPO', () => {
       withTrainer(
         async (trainer) => {
           const memory = { ...UNLIMITED, recompute };
-          const reference = initialWeights(TRAITS, 2);
+          const reference =
+            trainable === FULL
+              ? initialWeights(TRAITS, 2)
+              : initialAdapters(TRAITS, { rank: 4, alpha: 8, seed: 2 });
           const losses = [
             (await trainer.supervise({ ...supervised(), memory })).loss,
             (await trainer.gradientStep({ ...grpo({ beta: 0.1 }), reference, memory })).loss,
@@ -362,8 +372,7 @@ describe('GRPO', () => {
     async (trainable) => {
       await withTrainer(
         async (trainer) => {
-          const reference = initialWeights(TRAITS, 1);
-          const batch = { ...grpo({ beta: 0.01 }), reference };
+          const batch = grpo({ beta: 0.01 });
           const first = await trainer.gradientStep(batch);
           expect(first.kl).toBeCloseTo(0, 6);
           for (let i = 0; i < 3; i++) await trainer.gradientStep(batch);
@@ -375,11 +384,26 @@ describe('GRPO', () => {
     },
   );
 
-  it('asks for a reference where it needs one', async () => {
+  it.each([FULL, LORA])(
+    'the KL is to the reference that is given, not to the base: $mode',
+    async (trainable) => {
+      await withTrainer(
+        async (trainer) => {
+          for (let i = 0; i < 5; i++) await trainer.supervise(supervised());
+          const reference = detached(trainer.trainedTensors());
+          const batch = { ...grpo({ beta: 0.01 }), optimizer: { ...OPTIMIZER, learningRate: 0 } };
+          expect((await trainer.gradientStep(batch)).kl).toBeGreaterThan(1e-4);
+          expect((await trainer.gradientStep({ ...batch, reference })).kl).toBeLessThan(1e-6);
+        },
+        { trainable },
+      );
+    },
+  );
+
+  it('refuses a reference that lacks a tensor', async () => {
     await withTrainer(async (trainer) => {
-      await expect(trainer.gradientStep(grpo({ beta: 0.1 }))).rejects.toMatchObject({
-        code: 'config',
-      });
+      const batch = { ...grpo({ beta: 0.1 }), reference: new Map() };
+      await expect(trainer.gradientStep(batch)).rejects.toMatchObject({ code: 'checkpoint' });
     });
   });
 
