@@ -16,6 +16,7 @@ import { selectBatch } from '../../activities/select-batch.ts';
 import { updateCurriculum } from '../../activities/update-curriculum.ts';
 import { warmStart } from '../../activities/warm-start.ts';
 import { policyAfter } from '../../db/checkpoints.ts';
+import type { StepKey } from '../../contracts/activities.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
 import type { Connection } from '../../db/connection.ts';
@@ -23,6 +24,7 @@ import { eventsOf } from '../../db/events.ts';
 import { groupsOfShard } from '../../db/groups.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { findShard } from '../../db/rollouts.ts';
+import { findStep } from '../../db/steps.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { formatFixture } from './support/read-data.ts';
@@ -62,6 +64,38 @@ afterAll(async () => {
 /** Runs an activity that beats. */
 const run = async <T>(activity: () => Promise<T>): Promise<T> =>
   new MockActivityEnvironment().run(activity);
+
+/** One step on one group, after a cold start of one step. */
+const oneGroup = () =>
+  ({
+    policy: join(folder, 'policy'),
+    data: formatFixture('toolace.json'),
+    warmStart: [{ data: formatFixture('openai.jsonl'), steps: 1 }],
+    sampler: 'uniform',
+    trainBatchSize: 1,
+    numGenerations: 2,
+    oversample: 1,
+    maxBackfillRounds: 0,
+    maskTruncatedCompletions: false,
+    maxPromptLength: 4000,
+    maxCompletionLength: 400,
+    maxSteps: 1,
+    threads: 1,
+  }) satisfies RunConfigInput;
+
+/** The first step of {@link oneGroup}, up to its gradient. */
+async function learnedStep(id: string): Promise<StepKey> {
+  const key = { run: id, epoch: 1, step: 1 };
+  const round = { ...key, round: 0 };
+  await selectBatch(deps, key);
+  await run(async () => rollout(deps, { ...round, shard: 0 }));
+  await scoreRewards(deps, round);
+  await filterGroups(deps, round);
+  await updateCurriculum(deps, key);
+  // A policy that learnt one step does equally badly each time; there has to be something to learn.
+  await connection.pool.query(`update rollouts set weighted_reward = index where run = $1`, [id]);
+  return key;
+}
 
 test('a policy is shown, sampled and evaluated with the tools of its prompts', async () => {
   const data = formatFixture('toolace.json');
@@ -121,22 +155,7 @@ test('a policy is shown, sampled and evaluated with the tools of its prompts', a
 });
 
 test('a policy that was deleted before its commit is computed and stored again', async () => {
-  const config = {
-    policy: join(folder, 'policy'),
-    data: formatFixture('toolace.json'),
-    warmStart: [{ data: formatFixture('openai.jsonl'), steps: 1 }],
-    sampler: 'uniform',
-    trainBatchSize: 1,
-    numGenerations: 2,
-    oversample: 1,
-    maxBackfillRounds: 0,
-    maskTruncatedCompletions: false,
-    maxPromptLength: 4000,
-    maxCompletionLength: 400,
-    maxSteps: 1,
-    threads: 1,
-  } satisfies RunConfigInput;
-  await prepareRun(deps, { run: 'again', config });
+  await prepareRun(deps, { run: 'again', config: oneGroup() });
   const engine = await engines.on({ backend: 'onnx', threads: 1, device: 'cpu' });
   let computed: PolicyRef | undefined;
   /** A run that came to the same policy goes on, and prunes it. */
@@ -168,14 +187,22 @@ test('a policy that was deleted before its commit is computed and stored again',
   };
 
   await comesAgain(0, async (using) => warmStart(using, { run: 'again', slice: 1 }));
-  const key = { run: 'again', epoch: 1, step: 1 };
-  const round = { ...key, round: 0 };
-  await selectBatch(deps, key);
-  await run(async () => rollout(deps, { ...round, shard: 0 }));
-  await scoreRewards(deps, round);
-  await filterGroups(deps, round);
-  await updateCurriculum(deps, key);
-  // A policy that learnt one step does equally badly each time; there has to be something to learn.
-  await connection.pool.query(`update rollouts set weighted_reward = index where run = 'again'`);
+  const key = await learnedStep('again');
   await comesAgain(1, async (using) => gradientStep(using, key));
 });
+
+test.each(['full', 'lora'] as const)(
+  'the first step after a cold start has no KL yet: %s',
+  async (trainMode) => {
+    const id = `measured ${trainMode}`;
+    const [phase] = oneGroup().warmStart;
+    const warmed = { ...oneGroup(), warmStart: [{ ...phase!, learningRate: 0.01 }] };
+    await prepareRun(deps, { run: id, config: { ...warmed, trainMode, beta: 0.1 } });
+    await run(async () => warmStart(deps, { run: id, slice: 1 }));
+    const key = await learnedStep(id);
+    await run(async () => gradientStep(deps, key));
+    const step = await findStep(connection.db, key);
+    expect(step).toMatchObject({ state: 'committed' });
+    expect(step?.kl).toBeLessThan(1e-6);
+  },
+);
