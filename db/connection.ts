@@ -19,7 +19,7 @@ export interface ConnectionOptions {
   readonly connections?: number;
   /**
    * Shows others that this process is there: Postgres lists a connection of this name until the process ends, however it ends. It is made
-   * within a second, and made again where Postgres went away.
+   * at once, and made again within a second where Postgres went away.
    */
   readonly presence?: string;
   /** How long to wait for a connection; default 30 s. */
@@ -99,10 +99,12 @@ export function connect(url: string, options: ConnectionOptions = {}): Connectio
 
 /** Who computes for minutes asks nothing meanwhile; a server that restarted would not know of it. */
 function stayPresent(pool: Pool): NodeJS.Timeout {
-  return setInterval(() => {
+  const show = (): void => {
     // A server that is away is asked again.
     if (pool.totalCount === 0) pool.query('select').catch(() => undefined);
-  }, PRESENCE_MS).unref();
+  };
+  show();
+  return setInterval(show, PRESENCE_MS).unref();
 }
 
 /** The name in an address would hide the one that shows presence. */

@@ -8,6 +8,8 @@ import { setRunState } from '../../db/runs.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
+const PATIENT = { timeout: 10_000 };
+
 const server = scratchServer();
 let url: string;
 let connection: Connection;
@@ -43,7 +45,7 @@ it('knows runs that a worker serves, for as long as the worker is there', async 
   expect(await runsBeingServed(connection.db)).toEqual(['second', 'first']);
 
   await worker.close();
-  await expect.poll(() => runsBeingServed(connection.db)).toEqual([]);
+  await expect.poll(() => runsBeingServed(connection.db), PATIENT).toEqual([]);
 });
 
 it('tells a run that no worker could go on with from one that may be worked on', async () => {
@@ -59,9 +61,11 @@ it('tells a run that no worker could go on with from one that may be worked on',
   expect(await found()).toEqual(alone);
 
   // A name in the address does not hide what it is.
-  const worker = connect(`${url}?application_name=mine`, { presence: WORKER_PRESENCE });
+  const named = new URL(url);
+  named.searchParams.set('application_name', 'mine');
+  const worker = connect(named.href, { presence: WORKER_PRESENCE });
   // Nobody asks it anything.
-  await expect.poll(found).toEqual(served);
+  await expect.poll(found, PATIENT).toEqual(served);
   // Those who watch learn of it, but not where no run is under way.
   const after = await runPulses(db);
   expect(after.get('first')).not.toBe(before.get('first'));
@@ -78,10 +82,10 @@ it('tells a run that no worker could go on with from one that may be worked on',
   };
   const [ended] = await list('pg_terminate_backend(pid)');
   await expect
-    .poll(async () => (await list('state')).filter((pid) => pid !== ended), { timeout: 10_000 })
+    .poll(async () => (await list('state')).filter((pid) => pid !== ended), PATIENT)
     .toHaveLength(1);
   expect(await found()).toEqual(served);
 
   await worker.close();
-  await expect.poll(found).toEqual(alone);
+  await expect.poll(found, PATIENT).toEqual(alone);
 });
