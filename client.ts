@@ -103,8 +103,11 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   const reader = runReader(database, services.folder);
 
   /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
-  const goOn = async (run: string, config: RunConfig): Promise<'running' | 'completed'> => {
-    const known = await statusOrNull(reader, run);
+  const goOn = async (
+    run: string,
+    config: RunConfig,
+    known: RunStatus | null,
+  ): Promise<'running' | 'completed'> => {
     // What the run is called after is what its next step does: a fork, or `set`, may have changed what it began with.
     const next =
       known === null ? config : (await readRunAt(database.db, run, known.step + 1)).config;
@@ -143,7 +146,8 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
           hint: `choose another name, or go on with it: toolsample resume ${id}`,
         });
       }
-      if ((await goOn(id, config)) === 'completed') {
+      const status = known === null ? null : await reader.status(id);
+      if ((await goOn(id, config, status)) === 'completed') {
         throw new ToolsampleError('config', `run "${id}" has completed`, {
           hint: 'choose another name',
         });
@@ -154,8 +158,10 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       const known = await statusOrNull(reader, run);
       // A run that no worker has taken up yet only waits for one.
       if (known === null && (await isUnderWay(workflow.getHandle(run)))) return 'running';
-      const { state } = known ?? (await reader.status(run));
-      return state === 'completed' ? 'completed' : goOn(run, await reader.config(run));
+      const status = known ?? (await reader.status(run));
+      return status.state === 'completed'
+        ? 'completed'
+        : goOn(run, await reader.config(run), status);
     },
     async unpreparedRuns() {
       const query = `WorkflowType = '${TRAINING_RUN}' and ExecutionStatus = 'Running' and TaskQueue = '${temporal.taskQueue}'`;

@@ -136,27 +136,23 @@ const GLANCE_MILLISECONDS = 3_000;
  * Empty where no server of the data folder runs.
  */
 export async function runsUnderWay(home: string): Promise<string[]> {
+  const { postgres, temporal } = await inspectServices({ home, env: {} });
+  if (postgres.pid === null && temporal.pid === null) return [];
   // A database that is given may be one beside the data folder's own; its runs go through the data folder's Temporal server.
-  const [given, own] = await Promise.all([
-    inspectServices({ home }),
-    inspectServices({ home, env: {} }),
-  ]);
-  if (own.postgres.pid === null && own.temporal.pid === null) return [];
-  const urls = new Set([given.postgres.url, own.postgres.url]);
-  const served = await Promise.all(
-    [...urls].map(async (url) => (url === null ? [] : servedIn(url))),
-  );
-  return served.flat();
+  const given = process.env['DATABASE_URL'];
+  const urls = new Set([given, postgres.url].flatMap((url) => (url ? [url] : [])));
+  return (await Promise.all([...urls].map(servedIn))).flat();
 }
 
 async function servedIn(url: string): Promise<string[]> {
-  const connection = connect(url, { timeoutMs: GLANCE_MILLISECONDS });
+  let connection: Connection | undefined;
   try {
+    connection = connect(url, { timeoutMs: GLANCE_MILLISECONDS });
     return await runsBeingServed(connection.db);
   } catch {
-    // Not reachable, or nothing was ever stored: nothing that could be disturbed.
+    // No address, not reachable, or nothing was ever stored: nothing that could be disturbed.
     return [];
   } finally {
-    await connection.close();
+    await connection?.close();
   }
 }

@@ -4,8 +4,8 @@ import { WORKER_IS_THERE } from './presence.ts';
 
 /**
  * A short text for each run that is another one whenever there is something new to show of it: its state, a step, an
- * evaluation, an event, a worker that came or went. Cheap enough to be asked every second beside a training run: it reads counts by index, whatever the
- * number of steps.
+ * evaluation, an event, a worker that came or went. Cheap enough to be asked every second beside a training run: it reads counts by
+ * index, whatever the number of steps.
  */
 export async function runPulses(db: Database): Promise<ReadonlyMap<string, string>> {
   const { rows } = await db.execute<{ run: string; pulse: string }>(sql`

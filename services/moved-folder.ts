@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { isRunning, readPidFile, stopProcess, type StopAttempt } from './process.ts';
+import { DEV_SERVER, POSTMASTER } from './server-processes.ts';
 
 /*
  * Servers name their files by the path that the data folder had when they started. Moved while they run, the folder keeps their pid files,
@@ -30,22 +31,15 @@ export async function serversLeftBehind(
     {
       service: 'Temporal',
       pidFile: join(home, 'temporal', 'server.pid'),
-      marks: ['start-dev', join(formerHome, 'temporal', 'temporal.db')],
-      attempts: [
-        { signal: 'SIGTERM', milliseconds: 10_000 },
-        { signal: 'SIGKILL', milliseconds: 5_000 },
-      ],
+      marks: DEV_SERVER.marks(join(formerHome, 'temporal', 'temporal.db')),
+      attempts: DEV_SERVER.attempts,
     },
     {
       service: 'Postgres',
       pidFile: join(home, data, 'postmaster.pid'),
-      marks: ['postgres', join(formerHome, data)],
+      marks: POSTMASTER.marks(join(formerHome, data)),
       // Its working directory moved with its files: it shuts down in order.
-      attempts: [
-        { signal: 'SIGINT', milliseconds: 30_000 },
-        { signal: 'SIGQUIT', milliseconds: 5_000 },
-        { signal: 'SIGKILL', milliseconds: 5_000 },
-      ],
+      attempts: POSTMASTER.attempts,
     },
   ] as const;
   const found: LeftServer[] = [];

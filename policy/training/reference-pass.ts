@@ -15,8 +15,8 @@ export interface ReferencePass {
 }
 
 /**
- * Opens a forward pass of the policy with these trained tensors, or of the base. Its session is not kept from step to step, unlike those that train: it opens in less than a
- * hundredth of their time, and what its allocator holds would lie beside theirs.
+ * Opens a forward pass of the policy with these trained tensors, or of the base. Its session is not kept from step to step, unlike those
+ * that train: it opens in less than a hundredth of their time, and what its allocator holds would lie beside theirs.
  *
  * @param trained all tensors, or the adapters; left out: those of the base
  * @param form that of the training graph: attention over long rows takes as little memory here as there

@@ -9,6 +9,7 @@ import { fileError, syncFolder } from '../durable-file.ts';
 import { asAccount } from './account.ts';
 import { openLog, readLog } from '../log-file.ts';
 import { errorCode, isAlive, isRunning, readPidFile, stopProcess } from '../process.ts';
+import { POSTMASTER } from '../server-processes.ts';
 import type { PostgresBinaries } from './binaries.ts';
 import { withClient } from './connection.ts';
 import { clusterUrl, EMBEDDED_NAME, type Placement } from './placement.ts';
@@ -34,18 +35,13 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 const PID_BEYOND_ALL = 2_147_483_646;
 
-/** Names a postmaster of ours among all processes. */
-function marks(data: string): readonly string[] {
-  return ['postgres', data];
-}
-
 /** The running postmaster of a cluster, by its pid file; null when there is none. */
 export async function runningPostmaster(
   data: string,
 ): Promise<{ readonly pid: number; readonly port: number } | null> {
   const file = join(data, 'postmaster.pid');
   const pid = await readPidFile(file).catch(() => null);
-  if (pid === null || !(await isRunning(pid, marks(data)))) return null;
+  if (pid === null || !(await isRunning(pid, POSTMASTER.marks(data)))) return null;
   const port = Number((await readFile(file, 'utf8').catch(() => '')).split('\n')[3]);
   return port > 0 ? { pid, port } : null;
 }
@@ -263,11 +259,7 @@ export async function ensureDatabase(port: number, password: string): Promise<vo
 export async function stopCluster(data: string): Promise<boolean> {
   const running = await runningPostmaster(data);
   if (running === null) return false;
-  const ended = await stopProcess(running.pid, marks(data), [
-    { signal: 'SIGINT', milliseconds: 30_000 },
-    { signal: 'SIGQUIT', milliseconds: 5_000 },
-    { signal: 'SIGKILL', milliseconds: 5_000 },
-  ]);
+  const ended = await stopProcess(running.pid, POSTMASTER.marks(data), POSTMASTER.attempts);
   return ended !== null;
 }
 

@@ -9,6 +9,7 @@ import type { DataFolder } from '../data-folder.ts';
 import { openLog, readLog } from '../log-file.ts';
 import { accepts, isPortFree } from '../ports.ts';
 import { isRunning, readPidFile, stopProcess } from '../process.ts';
+import { DEV_SERVER } from '../server-processes.ts';
 import { probeTemporal } from './connection.ts';
 import { devDatabase, keepDevDatabase, prepareDevDatabase } from './dev-database.ts';
 
@@ -40,7 +41,7 @@ function pidFile(folder: DataFolder): string {
 }
 
 function marks(folder: DataFolder): readonly string[] {
-  return ['start-dev', devDatabase(folder)];
+  return DEV_SERVER.marks(devDatabase(folder));
 }
 
 /** Whether this data folder has had a dev server: its workflows live there and nowhere else. */
@@ -156,10 +157,7 @@ async function areFree(ports: readonly number[]): Promise<boolean> {
 export async function stopDevServer(folder: DataFolder): Promise<boolean> {
   const pid = await runningDevServer(folder);
   if (pid === null) return false;
-  const ended = await stopProcess(pid, marks(folder), [
-    { signal: 'SIGTERM', milliseconds: 10_000 },
-    { signal: 'SIGKILL', milliseconds: 5_000 },
-  ]);
+  const ended = await stopProcess(pid, marks(folder), DEV_SERVER.attempts);
   await rm(pidFile(folder), { force: true });
   return ended !== null;
 }
