@@ -11,24 +11,13 @@ import type {
   GradientRequest,
   PolicyEngine,
   PolicyRef,
-  TrainableOptions,
 } from '../../contracts/policy.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
-
-const FULL: TrainableOptions = { mode: 'full', loraRank: 4, loraAlpha: 8, seed: 1 };
-const LORA: TrainableOptions = { ...FULL, mode: 'lora' };
-const OPTIMIZER = {
-  learningRate: 1e-2,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
+import { FULL, LORA, OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
 let root: string;
 let store: ArtifactStore;
@@ -84,16 +73,7 @@ async function gradient(policy: PolicyRef, trainable = FULL): Promise<GradientRe
       advantage: (i % 3) - 1,
       masked: false,
     })),
-    objective: {
-      lossType: 'dapo',
-      epsilon: 0.2,
-      epsilonHigh: 0.28,
-      beta: 0,
-      numIterations: 1,
-      importanceSamplingCap: 2,
-      temperature: 1,
-      maxCompletionLength: 20,
-    },
+    objective: { ...OBJECTIVE, maxCompletionLength: 20 },
     optimizer: OPTIMIZER,
     microBatchTokens: 64,
   };

@@ -17,8 +17,7 @@ import type { MicroBatch } from '../../policy/training/micro-batches.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import type { SweepableStore } from '../../contracts/artifacts.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
-
-const LORA = { mode: 'lora', loraRank: 4, loraAlpha: 8, seed: 1 } as const;
+import { LORA, OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
 let root: string;
 let store: SweepableStore;
@@ -64,24 +63,8 @@ const request = (policy: PolicyRef, step: number, beta = 0): GradientRequest => 
   policy,
   trainable: LORA,
   sequences: rollouts(step),
-  objective: {
-    lossType: 'dapo',
-    epsilon: 0.2,
-    epsilonHigh: 0.28,
-    beta,
-    numIterations: 1,
-    importanceSamplingCap: 2,
-    temperature: 1,
-    maxCompletionLength: 40,
-  },
-  optimizer: {
-    learningRate: 1e-2,
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-8,
-    weightDecay: 0.01,
-    maxGradNorm: 0.2,
-  },
+  objective: { ...OBJECTIVE, beta },
+  optimizer: { ...OPTIMIZER, weightDecay: 0.01, maxGradNorm: 0.2 },
   microBatchTokens: 200,
 });
 

@@ -19,17 +19,10 @@ import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../../policy/training/training-graph.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { TINY, writeTinyPolicy } from './support/tiny-policy.ts';
+import { LORA, OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
-const LORA = { mode: 'lora', loraRank: 4, loraAlpha: 8, seed: 1 } as const;
 const SIZE = totalElements(trainableSpecs(trainingModel(TINY.traits, LORA)));
-const OPTIMIZER = {
-  learningRate: 1e-2,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradNorm: 0.2,
-};
+const CLIPPED = { ...OPTIMIZER, weightDecay: 0.01, maxGradNorm: 0.2 };
 const BATCH = batch();
 const WHOLE = { shard: 0, shards: 1 };
 
@@ -45,17 +38,7 @@ function batch() {
     advantage: index - 1.2,
     masked: false,
   }));
-  const objective = {
-    lossType: 'dapo',
-    epsilon: 0.2,
-    epsilonHigh: 0.28,
-    beta: 0,
-    numIterations: 1,
-    importanceSamplingCap: 2,
-    temperature: 1,
-    maxCompletionLength: 40,
-  } as const;
-  return { sequences, objective, microBatchTokens: 60 };
+  return { sequences, objective: OBJECTIVE, microBatchTokens: 60 };
 }
 
 let root: string;
@@ -171,9 +154,9 @@ describe('one gradient is in memory at a time', () => {
   it('adding up: one is added before the next is asked for, to the bits of one worker', async () => {
     const alone = await freshTrainer();
     const adding = await freshTrainer();
-    const whole = await alone.gradientStep({ ...BATCH, optimizer: OPTIMIZER });
+    const whole = await alone.gradientStep({ ...BATCH, optimizer: CLIPPED });
     const micros = inOneBuffer(() => undefined);
-    expect(await adding.applyShards(micros, BATCH.objective, OPTIMIZER)).toEqual(whole);
+    expect(await adding.applyShards(micros, BATCH.objective, CLIPPED)).toEqual(whole);
     expect(stateOf(adding)).toEqual(stateOf(alone));
   });
 });
@@ -190,7 +173,7 @@ describe('what breaks off', () => {
     const [adding, untouched] = [await freshTrainer(), await freshTrainer()];
     const files = [good, missing].map((path) => ({ path, microBatches: 4 }));
     await expect(
-      adding.applyShards(readMicroGradients(files, SIZE), BATCH.objective, OPTIMIZER),
+      adding.applyShards(readMicroGradients(files, SIZE), BATCH.objective, CLIPPED),
     ).rejects.toMatchObject({ code: 'not-found' });
     expect(stateOf(adding)).toEqual(stateOf(untouched));
     // Nor is anything left of the sum.
@@ -198,7 +181,7 @@ describe('what breaks off', () => {
       await each.applyShards(
         inOneBuffer(() => undefined),
         BATCH.objective,
-        OPTIMIZER,
+        CLIPPED,
       );
     }
     expect(stateOf(adding)).toEqual(stateOf(untouched));

@@ -5,6 +5,7 @@ import { loraSpecs } from '../../policy/models/lora.ts';
 import { totalElements, type ModelTraits } from '../../policy/models/model-traits.ts';
 import { trainingMemory, type KlReference } from '../../policy/training/memory-estimate.ts';
 import { createTrainer } from '../../policy/training/trainer.ts';
+import { OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
 /** Nearly all of its memory is attention: a whole one over 2,048 tokens takes 268 MB. */
 const TRAITS: ModelTraits = {
@@ -36,24 +37,8 @@ const batch = (beta: number) => ({
       masked: false,
     },
   ],
-  objective: {
-    lossType: 'dapo' as const,
-    epsilon: 0.2,
-    epsilonHigh: 0.28,
-    beta,
-    numIterations: 1,
-    importanceSamplingCap: 2,
-    temperature: 1,
-    maxCompletionLength: PREDICTED,
-  },
-  optimizer: {
-    learningRate: 0,
-    beta1: 0.9,
-    beta2: 0.95,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradNorm: 1,
-  },
+  objective: { ...OBJECTIVE, beta, maxCompletionLength: PREDICTED },
+  optimizer: { ...OPTIMIZER, learningRate: 0 },
   microBatchTokens: LENGTH,
 });
 

@@ -13,17 +13,8 @@ import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { writeTinyPolicy } from './support/tiny-policy.ts';
+import { FULL, LORA, OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
-const FULL: TrainableOptions = { mode: 'full', loraRank: 4, loraAlpha: 8, seed: 1 };
-const LORA: TrainableOptions = { ...FULL, mode: 'lora' };
-const OPTIMIZER = {
-  learningRate: 1e-2,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
 const PROMPT = [65, 66, 67];
 
 let root: string;
@@ -79,16 +70,7 @@ async function gradient(
       advantage: i - 1.2,
       masked: false,
     })),
-    objective: {
-      lossType: 'dapo',
-      epsilon: 0.2,
-      epsilonHigh: 0.28,
-      beta,
-      numIterations: 1,
-      importanceSamplingCap: 2,
-      temperature: 1,
-      maxCompletionLength: 12,
-    },
+    objective: { ...OBJECTIVE, beta, maxCompletionLength: 12 },
     optimizer: OPTIMIZER,
     microBatchTokens: 64,
   };

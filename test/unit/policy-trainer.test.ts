@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
-import type { AdamWOptions, ObjectiveOptions, TrainingSequence } from '../../contracts/policy.ts';
+import type {
+  ObjectiveOptions,
+  TrainableOptions,
+  TrainingSequence,
+} from '../../contracts/policy.ts';
 import { initialAdapters } from '../../policy/models/lora.ts';
 import { initialWeights, type Weights } from '../../policy/models/initial-weights.ts';
 import type { ModelTraits } from '../../policy/models/model-traits.ts';
@@ -8,6 +12,7 @@ import type { GradientOutcome } from '../../policy/training/grpo-step.ts';
 import { UNLIMITED } from '../../policy/training/step-plan.ts';
 import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
 import { onCpu } from '../../policy/graph/session.ts';
+import { FULL, LORA, OBJECTIVE, OPTIMIZER } from './support/training-options.ts';
 
 const TRAITS: ModelTraits = {
   hidden: 32,
@@ -21,26 +26,7 @@ const TRAITS: ModelTraits = {
   rmsEps: 1e-5,
   tied: true,
 };
-const OPTIMIZER: AdamWOptions = {
-  learningRate: 1e-2,
-  beta1: 0.9,
-  beta2: 0.95,
-  epsilon: 1e-8,
-  weightDecay: 0,
-  maxGradNorm: 1,
-};
-const OBJECTIVE: ObjectiveOptions = {
-  lossType: 'dapo',
-  epsilon: 0.2,
-  epsilonHigh: 0.28,
-  beta: 0,
-  numIterations: 1,
-  importanceSamplingCap: 0,
-  temperature: 1,
-  maxCompletionLength: 10,
-};
-const FULL = { mode: 'full', loraRank: 4, loraAlpha: 8, seed: 1 } as const;
-const LORA = { ...FULL, mode: 'lora' } as const;
+const UNCAPPED = { ...OBJECTIVE, importanceSamplingCap: 0, maxCompletionLength: 10 };
 
 function someIds(seed: number, length: number): number[] {
   const random = seededRandom(seed);
@@ -68,7 +54,7 @@ const UNIFORM = -Math.log(TRAITS.vocab);
 
 async function withTrainer<T>(
   run: (trainer: Trainer) => Promise<T>,
-  options: { trainable?: typeof FULL | typeof LORA; threads?: number; weights?: Weights } = {},
+  options: { trainable?: TrainableOptions; threads?: number; weights?: Weights } = {},
 ): Promise<T> {
   const trainer = await createTrainer({
     traits: TRAITS,
@@ -109,7 +95,7 @@ const supervised = (microBatchTokens = 1000, optimizer = OPTIMIZER) => ({
 });
 const grpo = (changes: Partial<ObjectiveOptions> = {}, microBatchTokens = 1000) => ({
   sequences: sequences(UNIFORM),
-  objective: { ...OBJECTIVE, ...changes },
+  objective: { ...UNCAPPED, ...changes },
   optimizer: OPTIMIZER,
   microBatchTokens,
 });
