@@ -5,6 +5,7 @@ import type { GradientRequest, PolicyRef, TrainingSequence } from '../contracts/
 import { policyAfter } from '../db/checkpoints.ts';
 import { keptRollouts, shardsOfStep, type RolloutRow } from '../db/rollouts.ts';
 import type { RunRow } from '../db/runs.ts';
+import { generatedTokensUpTo } from '../db/steps.ts';
 import { advantages } from '../dscl/advantage.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { objectiveOptions, stepOptimizer, trainableOptions } from './engine-options.ts';
@@ -35,7 +36,7 @@ export interface GradientBatch {
 export async function gradientBatch(
   deps: ActivityDependencies,
   key: StepKey,
-  { config, corpusSamples }: Pick<RunRow, 'config' | 'corpusSamples'>,
+  { config, corpusSamples, totalSteps }: Pick<RunRow, 'config' | 'corpusSamples' | 'totalSteps'>,
 ): Promise<{ readonly policy: PolicyRef; readonly batch: GradientBatch | null }> {
   const { db } = deps;
   const policy = startOfStep(await policyAfter(db, key.run, key.step - 1), key.step);
@@ -50,6 +51,7 @@ export async function gradientBatch(
     memory: trainingMemory(config.memoryLimit),
   };
   const groups = new Set(kept.map(({ rank }) => rank)).size;
+  const generatedTokens = await generatedTokensUpTo(db, key.run, key.step - 1);
   const batch: GradientBatch = {
     request: {
       policy,
@@ -57,7 +59,13 @@ export async function gradientBatch(
       trainable: trainableOptions(config),
       sequences,
       objective: objectiveOptions(config),
-      optimizer: stepOptimizer(config, { step: key.step, groups, corpusSamples }),
+      optimizer: stepOptimizer(config, {
+        step: key.step,
+        totalSteps,
+        generatedTokens,
+        groups,
+        corpusSamples,
+      }),
     },
     advantages: kept.map(({ rank, index }, i) => ({ rank, index, advantage: values[i] ?? 0 })),
     within: async (call) => withMicroBatches(budget, longestSequence(sequences), call),

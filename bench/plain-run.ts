@@ -12,7 +12,11 @@ import type {
 } from '../contracts/policy.ts';
 import type { RewardBreakdown } from '../contracts/reward.ts';
 import type { Sample } from '../contracts/sample.ts';
-import { stepOptimizer, trainableOptions } from '../activities/engine-options.ts';
+import {
+  stepOptimizer,
+  trainableOptions,
+  type OptimizedStep,
+} from '../activities/engine-options.ts';
 import { runSchedule } from '../activities/run-schedule.ts';
 import { startingPolicy } from '../activities/starting-policy.ts';
 import { longestPrompt, usableSamples } from '../activities/usable-samples.ts';
@@ -78,15 +82,22 @@ export async function runPlainly(
 
   await evaluate(run, policy);
   const learned = nothingLearned();
+  const { maxGeneratedTokens } = config;
+  const budget = maxGeneratedTokens < 0 ? Infinity : maxGeneratedTokens;
   let drawnInEpoch = 0;
-  for (let step = 1; step <= totalSteps; step++) {
+  let generatedTokens = 0;
+  for (let step = 1; step <= totalSteps && generatedTokens < budget; step++) {
     const epoch = Math.ceil(step / stepsPerEpoch);
     if ((step - 1) % stepsPerEpoch === 0) drawnInEpoch = 0;
     const drawn = drawSamples(config, corpus, learned, { step, epoch, drawnInEpoch });
     const groups = await rollOut(run, policy, learned, drawn, step);
     drawnInEpoch += groups.length;
     learn(config, learned, groups, step);
-    policy = await update(run, policy, groups.filter(keptBy(config)), step);
+    const at = { step, totalSteps, generatedTokens };
+    policy = await update(run, policy, groups.filter(keptBy(config)), at);
+    generatedTokens += groups
+      .flatMap(({ completions }) => completions)
+      .reduce((sum, { ids }) => sum + ids.length, 0);
   }
   await evaluate(run, policy);
   const folder = join(deps.folder, `seed-${config.seed}`);
@@ -182,7 +193,7 @@ async function update(
   { engine, config, corpus }: PlainRun,
   policy: PolicyRef,
   kept: readonly RolledOut[],
-  step: number,
+  at: Pick<OptimizedStep, 'step' | 'totalSteps' | 'generatedTokens'>,
 ): Promise<PolicyRef> {
   if (kept.length === 0) return policy;
   const { scaleRewards, advantageFloor: floor } = config;
@@ -205,7 +216,7 @@ async function update(
     sequences,
     objective: config,
     optimizer: stepOptimizer(config, {
-      step,
+      ...at,
       groups: kept.length,
       corpusSamples: corpus.length,
     }),

@@ -70,6 +70,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   maskTruncatedCompletions: 'live',
   importanceSamplingCap: 'live',
   learningRate: 'live',
+  lrSchedulerType: 'live',
   warmupSteps: 'live',
   adamBeta1: 'live',
   adamBeta2: 'live',

@@ -9,6 +9,10 @@ export const SCALE_REWARDS = ['group', 'batch', 'none'] as const;
 /** What an advantage is divided by; names as in TRL. */
 export type ScaleRewards = (typeof SCALE_REWARDS)[number];
 
+export const LR_SCHEDULER_TYPES = ['constant', 'linear', 'cosine'] as const;
+/** How the learning rate falls to 0 over a run, after its warm-up; names as in TRL. */
+export type LrSchedulerType = (typeof LR_SCHEDULER_TYPES)[number];
+
 export const DEVICES = ['cpu', 'cuda', 'webgpu', 'auto'] as const;
 /** Where tensors are computed, as it is asked for. */
 export type DeviceChoice = (typeof DEVICES)[number];
@@ -180,6 +184,7 @@ export interface RunConfig {
 
   // — optimiser
   readonly learningRate: number;
+  readonly lrSchedulerType: LrSchedulerType;
   readonly warmupSteps: number;
   readonly adamBeta1: number;
   readonly adamBeta2: number;
@@ -228,6 +233,7 @@ export const LATER_SETTINGS = {
   bestMetric: 'reward',
   gradientShards: 1,
   evalTokens: 0,
+  lrSchedulerType: 'constant',
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { BEST_METRICS, DEVICES, LOSS_TYPES, SCALE_REWARDS } from '../../contracts/config.ts';
+import {
+  BEST_METRICS,
+  DEVICES,
+  LOSS_TYPES,
+  LR_SCHEDULER_TYPES,
+  SCALE_REWARDS,
+} from '../../contracts/config.ts';
 import { memorySize, positiveInt } from './nested-schemas.ts';
 import { about } from './setting-groups.ts';
 
@@ -47,6 +53,15 @@ export const learningSettings = {
     .max(1)
     .default(4e-4)
     .meta(about('Optimiser', 'learning rate of AdamW, of a batch with train_batch_size groups')),
+  lrSchedulerType: z
+    .enum(LR_SCHEDULER_TYPES)
+    .default('constant')
+    .meta(
+      about(
+        'Optimiser',
+        "how it falls to 0 by the run's end, in steps or in max_generated_tokens, whichever is nearer",
+      ),
+    ),
   warmupSteps: z
     .int()
     .min(0)

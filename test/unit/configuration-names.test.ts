@@ -38,7 +38,10 @@ describe('configuration names', () => {
   it('reads the nesting of verl', () => {
     const config = resolveConfig({
       data: { train_batch_size: 4, max_response_length: 32 },
-      actor_rollout_ref: { rollout: { n: 6 }, actor: { optim: { lr: 1e-3 }, ppo_epochs: 2 } },
+      actor_rollout_ref: {
+        rollout: { n: 6 },
+        actor: { optim: { lr: 1e-3, warmup_style: 'cosine' }, ppo_epochs: 2 },
+      },
       algorithm: { filter_groups: { enable: false } },
       trainer: { total_epochs: 9 },
     });
@@ -47,6 +50,7 @@ describe('configuration names', () => {
       maxCompletionLength: 32,
       numGenerations: 6,
       learningRate: 1e-3,
+      lrSchedulerType: 'cosine',
       numIterations: 2,
       filterGroups: false,
       numTrainEpochs: 9,

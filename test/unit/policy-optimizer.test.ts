@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { hashSeed, seededRandom } from '../../contracts/hash.ts';
 import { allocateFlat, fillFlat } from '../../policy/training/flat-tensors.ts';
-import { forPartialBatch, linearDecay, warmedUp } from '../../policy/training/learning-rate.ts';
+import {
+  forPartialBatch,
+  linearDecay,
+  runProgress,
+  scheduled,
+  warmedUp,
+} from '../../policy/training/learning-rate.ts';
 import { createOptimizer, globalNorm, updateParameters } from '../../policy/training/optimizer.ts';
 import { onCpu } from '../../policy/graph/session.ts';
 
@@ -104,5 +110,35 @@ describe('learning rates', () => {
   it('fall linearly from the first to the last step', () => {
     expect([0, 1, 2, 4, 7].map((step) => linearDecay(8, 4, step, 5))).toEqual([8, 7, 6, 4, 4]);
     expect(linearDecay(8, 4, 0, 1)).toBe(8);
+  });
+
+  // torch.optim.lr_scheduler with transformers' get_linear_ and get_cosine_schedule_with_warmup, 2 of 10 steps of warm-up, peak 1.
+  it.each([
+    ['constant', [1, 1, 1, 1, 1]],
+    ['linear', [1, 1, 0.875, 0.5, 0.125]],
+    ['cosine', [1, 1, 0.9619397662556434, 0.5, 0.03806023374435663]],
+  ] as const)("follow transformers' schedule: %s", (type, expected) => {
+    const rates = [1, 2, 3, 6, 9].map((step) =>
+      scheduled(
+        type,
+        runProgress({
+          step,
+          totalSteps: 10,
+          warmupSteps: 2,
+          generatedTokens: 0,
+          tokenBudget: -1,
+        }),
+      ),
+    );
+    rates.forEach((rate, i) => expect(rate).toBeCloseTo(expected[i] ?? NaN, 12));
+  });
+
+  it('follow the tokens of a run that ends with them', () => {
+    const run = { totalSteps: 1000, warmupSteps: 0, tokenBudget: 400 };
+    const progress = (step: number, generatedTokens: number): number =>
+      runProgress({ ...run, step, generatedTokens });
+    expect([progress(0, 0), progress(1, 100), progress(900, 100), progress(7, 500)]).toEqual([
+      0, 0.25, 0.9, 1,
+    ]);
   });
 });

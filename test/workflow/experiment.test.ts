@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExperimentAsked } from '../../contracts/experiment.ts';
 import { compareArms } from '../../experiments/compare-arms.ts';
+import { withClient } from '../../services/postgres/connection.ts';
 import { createServedHome, type ServedHome } from '../chaos/toolsample-home.ts';
 
 const MINUTE = 60_000;
@@ -21,6 +22,9 @@ const ASKED: Partial<ExperimentAsked> = {
     train_batch_size: 4,
     num_generations: 4,
     rollout_shard_size: 4,
+    learning_rate: 1e-3,
+    lr_scheduler_type: 'linear',
+    warmup_steps: 0,
   },
 };
 
@@ -145,6 +149,20 @@ describe('an experiment', () => {
       { arm: 'uniform', seeds: [1, 2], paired: null },
       { arm: 'dscl', seeds: [1, 2], paired: { reward: { n: 2 } } },
     ]);
+  });
+
+  it('has learning rates that fall with the tokens that are left', async () => {
+    const { rows } = await withClient(home.toolsample.services.databaseUrl, async (client) =>
+      client.query<{ rate: number; share: number; before: number }>(
+        `select learning_rate as rate, least(1, kept_groups / 4.0)::float8 as share, before::float8 from (
+           select *, coalesce(sum(generated_tokens) over (partition by run order by step
+             rows between unbounded preceding and 1 preceding), 0) as before from steps
+         ) s where learning_rate is not null`,
+      ),
+    );
+    expect(rows.filter(({ before }) => before > 0).length).toBeGreaterThan(6);
+    for (const { rate, share, before } of rows)
+      expect(rate).toBeCloseTo(1e-3 * (1 - before / TOKENS) * share, 12);
   });
 
   it(
