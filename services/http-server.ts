@@ -20,6 +20,18 @@ export function isOwnHost(host: string | undefined): boolean {
   return OWN_HOST.test(host ?? '');
 }
 
+/**
+ * Whether a browser sent a request for a page that is not of this machine. Such a page cannot read the answer, but what it asks for
+ * is done all the same. Programs send neither header.
+ *
+ * @param origin the header `Origin`; `null` stands for a page that hides where it is from
+ * @param fetchSite the header `Sec-Fetch-Site`
+ */
+export function isOfOtherSite(origin: string | undefined, fetchSite: string | undefined): boolean {
+  if (fetchSite === 'cross-site') return true;
+  return origin !== undefined && !(URL.canParse(origin) && isOwnHost(new URL(origin).host));
+}
+
 /** Whether only this machine reaches what listens there. */
 export function isLoopback(host: string): boolean {
   return /^(127(\.\d{1,3}){3}|localhost|::1)$/i.test(host);

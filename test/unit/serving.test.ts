@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import OpenAI, {
   type APIError,
   APIUserAbortError,
@@ -239,6 +240,26 @@ const refused = async (body: object, path = '/chat/completions'): Promise<APIErr
     (error: unknown) => error as APIError,
   );
 
+/** Asks for a token as a page may without asking first: `text/plain`, with whatever headers its browser adds. */
+async function askWith(
+  headers: { readonly [header: string]: string },
+  { address }: PolicyServer = server,
+): Promise<{ readonly status: number | undefined; readonly body: string }> {
+  return new Promise((resolve, reject) => {
+    const asked = request(
+      `${address}/completions`,
+      { method: 'POST', headers: { 'content-type': 'text/plain', ...headers } },
+      (reply) => {
+        text(reply).then((body) => {
+          resolve({ status: reply.statusCode, body });
+        }, reject);
+      },
+    );
+    asked.on('error', reject);
+    asked.end(JSON.stringify({ prompt: PROMPT, max_tokens: 1 }));
+  });
+}
+
 describe('what is refused', () => {
   it.each<[string, object, string | null, RegExp]>([
     ['no messages', { messages: [] }, 'messages', /is not a list of objects/],
@@ -302,14 +323,35 @@ describe('what is refused', () => {
     await expect(friend.chat.completions.create(ALARM)).rejects.toThrow(NotFoundError);
     const { choices } = await friend.chat.completions.create({ ...ALARM, model: 'shipped' });
     expect(choices).toHaveLength(1);
-    const { port } = new URL(server.address);
-    const status = await new Promise((resolve) => {
-      const headers = { host: 'evil.example' };
-      request({ port, path: '/v1/models', headers }, (reply) => {
-        resolve(reply.statusCode);
-      }).end();
-    });
+    expect((await askWith({ host: 'evil.example' })).status).toBe(403);
+  });
+
+  it.each<[string, { readonly [header: string]: string }]>([
+    ['of another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+    ['of another site, in an old browser', { origin: 'https://evil.example' }],
+    ['whose address begins with ours', { origin: 'http://127.0.0.1.evil.example:8000' }],
+    ['that hides where it is from', { origin: 'null' }],
+    ['that posts a form without its origin', { 'sec-fetch-site': 'cross-site' }],
+  ])('a page %s, which could have us compute', async (_, headers) => {
+    const { status, body } = await askWith(headers);
     expect(status).toBe(403);
+    expect(JSON.parse(body)).toMatchObject({
+      error: { type: 'permission_error', message: expect.stringMatching(/page of another site/) },
+    });
+  });
+
+  it.each<[string, { readonly [header: string]: string }]>([
+    ['a program', {}],
+    ['a page of this machine', { origin: 'http://localhost:3000', 'sec-fetch-site': 'same-site' }],
+    ['somebody who typed the address', { 'sec-fetch-site': 'none' }],
+  ])('but not %s', async (_, headers) => {
+    expect((await askWith(headers)).status).toBe(200);
+  });
+
+  it('no page at all where every request brings a key', async () => {
+    const guarded = await another({ token: 'secret' });
+    const headers = { origin: 'https://app.example', authorization: 'Bearer secret' };
+    expect((await askWith(headers, guarded)).status).toBe(200);
   });
 
   it('nobody who calls it by the address that it was told to listen on', async () => {
