@@ -171,11 +171,25 @@ export interface SampleHistory {
   readonly importances: readonly number[];
 }
 
-/** A sample's task, and its visits. */
-export interface SampleDetail {
-  readonly history: SampleHistory;
+/** What a sample asks, and what it expects. Long texts are cut. */
+export interface ShownTask {
+  /** Calls of earlier turns are in the texts. */
   readonly messages: readonly ChatMessage[];
+  /** Those that the prompt offers beside its messages; none where the messages tell of them. */
+  readonly tools: readonly ShownTool[];
   readonly groundTruth: string;
+}
+
+export interface ShownTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema, as text. */
+  readonly parameters: string;
+}
+
+/** A sample's task, and its visits. */
+export interface SampleDetail extends ShownTask {
+  readonly history: SampleHistory;
 }
 
 /** A group of a step in the list of groups. */
@@ -196,10 +210,8 @@ export interface GroupSummary {
 }
 
 /** A group with its completions, each reward taken apart. */
-export interface GroupDetail {
+export interface GroupDetail extends ShownTask {
   readonly summary: GroupSummary;
-  readonly messages: readonly ChatMessage[];
-  readonly groundTruth: string;
   /** The weights that scored the step. */
   readonly weights: PerSubTask;
   /** What every reward starts from: −3 where calls are asked for, else 0. */

@@ -1,5 +1,6 @@
 import { ExactNumber, type ExactRecord, type ExactValue } from './exact-number.ts';
 import type { JsonObject, JsonValue } from './json.ts';
+import type { ChatMessage } from './sample.ts';
 
 /** JSON on one line with a space after each colon and comma, as ToolRL's data has it. */
 export function spacedJson(value: JsonValue | ExactValue): string {
@@ -25,6 +26,14 @@ export function callLine(call: {
 /** Calls between their tags, one a line, as ToolRL's form has them. */
 export function callBlock(lines: readonly string[]): string {
   return `<tool_call>\n${lines.join('\n')}\n</tool_call>`;
+}
+
+/** A message with the calls of an earlier turn as text, in the form of answers; exactly the message where it has none. */
+export function withCallsAsText(message: ChatMessage): ChatMessage {
+  const { role, content, calls } = message;
+  if (calls === undefined) return message;
+  const block = callBlock(calls.map(callLine));
+  return { role, content: content === '' ? block : `${content}\n${block}` };
 }
 
 /** A thought and calls as one completion in ToolRL's form. */

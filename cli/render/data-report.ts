@@ -1,6 +1,6 @@
 import type { DataReport, LengthSummary, PromptLengths } from '../../contracts/data-report.ts';
 import { COMPLETION_SHAPES, type Sample } from '../../contracts/sample.ts';
-import { callBlock, callLine } from '../../contracts/tool-call-text.ts';
+import { withCallsAsText } from '../../contracts/tool-call-text.ts';
 import { block } from './outcome.ts';
 import { count, counted, printable, table, type Paint } from './text.ts';
 
@@ -86,10 +86,9 @@ function promptLines({ messages, tools }: Sample): string[] {
   const offered = (tools ?? []).map(({ name, description }) => `${name}: ${description}`);
   return [
     ...(tools === undefined ? [] : block(`tools (${tools.length})`, shortened(offered.join('\n')))),
-    ...messages.flatMap(({ role, content, calls }) => {
-      const called = calls === undefined ? [] : [callBlock(calls.map(callLine))];
-      return block(role, shortened([content, ...called].filter((text) => text !== '').join('\n')));
-    }),
+    ...messages
+      .map(withCallsAsText)
+      .flatMap(({ role, content }) => block(role, shortened(content))),
   ];
 }
 

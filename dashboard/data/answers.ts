@@ -15,7 +15,8 @@ import { readRun } from '../../db/runs.ts';
 import { sampleHistories, sampleHistory } from '../../db/sample-history.ts';
 import { stepGroup, stepGroups } from '../../db/step-groups.ts';
 import { stepPoints } from '../../db/step-points.ts';
-import { cutMessages, groupDetail } from './group-detail.ts';
+import { groupDetail } from './group-detail.ts';
+import { shownTask } from './shown-task.ts';
 
 /** All that the pages can ask for, from Postgres; a report keeps some of the answers. */
 export interface Answers {
@@ -42,11 +43,7 @@ export function answersFrom(db: Database): Answers {
     samples: async (run, order, limit) => sampleHistories(db, run, { order, limit }),
     sample: async (run, sampleId) => {
       const { history, sample } = await sampleHistory(db, run, sampleId);
-      return {
-        history,
-        messages: cutMessages(sample.messages),
-        groundTruth: sample.groundTruth,
-      };
+      return { history, ...shownTask(sample) };
     },
     groups: async (run, step) => {
       await readRun(db, run);

@@ -1,14 +1,11 @@
 import { cutText } from '../../contracts/cut-text.ts';
 import type { CompletionDetail, GroupDetail } from '../../contracts/dashboard.ts';
 import type { PerSubTask, RewardBreakdown, ValueMatch } from '../../contracts/reward.ts';
-import type { ChatMessage } from '../../contracts/sample.ts';
 import type { StepGroup } from '../../db/step-groups.ts';
 import { compareCalls } from '../../dscl/call-comparison.ts';
 import { rewardBase, rewardParts } from '../../dscl/reward-parts.ts';
 import { callCapacities } from '../../dscl/reward.ts';
-
-/** Characters of a message, a ground truth or a completion that are shown. */
-const LONGEST_TEXT = 20_000;
+import { LONGEST_TEXT, shownTask } from './shown-task.ts';
 
 type Completion = StepGroup['completions'][number];
 
@@ -18,8 +15,7 @@ export function groupDetail(group: StepGroup, valueMatch: ValueMatch): GroupDeta
   const capacities = callCapacities(sample, valueMatch);
   return {
     summary,
-    messages: cutMessages(sample.messages),
-    groundTruth: cutText(sample.groundTruth, LONGEST_TEXT),
+    ...shownTask(sample),
     weights,
     base: rewardBase(capacities),
     completions: group.completions.map((completion): CompletionDetail => ({
@@ -35,11 +31,6 @@ export function groupDetail(group: StepGroup, valueMatch: ValueMatch): GroupDeta
       calls: compareCalls(completion.completion, sample, valueMatch),
     })),
   };
-}
-
-/** Messages as far as they are shown. */
-export function cutMessages(messages: readonly ChatMessage[]): ChatMessage[] {
-  return messages.map(({ role, content }) => ({ role, content: cutText(content, LONGEST_TEXT) }));
 }
 
 function partsOf(

@@ -20,6 +20,11 @@ export function whole(value: number | null | undefined): string {
     : Math.round(value).toLocaleString('en-US').replace('-', '−');
 }
 
+/** A number of things: 1 message, 1,200 messages. */
+export function counted(value: number, thing: string): string {
+  return `${whole(value)} ${thing}${value === 1 ? '' : 's'}`;
+}
+
 /** Large numbers in brief: 205k, 1.4M. */
 export function brief(value: number): string {
   const size = Math.abs(value);

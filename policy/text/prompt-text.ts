@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../contracts/json.ts';
 import type { ChatMessage, Prompt, ToolDefinition } from '../../contracts/sample.ts';
-import { callBlock, callLine, spacedJson } from '../../contracts/tool-call-text.ts';
+import { spacedJson, withCallsAsText } from '../../contracts/tool-call-text.ts';
 import type { ChatRenderer } from './chat-template.ts';
 
 /** Renders a prompt's text. Tools undefined: the messages tell of them, and of the form of the answer, themselves. */
@@ -58,14 +58,6 @@ function showsProbe(render: ChatRenderer): boolean {
 
 function asFunction({ name, description, parameters }: ToolDefinition): JsonObject {
   return { type: 'function', function: { name, description, parameters } };
-}
-
-/** Exactly the message where it has no calls. */
-function withCallsAsText(message: ChatMessage): ChatMessage {
-  const { role, content, calls } = message;
-  if (calls === undefined) return message;
-  const block = callBlock(calls.map(callLine));
-  return { role, content: content === '' ? block : `${content}\n${block}` };
 }
 
 function withSystem(messages: readonly ChatMessage[], text: string): readonly ChatMessage[] {

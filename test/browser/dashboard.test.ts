@@ -11,7 +11,7 @@ import { WORKER_PRESENCE } from '../../db/presence.ts';
 import { ensureDatabaseOnly, stopServices } from '../../services/services.ts';
 import { env, scratchFolders, type ScratchFolders } from '../unit/support/scratch-services.ts';
 import { BROWSER, complaints, launch } from './support/browser.ts';
-import { nextStep, PLANTED, shownRun } from './support/shown-run.ts';
+import { EARLIER_CALL, nextStep, OFFERED_TOOL, PLANTED, shownRun } from './support/shown-run.ts';
 
 const LAPTOP = { width: 1280, height: 800 };
 const PHONE = { width: 390, height: 844 };
@@ -119,6 +119,25 @@ describe.skipIf(BROWSER === null)('in a browser', () => {
       await page.close();
     }
   });
+
+  it.each(['#/runs/first/rollouts', '#/runs/first/samples/VISITED'])(
+    '%s shows a prompt with its tools and the calls of earlier turns, as texts',
+    async (hash) => {
+      const address = `${dashboard.address}${hash.replace('VISITED', visited)}`;
+      const { page, found } = await open(address, { viewport: PHONE });
+      await page.getByText(/^The whole prompt \(1 tool, 5 messages\)$/).click();
+      const prompt = page.locator('.task details');
+      await prompt.getByText(`tool on offer: ${OFFERED_TOOL} ${PLANTED}`).waitFor();
+      await prompt
+        .getByText(`{"type": "object", "properties": {${JSON.stringify(PLANTED)}`)
+        .waitFor();
+      await prompt.getByText(`<tool_call> {"name": "${EARLIER_CALL}", "parameters": {`).waitFor();
+      await untouched(page);
+      expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBe(PHONE.width);
+      expect(found).toEqual([]);
+      await page.close();
+    },
+  );
 
   it('says when Postgres is away, keeps what it had, and recovers', async () => {
     const { page } = await open(`${dashboard.address}#/runs/first`);

@@ -39,6 +39,7 @@ const GROUP: GroupDetail = {
     request: 'r',
   },
   messages: [],
+  tools: [],
   groundTruth: '',
   weights: { format: 0.5, name: 0.75, key: 1, value: 1.5 },
   base: -3,

@@ -5,6 +5,7 @@ import { recordRequest } from '../../activities/record-request.ts';
 import { studentHalf95 } from '../../contracts/confidence.ts';
 import { SPARK_BINS } from '../../contracts/dashboard.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
+import type { Sample } from '../../contracts/sample.ts';
 import { CATEGORIES, type Category } from '../../contracts/sampling.ts';
 import { answersFrom, type Answers } from '../../dashboard/data/answers.ts';
 import { commitCheckpoint } from '../../db/checkpoints.ts';
@@ -252,6 +253,57 @@ describe('samples', () => {
     expect(detail.groundTruth).toContain('<tool_call>');
     await expect(answers.sample('trained', 'nobody')).rejects.toThrow(/has not visited/);
     await expect(answers.samples('gone', 'id', 1)).rejects.toThrow(/there is no run "gone"/);
+  });
+});
+
+describe('a task', () => {
+  it('has its tools, and the calls of earlier turns, as texts that are cut', async () => {
+    const [sample] = scratchSamples(1);
+    const long = 'x'.repeat(30_000);
+    const parameters = { type: 'object', properties: { room: { type: 'string' } } };
+    const conversation: Sample = {
+      ...sample!,
+      id: 'conversation',
+      messages: [
+        { role: 'user', content: long },
+        { role: 'assistant', content: '', calls: [{ name: 'look', parameters: { room: 'hall' } }] },
+        { role: 'tool', content: '{"light": "on"}' },
+        { role: 'assistant', content: 'and', calls: [{ name: 'dim', parameters: {} }] },
+        { role: 'user', content: 'now off' },
+      ],
+      tools: [
+        { name: 'dim', description: 'dims', parameters },
+        { name: 'long', description: '', parameters: { long } },
+      ],
+    };
+    const settings = { ...SETTINGS, trainBatchSize: 1 };
+    const other = await server.migrated();
+    const told = answersFrom(other.db);
+    await scratchRun(other.db, 'conversing', [conversation], settings);
+    await takeStep(other, { run: 'conversing', epoch: 1, step: 1 }, G);
+    const detail = await told.sample('conversing', 'conversation');
+    expect(detail.messages).toEqual([
+      { role: 'user', content: `${long.slice(0, 20_000)}…` },
+      {
+        role: 'assistant',
+        content: '<tool_call>\n{"name": "look", "parameters": {"room": "hall"}}\n</tool_call>',
+      },
+      { role: 'tool', content: '{"light": "on"}' },
+      {
+        role: 'assistant',
+        content: 'and\n<tool_call>\n{"name": "dim", "parameters": {}}\n</tool_call>',
+      },
+      { role: 'user', content: 'now off' },
+    ]);
+    expect(detail.tools[0]).toEqual({
+      name: 'dim',
+      description: 'dims',
+      parameters: '{"type": "object", "properties": {"room": {"type": "string"}}}',
+    });
+    expect(detail.tools[1]?.parameters).toHaveLength(20_001);
+    const { messages, tools } = await told.group('conversing', 1, 0);
+    expect({ messages, tools }).toEqual({ messages: detail.messages, tools: detail.tools });
+    await other.close();
   });
 });
 

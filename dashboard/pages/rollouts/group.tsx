@@ -39,7 +39,7 @@ export function Group(props: {
           />
         </span>
       </div>
-      <Task messages={group.messages} groundTruth={group.groundTruth} />
+      <Task task={group} />
       {group.completions.length === 0 && <p class="waiting">Its completions are being sampled.</p>}
       {alike(group.completions).map((same) => (
         <Completion key={same[0].index} group={group} same={same} />

@@ -25,7 +25,7 @@ export function SamplePage(props: { readonly run: string; readonly sample: strin
         </h1>
         <CategoryChip category={history.category} />
       </div>
-      <Task messages={value.messages} groundTruth={value.groundTruth} />
+      <Task task={value} />
       <CursorProvider>
         <LifeCharts run={run} history={history} />
       </CursorProvider>

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { recordOutcome } from '../../../activities/record-outcome.ts';
+import type { Sample } from '../../../contracts/sample.ts';
 import type { Connection } from '../../../db/connection.ts';
 import { commitEvaluation } from '../../../db/evaluations.ts';
 import { recordEvent } from '../../../db/events.ts';
@@ -12,19 +13,43 @@ export const PLANTED =
 
 const GENERATIONS = 8;
 
+/** What an earlier turn called. */
+export const EARLIER_CALL = 'earlier_call';
+/** What a prompt offers beside its messages: a name with no place to break it. */
+export const OFFERED_TOOL = `offered_tool_${'x'.repeat(80)}`;
+
+/** A sample after an earlier turn with a call and its result, and with a tool on offer. */
+function inConversation(sample: Sample): Sample {
+  const parameters = { type: 'object', properties: { [PLANTED]: { type: 'string' } } };
+  return {
+    ...sample,
+    messages: [
+      { role: 'user', content: PLANTED },
+      {
+        role: 'assistant',
+        content: '',
+        calls: [{ name: EARLIER_CALL, parameters: { [PLANTED]: PLANTED } }],
+      },
+      { role: 'tool', content: PLANTED },
+      ...sample.messages,
+    ],
+    tools: [{ name: `${OFFERED_TOOL} ${PLANTED}`, description: PLANTED, parameters }],
+  };
+}
+
 /** One step more. */
 export async function nextStep(connection: Connection, run: string, step: number): Promise<void> {
   await takeStep(connection, { run, epoch: 1, step }, GENERATIONS);
 }
 
-/** A run of some steps with evaluations and events; every completion and whatever else is free text holds {@link PLANTED}. */
+/** A run of some steps with evaluations and events; prompts, completions and whatever else is free text hold {@link PLANTED}. */
 export async function shownRun(
   connection: Connection,
   run: string,
   { seed, steps }: { readonly seed: number; readonly steps: number },
 ): Promise<void> {
   const { db } = connection;
-  await scratchRun(db, run, scratchSamples(30), {
+  await scratchRun(db, run, scratchSamples(30).map(inConversation), {
     trainBatchSize: 5,
     numGenerations: GENERATIONS,
     rolloutShardSize: 4,
