@@ -1,5 +1,7 @@
-import { types, type Client, type QueryArrayResult } from 'pg';
+import { types, type Client, type FieldDef, type QueryArrayResult } from 'pg';
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { ExactNumber, type ExactValue } from '../../contracts/exact-number.ts';
+import { spacedJson } from '../../contracts/tool-call-text.ts';
 import { withClient } from '../../services/postgres/connection.ts';
 import { ensureDatabaseOnly } from '../../services/services.ts';
 import type { CommandContext } from '../program.ts';
@@ -22,20 +24,14 @@ export async function sql(
     return;
   }
   const result = await withClient(databaseUrl, async (client) => readOnly(client, query));
-  const columns = result.fields.map(({ name }) => name);
   if (json) {
-    terminal.print(
-      JSON.stringify(
-        result.rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]]))),
-        null,
-        2,
-      ),
-    );
+    terminal.print(jsonText(result));
     return;
   }
+  const columns = result.fields.map(({ name }) => name);
+  const left = [...columns.keys()].filter((column) => !isNumber(result.fields[column]));
   const rows = result.rows.slice(0, MAX_ROWS).map((row) => row.map(cell));
-  for (const line of table(columns, rows, { paint: terminal.paint, left: textColumns(result) }))
-    terminal.print(line);
+  for (const line of table(columns, rows, { paint: terminal.paint, left })) terminal.print(line);
   const more = result.rows.length - rows.length;
   terminal.print(
     terminal.paint.dim(`${result.rows.length} rows${more > 0 ? `, ${more} not shown` : ''}`),
@@ -66,21 +62,35 @@ async function readOnly(client: Client, query: string): Promise<QueryArrayResult
   }
 }
 
-const INT8 = 20;
-const NUMERIC = 1700;
+const { INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC } = types.builtins;
+const NUMBERS: ReadonlySet<number> = new Set([INT2, INT4, INT8, FLOAT4, FLOAT8, NUMERIC]);
 /** pg declares its ids as an enumeration; a server knows more of them. */
 const usualParser: (oid: number, format: 'text') => unknown = types.getTypeParser;
 
-/** 64-bit integers and numerics as numbers, where a number can hold them; the rest as pg does it. */
+/** Numbers as Postgres writes them: with all their digits, and the zeros of a rounded one. The rest as pg does it. */
 function getTypeParser(oid: number): unknown {
-  if (oid !== INT8 && oid !== NUMERIC) return usualParser(oid, 'text');
-  return (text: string) => (String(Number(text)) === text ? Number(text) : text);
+  return NUMBERS.has(oid) ? (text: string) => text : usualParser(oid, 'text');
 }
 
-function textColumns(result: QueryArrayResult<unknown[]>): number[] {
-  return result.fields
-    .map((_, column) => column)
-    .filter((column) => result.rows.some((row) => typeof row[column] === 'string'));
+function isNumber(field: FieldDef | undefined): boolean {
+  return field !== undefined && NUMBERS.has(field.dataTypeID);
+}
+
+/** An array of objects, a line a row. A column of numbers is numbers throughout, whatever their digits. */
+function jsonText({ fields, rows }: QueryArrayResult<unknown[]>): string {
+  if (rows.length === 0) return '[]';
+  const lines = rows.map((row) => {
+    const values = fields.map((field, i) => [field.name, jsonValue(row[i], field)] as const);
+    return `  ${spacedJson(Object.fromEntries(values))}`;
+  });
+  return `[\n${lines.join(',\n')}\n]`;
+}
+
+function jsonValue(value: unknown, field: FieldDef): ExactValue {
+  // JSON has no NaN and no infinity: those stay texts, as in Postgres's own JSON.
+  if (typeof value === 'string' && isNumber(field) && /\d/.test(value))
+    return new ExactNumber(value);
+  return JSON.parse(JSON.stringify(value)) as ExactValue;
 }
 
 function cell(value: unknown): string {
