@@ -83,9 +83,7 @@ export function servingApp(parts: AppParts): Hono {
     });
   });
 
-  app.notFound((c) =>
-    answerError(c, new ApiError(404, `there is no ${c.req.method} ${c.req.path}`)),
-  );
+  app.notFound((c) => answerError(c, nothingThere(c)));
   app.onError((error, c) => {
     if (error instanceof HTTPException) return answerError(c, new ApiError(400, error.message));
     note(parts, error);
@@ -158,6 +156,17 @@ function checkModel({ model, strictModel }: AppParts, name: string | null): void
   const problem =
     name === null ? 'is missing' : `is ${JSON.stringify(name)}; this server has ${model} alone`;
   throw new ApiError(404, `model: ${problem}`, { param: 'model', code: 'model_not_found' });
+}
+
+/** OpenAI's newer interface, which some clients ask unless they are told otherwise. */
+const RESPONSES = /^\/v1\/responses(\/|$)/;
+
+function nothingThere(c: Context): ApiError {
+  const { method, path } = c.req;
+  const advice = RESPONSES.test(path)
+    ? ': this server has /v1/chat/completions; use openai.chat(…) in the AI SDK, OpenAIChatCompletionsModel in the Agents SDK'
+    : '';
+  return new ApiError(404, `there is no ${method} ${path}${advice}`);
 }
 
 function answerError(c: Context, error: ApiError): Response {

@@ -30,7 +30,8 @@ const MOST_STOPS = 16;
 const LONGEST_STOP = 1000;
 
 const stopText = z.string().min(1, 'is empty').max(LONGEST_STOP);
-const penalty = z.literal(0, 'is not supported: only 0, which changes nothing').nullish();
+const ONLY_ZERO = 'is not supported: only 0, which changes nothing';
+const penalty = z.literal(0, ONLY_ZERO).nullish();
 
 /** Fields that both ways to complete have. What is not listed is ignored (`user`, `store`, `metadata`, …). */
 export const samplingFields = {
@@ -48,7 +49,7 @@ export const samplingFields = {
   presence_penalty: penalty,
   logit_bias: z
     .record(z.string(), z.number())
-    .refine((biases) => Object.keys(biases).length === 0, 'is not supported')
+    .refine((biases) => Object.values(biases).every((bias) => bias === 0), ONLY_ZERO)
     .nullish(),
 };
 

@@ -86,6 +86,14 @@ it('any whole number is a seed', () => {
   expect(refusal({ seed: 0.5 }).param).toBe('seed');
 });
 
+it('a bias of 0 changes nothing, and any other is refused', () => {
+  expect(read({ logit_bias: {} }).n).toBe(1);
+  expect(read({ logit_bias: { '5': 0, '7': 0 } }).n).toBe(1);
+  const error = refusal({ logit_bias: { '5': 0, '7': -1 } });
+  expect(error).toMatchObject({ status: 400, param: 'logit_bias' });
+  expect(error.message).toMatch(/only 0/);
+});
+
 it('arguments that were cut are refused, with their place', () => {
   const cut = {
     id: 'a',

@@ -314,6 +314,16 @@ describe('what is refused', () => {
     expect(await nowhere.json()).toMatchObject({ error: { type: 'not_found_error' } });
   });
 
+  it('the interface of responses, with what to use in its place', async () => {
+    const error = await client.responses
+      .create({ model: 'x', input: 'set the alarm' })
+      .catch((reason: unknown) => reason as APIError);
+    expect(error).toBeInstanceOf(NotFoundError);
+    expect((error as APIError).message).toMatch(
+      /no POST \/v1\/responses: .*\/v1\/chat\/completions.*openai\.chat.*OpenAIChatCompletionsModel/,
+    );
+  });
+
   it('another model where that is asked for, another key, and names that are not ours', async () => {
     const guarded = await another({ token: 'secret', strictModel: true });
     await expect(clientOf(guarded).models.list()).rejects.toThrow(AuthenticationError);
