@@ -34,6 +34,7 @@ import { runSteering, type RunSteering } from './client/steer-run.ts';
 import { waitForEnd, type EndedRun, type WaitOptions } from './client/wait-for-run.ts';
 import { newRunId, originMemo, shownInTemporal } from './client/run-labels.ts';
 import { workUnderWay } from './client/work-under-way.ts';
+import { isUnderWay, requireIdFor, requireType } from './client/workflow-ids.ts';
 
 export interface StartRunOptions {
   /** Id of the run, which is also its workflow id. Default: sampler and time, e.g. `dscl-20261124-093015`. */
@@ -49,15 +50,15 @@ export interface ToolsampleClient
   /**
    * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
    *
-   * @throws ToolsampleError `config` when the configuration is wrong, or the id belongs to a completed run or one with another
-   *   configuration
+   * @throws ToolsampleError `config` when the configuration is wrong, or the id belongs to a completed run, one with another
+   *   configuration, or an experiment or evaluation
    */
   startRun(options?: StartRunOptions): Promise<{ readonly run: string }>;
   /**
    * Goes on with a run that failed, stopped, was paused or lost, after its last finished piece of work; takes back a stop that
    * has not happened yet.
    *
-   * @throws ToolsampleError `not-found`
+   * @throws ToolsampleError `not-found`; `config` when at Temporal an experiment or evaluation has the id
    */
   resumeRun(run: string): Promise<'running' | 'completed'>;
   /** Runs under way that no worker has prepared yet, so that Postgres does not know them; with the configuration each was given. */
@@ -108,6 +109,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     config: RunConfig,
     known: RunStatus | null,
   ): Promise<'running' | 'completed'> => {
+    await requireIdFor(TRAINING_RUN, run, { workflow, db: database.db });
     // What the run is called after is what its next step does: a fork, or `set`, may have changed what it began with.
     const next =
       known === null ? config : (await readRunAt(database.db, run, known.step + 1)).config;
@@ -157,7 +159,8 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     async resumeRun(run) {
       const known = await statusOrNull(reader, run);
       // A run that no worker has taken up yet only waits for one.
-      if (known === null && (await isUnderWay(workflow.getHandle(run)))) return 'running';
+      if (known === null && (await isUnderWay(TRAINING_RUN, workflow.getHandle(run))))
+        return 'running';
       const status = known ?? (await reader.status(run));
       return status.state === 'completed'
         ? 'completed'
@@ -193,10 +196,12 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     },
     interrupt: async (run) => {
       const asked: StopAsked = { by: 'Ctrl-C', export: false };
-      await whileUnderWay(run, async () => workflow.getHandle(run).signal(RUN_SIGNALS.stop, asked));
+      await whileUnderWay(workflow.getHandle(run), async (handle) =>
+        handle.signal(RUN_SIGNALS.stop, asked),
+      );
     },
     cutOff: async (run) => {
-      await whileUnderWay(run, async () => workflow.getHandle(run).cancel());
+      await whileUnderWay(workflow.getHandle(run), async (handle) => handle.cancel());
     },
     async close() {
       await disconnect();
@@ -214,25 +219,19 @@ async function statusOrNull(reader: RunReader, run: string): Promise<RunStatus |
   }
 }
 
-async function whileUnderWay(run: string, request: () => Promise<unknown>): Promise<void> {
+async function whileUnderWay(
+  run: WorkflowHandle,
+  request: (run: WorkflowHandle) => Promise<unknown>,
+): Promise<void> {
+  await requireType(TRAINING_RUN, run);
   try {
-    await request();
+    await request(run);
   } catch (error) {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
-    throw new ToolsampleError('not-found', `run "${run}" is not under way`, {
-      hint: `toolsample resume ${run}`,
+    const { workflowId: id } = run;
+    throw new ToolsampleError('not-found', `run "${id}" is not under way`, {
+      hint: `toolsample resume ${id}`,
       cause: error,
     });
-  }
-}
-
-/** Whether a run that Postgres does not know waits for a worker. */
-async function isUnderWay(handle: WorkflowHandle): Promise<boolean> {
-  try {
-    const { status, type } = await handle.describe();
-    return type === TRAINING_RUN && status.name === 'RUNNING';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
   }
 }

@@ -9,6 +9,7 @@ import { findRun, readRun } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { newRunId, originMemo, shownInTemporal } from './run-labels.ts';
 import { changedConfig } from '../services/configuration/change.ts';
+import { requireIdFor } from './workflow-ids.ts';
 
 export interface ForkOptions {
   /** The parent: a run in any state. */
@@ -47,6 +48,7 @@ export function runForking(
       const before = (await readRunAt(db, of, step + 1)).config;
       const { config } = changedConfig(before, settings, 'fork');
       if ((await findRun(db, run)) !== null) throw taken(run);
+      await requireIdFor(TRAINING_RUN, run, { workflow, db });
       const fork: ForkAsked = { run: of, step, by };
       const input = { ...settings, fork };
       const forkOf = originAt(of, step, parent.stepsPerEpoch);

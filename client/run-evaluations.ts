@@ -8,6 +8,7 @@ import { findSuiteEvaluation, requireSameEvaluation } from '../db/suite-evaluati
 import { evaluationReport } from './evaluation-report.ts';
 import { checkedEvaluation, type EvaluationInput } from '../evaluation/checked-input.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
+import { requireIdFor } from './workflow-ids.ts';
 
 export interface StartEvaluationOptions extends EvaluationInput {
   /** Id of the evaluation. Default: made of what is asked, so that the same again goes on. */
@@ -19,7 +20,8 @@ export interface PolicyEvaluations {
   /**
    * Starts an evaluation; one of that id that is under way is left alone, one that failed, was stopped or lost goes on.
    *
-   * @throws ToolsampleError `config` or `not-found` when what is asked is wrong, or the id belongs to an evaluation of another thing
+   * @throws ToolsampleError `config` or `not-found` when what is asked is wrong, or the id belongs to an evaluation of another thing,
+   *   a run or an experiment
    */
   startEvaluation(
     options: StartEvaluationOptions,
@@ -28,7 +30,7 @@ export interface PolicyEvaluations {
   evaluationReport(evaluation: string): Promise<EvaluationReport>;
   /** Waits for the end of the evaluation's workflow. @throws ToolsampleError when it did not complete */
   evaluationEnded(evaluation: string): Promise<void>;
-  /** Ends what is under way; the same start goes on. */
+  /** Ends what is under way; the same start goes on. @throws ToolsampleError `config` when the id is not that of an evaluation */
   stopEvaluation(evaluation: string): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export function policyEvaluations(
       const known = await findSuiteEvaluation(db, evaluation);
       if (known !== null) requireSameEvaluation(known, asked);
       if (known?.state === 'completed') return { evaluation, completed: true };
+      await requireIdFor(POLICY_EVALUATION, evaluation, { workflow, db });
       try {
         await workflow.start(POLICY_EVALUATION, {
           workflowId: evaluation,
@@ -64,7 +67,8 @@ export function policyEvaluations(
     },
     evaluationReport: async (evaluation) => evaluationReport(db, evaluation),
     evaluationEnded: async (evaluation) => workflowEnded(workflow.getHandle(evaluation)),
-    stopEvaluation: async (evaluation) => cancelWorkflow(workflow.getHandle(evaluation)),
+    stopEvaluation: async (evaluation) =>
+      cancelWorkflow(POLICY_EVALUATION, workflow.getHandle(evaluation)),
   };
 }
 

@@ -14,6 +14,7 @@ import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
 import { addsRuns } from '../services/experiments/growth.ts';
 import { planExperiment } from '../services/experiments/plan.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
+import { requireIdFor } from './workflow-ids.ts';
 
 /** In the workflow's memo: what it was started with. */
 const ASKED = 'asked';
@@ -31,8 +32,8 @@ export interface RunExperiments {
    * Starts an experiment; one of that id that is under way is left alone, one that failed, was stopped or lost goes on. One that has ended
    * goes on, too, when more arms or seeds are asked for; the runs that it has are not made again.
    *
-   * @throws ToolsampleError `config` when what is asked is wrong, or the id belongs to an experiment that compares something else;
-   *   `not-found` when nothing is asked and there is none of that id; `refused` when more is asked for while it is under way
+   * @throws ToolsampleError `config` when what is asked is wrong, or the id belongs to an experiment that compares something else, or to
+   *   a run or an evaluation; `not-found` when nothing is asked and there is none of that id; `refused` when more is asked for while it is under way
    */
   startExperiment(options: StartExperimentOptions): Promise<StartedExperiment>;
   /** @throws ToolsampleError `not-found` */
@@ -41,7 +42,7 @@ export interface RunExperiments {
   experimentResults(experiment: string): Promise<readonly ExperimentRunResult[]>;
   /** Waits for the end of the experiment's workflow. @throws ToolsampleError when it failed */
   experimentEnded(experiment: string): Promise<void>;
-  /** Ends what is under way; the same start goes on. */
+  /** Ends what is under way; the same start goes on. @throws ToolsampleError `config` when the id is not that of an experiment */
   stopExperiment(experiment: string): Promise<void>;
 }
 
@@ -69,6 +70,7 @@ export function runExperiments(
       const grows =
         known !== null && addsRuns(experiment, planExperiment(experiment, known.asked), plan);
       const started = { experiment, notes: plan.notes, arms: plan.arms.map(({ arm }) => arm) };
+      await requireIdFor(EXPERIMENT, experiment, { workflow, db });
       try {
         await workflow.start(EXPERIMENT, {
           workflowId: experiment,
@@ -92,7 +94,8 @@ export function runExperiments(
     experimentStatus: async (experiment) => experimentStatus(db, experiment),
     experimentResults: async (experiment) => experimentResults(db, experiment),
     experimentEnded: async (experiment) => workflowEnded(workflow.getHandle(experiment)),
-    stopExperiment: async (experiment) => cancelWorkflow(workflow.getHandle(experiment)),
+    stopExperiment: async (experiment) =>
+      cancelWorkflow(EXPERIMENT, workflow.getHandle(experiment)),
   };
 }
 

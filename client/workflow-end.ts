@@ -5,6 +5,7 @@ import {
 } from '@temporalio/client';
 import { rootCause } from '@temporalio/common';
 import { ERROR_CODES, ToolsampleError } from '../contracts/errors.ts';
+import { requireType, type NamedWorkflow } from './workflow-ids.ts';
 
 /** Waits for a workflow's end. @throws ToolsampleError when it failed or was cancelled */
 export async function workflowEnded(handle: WorkflowHandle): Promise<void> {
@@ -21,8 +22,9 @@ export async function workflowEnded(handle: WorkflowHandle): Promise<void> {
   }
 }
 
-/** Asks a workflow to end now; one that has ended is left alone. */
-export async function cancelWorkflow(handle: WorkflowHandle): Promise<void> {
+/** Asks a workflow to end now; one that has ended is left alone. @throws ToolsampleError `config` when it is of another type */
+export async function cancelWorkflow(type: NamedWorkflow, handle: WorkflowHandle): Promise<void> {
+  await requireType(type, handle);
   try {
     await handle.cancel();
   } catch (error) {

@@ -93,6 +93,10 @@ describe('an experiment', () => {
       });
       const known = await toolsample.startExperiment({ experiment: EXPERIMENT, asked: ASKED });
       expect(known.completed).toBe(true);
+      await expect(toolsample.startRun({ run: EXPERIMENT })).rejects.toThrow('is an experiment');
+      await expect(
+        toolsample.startExperiment({ experiment: 'night.dscl.1', asked: ASKED }),
+      ).rejects.toThrow('"night.dscl.1" is a run');
       await expect(
         toolsample.startExperiment({ experiment: EXPERIMENT, asked: { ...ASKED, tokens: 1000 } }),
       ).rejects.toThrow('compares something else');
