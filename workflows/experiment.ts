@@ -3,10 +3,11 @@ import {
   CancellationScope,
   executeChild,
   isCancellation,
+  patched,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowIdReusePolicy } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdReusePolicy } from '@temporalio/common';
 import type {
   ExperimentAsked,
   ExperimentOutcome,
@@ -103,9 +104,20 @@ async function makeRun(
     });
     return null;
   } catch (error) {
-    if (isCancellation(error)) throw error;
+    if (isCancellation(error) && !cancelledByItself()) throw error;
+    if (error instanceof WorkflowExecutionAlreadyStartedError)
+      return 'it is under way by itself; once it has ended, the same command goes on';
     return endOfRun(error, null).reason;
   }
+}
+
+/** Of a run that was cancelled: whether it alone was, and not the experiment. */
+function cancelledByItself(): boolean {
+  return (
+    !CancellationScope.current().consideredCancelled &&
+    // An older version began nothing after it.
+    patched('runs-are-cancelled-by-themselves')
+  );
 }
 
 /** How many runs of each arm stand where: short, however many runs there are. */

@@ -5,6 +5,7 @@ import { createHarness } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
   heldFirstStep,
+  heldUntilCancelled,
   smallExperiment,
   spendingIn,
   untilCancelled,
@@ -123,6 +124,21 @@ async function record(recording: string): Promise<void> {
       overrides: smallExperiment(`whole-${recording}`, {}),
     });
     await save('experiment-completed', whole.handle.workflowId);
+    // One at a time; Temporal cancels the first by itself.
+    const held = `alone-${recording}.dscl.1`;
+    const torn = await harness.runToEnd({
+      workflowType: EXPERIMENT,
+      args: [{ tokens: 1000 }],
+      overrides: {
+        ...smallExperiment(`alone-${recording}`, { parallel: 1 }),
+        ...heldUntilCancelled(held),
+      },
+      during: async (_, calls) => {
+        await until(calls, 'rollout', 1);
+        await client.workflow.getHandle(held).cancel();
+      },
+    });
+    await save('experiment-cancelled', torn.handle.workflowId);
     // What an upgrade in the middle of a run finds.
     await harness.runToEnd({
       plan: { ...SMALL_PLAN, searchAttributes: true },

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { AcceptedRequest } from '../../contracts/requests.ts';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
+import { called } from './called.ts';
 import { createHarness, type Harness } from './harness.ts';
 import { heldFirstStep, untilCancelled, type RecordedCall } from './stand-in-activities.ts';
 
@@ -19,12 +20,6 @@ function inputsOf(calls: readonly RecordedCall[], activity: string) {
   return calls.flatMap((call) =>
     call.activity === activity ? [call.input as { readonly [key: string]: unknown }] : [],
   );
-}
-
-async function called(calls: readonly RecordedCall[], activity: string, times = 1): Promise<void> {
-  await expect
-    .poll(() => inputsOf(calls, activity).length, { timeout: 30_000 })
-    .toBeGreaterThanOrEqual(times);
 }
 
 async function ask(handle: WorkflowHandle, name: string, asked?: object): Promise<AcceptedRequest> {

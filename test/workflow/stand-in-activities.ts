@@ -113,8 +113,8 @@ export function standInActivities(
  */
 export function smallExperiment(
   name: string,
-  { failing }: { readonly failing?: number },
-): Partial<AnyActivities> {
+  { failing, parallel = 2 }: { readonly failing?: number; readonly parallel?: number },
+): Pick<AnyActivities, 'prepareExperiment' | 'prepareRun'> {
   const arms = ['uniform', 'dscl'].map((arm) => ({ arm, settings: { sampler: arm } }));
   const runs = [1, 2].flatMap((seed) =>
     arms.map(({ arm }) => ({ run: `${name}.${arm}.${seed}`, arm, seed })),
@@ -124,7 +124,7 @@ export function smallExperiment(
       base: { corpusSize: 16 },
       arms,
       runs: runs.map((run, place) => ({ ...run, completed: place === 0 })),
-      parallel: 2,
+      parallel,
     }),
     prepareRun: async ({ run }) => {
       if (failing !== undefined && run === runs[failing]?.run)
@@ -168,6 +168,14 @@ export async function untilCancelled(): Promise<never> {
   } finally {
     clearInterval(beat);
   }
+}
+
+/** Activities that hold one run at its first rollout until it is cancelled. */
+export function heldUntilCancelled(held: string): Pick<AnyActivities, 'rollout'> {
+  return {
+    rollout: async ({ run }) =>
+      run === held ? untilCancelled() : { completions: 8, generatedTokens: 100, seconds: 0.1 },
+  };
 }
 
 /** Activities of which the first step's selection waits until the test opens it. */

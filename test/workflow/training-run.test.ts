@@ -1,11 +1,11 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { EXPERIMENT, RUN_SIGNALS, type RunProgress } from '../../contracts/temporal.ts';
+import { RUN_SIGNALS, type RunProgress } from '../../contracts/temporal.ts';
+import { called } from './called.ts';
 import { createHarness, type Harness } from './harness.ts';
 import {
   SMALL_PLAN,
-  smallExperiment,
   spendingIn,
   untilCancelled,
   type RecordedCall,
@@ -22,13 +22,6 @@ afterAll(async () => {
 
 function names(calls: readonly RecordedCall[]): string[] {
   return calls.map((call) => call.activity);
-}
-
-/** Waits until as many calls of the activity were made. */
-async function called(calls: readonly RecordedCall[], activity: string, times = 1): Promise<void> {
-  await expect
-    .poll(() => calls.filter((call) => call.activity === activity).length, { timeout: 20_000 })
-    .toBeGreaterThanOrEqual(times);
 }
 
 /** Holds chosen steps until they are opened, so that a test decides what happens meanwhile. */
@@ -261,41 +254,5 @@ describe('trainingRun', { timeout: 180_000 }, () => {
       { step: 1, split: 'unseen' },
     ]);
     expect(calls.at(-1)).toMatchObject({ activity: 'exportPolicy', input: { epoch: 1, step: 1 } });
-  });
-});
-
-describe('experiment', { timeout: 180_000 }, () => {
-  it('makes what is left of its runs, also where one fails, and then says which', async () => {
-    const { calls, result } = await harness.runToEnd({
-      workflowType: EXPERIMENT,
-      args: [{ tokens: 1000 }],
-      overrides: smallExperiment('torn', { failing: 1 }),
-    });
-    expect(result).toMatchObject({
-      status: 'rejected',
-      reason: {
-        cause: {
-          message: '1 of 4 runs did not complete: torn.dscl.1: prepareRun: no such file',
-        },
-      },
-    });
-    // The first was made before; two at a time begin in any order.
-    const prepared = calls.filter(({ activity }) => activity === 'prepareRun');
-    expect(prepared).toHaveLength(3);
-    for (const [run, config] of [
-      ['torn.dscl.1', { sampler: 'dscl', seed: 1 }],
-      ['torn.uniform.2', { sampler: 'uniform', seed: 2 }],
-      ['torn.dscl.2', { sampler: 'dscl', seed: 2 }],
-    ] as const) {
-      expect(prepared.map(({ input }) => input)).toContainEqual({
-        run,
-        config: { corpusSize: 16, ...config },
-      });
-    }
-    expect(calls.filter(({ activity }) => activity === 'exportPolicy')).toHaveLength(2);
-    expect(calls.at(-1)).toMatchObject({
-      activity: 'recordExperiment',
-      input: { state: 'failed' },
-    });
   });
 });
