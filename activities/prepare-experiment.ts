@@ -12,8 +12,8 @@ import {
   setExperimentRunning,
 } from '../db/experiments.ts';
 import { findRuns } from '../db/runs.ts';
-import { addsRuns } from '../services/experiments/growth.ts';
-import { configOfRun, planExperiment } from '../services/experiments/plan.ts';
+import { planGrowth } from '../services/experiments/growth.ts';
+import { configOfRun } from '../services/experiments/plan.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /**
@@ -26,18 +26,20 @@ export async function prepareExperiment(
   { db }: Pick<ActivityDependencies, 'db'>,
   { experiment, asked }: Parameters<LightActivities['prepareExperiment']>[0],
 ): Promise<PreparedExperiment> {
-  const plan = planExperiment(experiment, asked);
-  await db.transaction(async (tx) => {
+  const plan = await db.transaction(async (tx) => {
     // Two attempts at once: the second waits, and finds the experiment of the first.
     await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${experiment}, 1))`);
     const known = await findExperiment(tx, experiment);
-    const grows =
-      known !== null && addsRuns(experiment, planExperiment(experiment, known.asked), plan);
+    const { plan: planned, grows } = planGrowth(experiment, known?.asked ?? null, asked);
     // Before anything is stored: an experiment that cannot go on stays what it was.
-    await requireOwnRuns(tx, plan);
-    if (known === null) return insertExperiment(tx, experiment, plan);
-    if (grows) await growExperiment(tx, experiment, plan);
+    await requireOwnRuns(tx, planned);
+    if (known === null) {
+      await insertExperiment(tx, experiment, planned);
+      return planned;
+    }
+    if (grows) await growExperiment(tx, experiment, planned);
     if (grows || known.state !== 'completed') await setExperimentRunning(tx, experiment);
+    return planned;
   });
   const { runs } = await experimentStatus(db, experiment);
   const completed = new Set(

@@ -11,8 +11,7 @@ import type { Database } from '../db/connection.ts';
 import { experimentResults, experimentStatus, findExperiment } from '../db/experiments.ts';
 import { newRunId } from './run-labels.ts';
 import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
-import { addsRuns } from '../services/experiments/growth.ts';
-import { planExperiment } from '../services/experiments/plan.ts';
+import { planGrowth } from '../services/experiments/growth.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 import { requireIdFor } from './workflow-ids.ts';
 
@@ -66,9 +65,7 @@ export function runExperiments(
       const known = await findExperiment(db, experiment);
       const wanted = asked === null ? known?.asked : withPaths(asked);
       if (wanted === undefined) return failUnknown(experiment);
-      const plan = planExperiment(experiment, wanted);
-      const grows =
-        known !== null && addsRuns(experiment, planExperiment(experiment, known.asked), plan);
+      const { plan, grows } = planGrowth(experiment, known?.asked ?? null, wanted);
       const started = { experiment, notes: plan.notes, arms: plan.arms.map(({ arm }) => arm) };
       await requireIdFor(EXPERIMENT, experiment, { workflow, db });
       try {

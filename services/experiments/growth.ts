@@ -1,20 +1,65 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { ExperimentPlan } from '../../contracts/experiment.ts';
-import { configOfRun } from './plan.ts';
+import type { ExperimentAsked, ExperimentPlan } from '../../contracts/experiment.ts';
+import { configOfRun, planExperiment } from './plan.ts';
+
+export interface PlannedGrowth {
+  readonly plan: ExperimentPlan;
+  /** Whether it adds arms or seeds to those that the experiment has. */
+  readonly grows: boolean;
+}
 
 /**
- * Whether a plan adds arms or seeds to those that an experiment has. Its runs stay as they are: nothing but their number, and how many are
- * under way at a time, can change.
+ * Spells out what is asked of an experiment that there may be already. The runs that it has stay as they are: nothing but their number, and
+ * how many are under way at a time, can change.
  *
- * @returns false when both have the same runs
- * @throws ToolsampleError `config` when a run that the experiment has is not among those planned, or would be another one
+ * @param known - What it compares so far; null where there is none.
+ * @param wanted - Not checked yet.
+ * @throws ToolsampleError `config` for what is wrong with what is asked, or when a run that the experiment has is not among those
+ *   planned, or would be another one
  */
-export function addsRuns(
+export function planGrowth(
   experiment: string,
-  known: ExperimentPlan,
-  planned: ExperimentPlan,
-): boolean {
+  known: ExperimentAsked | null,
+  wanted: unknown,
+): PlannedGrowth {
+  const whole = planExperiment(experiment, wanted);
+  if (known === null) return { plan: whole, grows: false };
+  const { asked, notes } = keepingArms(known, whole.asked);
+  const kept = planExperiment(experiment, asked);
+  const plan = { ...kept, notes: [...notes, ...kept.notes] };
+  return { plan, grows: addsRuns(experiment, planExperiment(experiment, known), plan) };
+}
+
+/** The same, said such that what is added takes no place of an arm that there is. */
+function keepingArms(
+  known: ExperimentAsked,
+  wanted: ExperimentAsked,
+): { readonly asked: ExperimentAsked; readonly notes: readonly string[] } {
+  let { curricula, samplers } = wanted;
+  // DSCL without a part has the last of the curricula.
+  const last = known.curricula.at(-1);
+  if (
+    last !== undefined &&
+    curricula.includes(last) &&
+    known.without.some((part) => part !== 'curriculum')
+  )
+    curricula = [...curricula.filter((each) => each !== last), last];
+  // With a fixed batch the two are the same, and of both only uniform would be run.
+  const isDapo =
+    wanted.protocol === 'fixed-batch' &&
+    samplers.includes('dapo') &&
+    known.samplers.includes('dapo') &&
+    !known.samplers.includes('uniform');
+  if (isDapo) samplers = samplers.filter((each) => each !== 'uniform');
+  const notes =
+    samplers.length === wanted.samplers.length
+      ? []
+      : ['uniform is not run: with a fixed batch, dapo is the same, and has its runs'];
+  return { asked: { ...wanted, curricula, samplers }, notes };
+}
+
+function addsRuns(experiment: string, known: ExperimentPlan, planned: ExperimentPlan): boolean {
   const among = new Set(planned.runs.map(({ run }) => run));
   const lost = known.runs.find(
     ({ run }) =>

@@ -11,7 +11,6 @@ import { picksDynamically } from '../../dscl/activation.ts';
 import { tunedFromText } from '../../cli/tuned-settings.ts';
 import { resolveConfig } from '../../services/configuration/resolve.ts';
 import { experimentArms } from '../../services/experiments/arms.ts';
-import { addsRuns } from '../../services/experiments/growth.ts';
 import { configOfRun, planExperiment } from '../../services/experiments/plan.ts';
 
 const plan = (asked: object) => planExperiment('night', { tokens: 100_000, ...asked });
@@ -138,36 +137,6 @@ describe('the plan of an experiment', () => {
 
   it('refuses a name that could be no folder', () => {
     expect(() => planExperiment('../up', { tokens: 1000 })).toThrow('is no name for an experiment');
-  });
-
-  it('goes on as it is, with more runs at a time, or with more arms and seeds', () => {
-    const known = plan({ samplers: ['uniform', 'dscl'], curricula: ['none'], firstSeed: 2 });
-    const adds = (asked: object) => addsRuns('night', known, plan({ ...known.asked, ...asked }));
-    expect(adds({})).toBe(false);
-    expect(adds({ parallel: 4 })).toBe(false);
-    expect(adds({ seeds: 6 })).toBe(true);
-    expect(adds({ firstSeed: 1, seeds: 6 })).toBe(true);
-    expect(adds({ samplers: ['vcrl', 'dscl', 'uniform'], tuned: { vcrl: { beta: 0.1 } } })).toBe(
-      true,
-    );
-    expect(adds({ curricula: ['none', 'tdcl'] })).toBe(true);
-    expect(adds({ without: ['staleness'] })).toBe(true);
-  });
-
-  it.each([
-    { tokens: 5 },
-    { protocol: 'fixed-batch' },
-    { corpus: 'small' },
-    { config: { beta: 0.1 } },
-    { tuned: { dscl: { beta: 0.1 } } },
-    { samplers: ['uniform', 'vcrl'] },
-    { seeds: 4 },
-    { firstSeed: 3 },
-  ])('does not go on with what has other runs, or fewer: %j', (asked) => {
-    const known = plan({ samplers: ['uniform', 'dscl'], curricula: ['none'], firstSeed: 2 });
-    expect(() => addsRuns('night', known, plan({ ...known.asked, ...asked }))).toThrow(
-      /^experiment "night" compares something else: its run "night\.(uniform|dscl)\.[26]" is not/,
-    );
   });
 });
 
