@@ -59,7 +59,7 @@ function answerMessage(sample: Sample, nextId: () => string): JsonObject {
   return {
     role: 'assistant',
     // Told apart wherever the words beside it would be taken for it, or there is nothing else.
-    ...(thought === '' && shape !== 'both' && shape !== 'think' && answer !== ''
+    ...(thought === '' && shape !== 'both' && shape !== 'think' && answer?.trim() !== ''
       ? {}
       : { reasoning_content: thought }),
     content: answer,

@@ -78,7 +78,7 @@ export function readChatRequest(text: string, limits: RequestLimits): ChatReques
   const { choice, tools } = readChoice(body.tool_choice ?? 'auto', all);
   const forced = readForced(choice, tools);
   const offered = tools.length > 0 && choice !== 'none';
-  const messages = turnMessages(value(readTurns(body.messages, 'messages')));
+  const messages = turnMessages(value(readTurns(body.messages, 'messages', 'kept')));
   const single = body.parallel_tool_calls === false || (forced !== null && forced !== 'any');
   return {
     ...readSettings(body, length, limits),

@@ -1,5 +1,6 @@
 import { shownValue } from '../ground-truth.ts';
-import { answered, called, type Conversation, type Turn } from './conversation.ts';
+import { readSpokenText, spokenTurn } from './assistant-text.ts';
+import { called, type Conversation, type Turn } from './conversation.ts';
 import { isFault, readEach, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import { readCall, readValueText } from './exact-values.ts';
 import { conversationReader, type Row } from './row-reader.ts';
@@ -7,7 +8,8 @@ import { readTools } from './tool-definitions.ts';
 
 /**
  * APIGen-MT (and ShareGPT's form with tools in general): `conversations` of `human`, `gpt`, `function_call` and
- * `observation`, `system` and `tools` beside them, the tools and each call as a text of JSON.
+ * `observation`, `system` and `tools` beside them, the tools and each call as a text of JSON. What `gpt` says may hold calls
+ * between tags, too.
  */
 export const readApigenMtRow = conversationReader('apigen-mt', readRow);
 
@@ -35,8 +37,10 @@ function readTurn(entry: Row, field: string): Read<Turn> {
       return { value: { role: 'user', content } };
     case 'observation':
       return { value: { role: 'tool', content } };
-    case 'gpt':
-      return { value: answered(content) };
+    case 'gpt': {
+      const spoken = readSpokenText(content, `${field}.value`);
+      return isFault(spoken) ? spoken : { value: spokenTurn(spoken.value) };
+    }
     case 'function_call': {
       const read = readValueText(content, `${field}.value`);
       if (isFault(read)) return read;

@@ -15,18 +15,25 @@ const MAX_NAME = 1000;
 
 const KEY = /[^=,()[\]{}"']+/y;
 
+/** A call or a part of one at the beginning: `[name()`, `[name(key=`, or `[name(` and no more. */
+const BEGINS =
+  /^\[\s*[^\s()[\]{}"'=,][^()[\]{}"'=,]*\((?:\s*\)|[^=,()[\]{}"']+=|[^=,()[\]{}"']*$)/u;
+/** Whatever else ends like calls. */
+const ENCLOSED = { begin: /^\[\s*[^\s()[\]]/u, end: /\)\s*\]$/u } as const;
+
 /**
  * ToolACE's calls, `[Func Name(a=1, b="x"), other.func()]`: names hold spaces, dots and dashes, values are Python's.
  *
- * @returns undefined where the text does not look like calls: then it is an answer in words
+ * @returns undefined where the text does not look like calls, cut short or followed by something: then it is an answer in words
  */
 export function readCallExpressions(
   text: string,
   field: string,
 ): Read<readonly WrittenCall[]> | undefined {
   const trimmed = text.trim();
-  if (!/^\[\s*[^\s()[\]]/u.test(trimmed.slice(0, 200)) || !/\)\s*\]$/u.test(trimmed.slice(-200)))
-    return undefined;
+  const isEnclosed =
+    ENCLOSED.begin.test(trimmed.slice(0, 200)) && ENCLOSED.end.test(trimmed.slice(-200));
+  if (!isEnclosed && !BEGINS.test(trimmed)) return undefined;
   const cursor = { text: trimmed, at: 1 };
   const calls: WrittenCall[] = [];
   try {
@@ -36,7 +43,8 @@ export function readCallExpressions(
       if (isFault(call)) return call;
       calls.push(call.value);
     } while (stepOver(cursor, ','));
-    if (!stepOver(cursor, ']') || cursor.at < trimmed.length) throw unexpected(cursor, '"]"');
+    if (!stepOver(cursor, ']')) throw unexpected(cursor, '"]"');
+    if (cursor.at < trimmed.length) throw unexpected(cursor, 'nothing more');
   } catch (error) {
     if (!(error instanceof NotLiteral)) throw error;
     return { field, reason: `has calls that cannot be read: ${error.message}` };

@@ -14,7 +14,7 @@ import type { WrittenCall } from './exact-values.ts';
 /** What the assistant did in one turn. */
 export interface AssistantTurn {
   readonly role: 'assistant';
-  /** What it thought, where the source tells; null: it has a place for that, and nothing there. A prompt does not repeat it. */
+  /** What it thought, where the source tells; null: it does not. A prompt does not repeat it. */
   readonly thought: string | null;
   /** What it called; empty: nothing. */
   readonly calls: readonly WrittenCall[];
@@ -28,12 +28,19 @@ export interface AssistantTurn {
 
 /** A turn that answers in words. */
 export function answered(words: string): AssistantTurn {
-  return { role: 'assistant', thought: '', calls: [], answer: words, shown: words, learned: true };
+  return {
+    role: 'assistant',
+    thought: null,
+    calls: [],
+    answer: words,
+    shown: words,
+    learned: true,
+  };
 }
 
 /** A turn of calls, and nothing else. */
 export function called(calls: readonly WrittenCall[]): AssistantTurn {
-  return { role: 'assistant', thought: '', calls, answer: null, shown: '', learned: true };
+  return { role: 'assistant', thought: null, calls, answer: null, shown: '', learned: true };
 }
 
 /** One turn of a conversation as a reader understood it. */
@@ -150,7 +157,7 @@ function groundTruthOf({
   calls,
   answer,
 }: AssistantTurn): Read<Pick<Sample, 'groundTruth' | 'shape' | 'calls'>> {
-  if (thought === null && calls.length === 0 && (answer ?? '') === '') {
+  if (thought === null && calls.length === 0 && (answer ?? '').trim() === '') {
     return { reason: 'says nothing: it has neither words nor calls nor a thought' };
   }
   const parts = [`<think>${thought ?? ''}</think>`];

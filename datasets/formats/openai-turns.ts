@@ -1,12 +1,20 @@
 import type { ChatMessage } from '../../contracts/sample.ts';
 import { isRecord, shownValue } from '../ground-truth.ts';
+import { readSpokenText, thoughtBefore, type SpokenText } from './assistant-text.ts';
 import type { AssistantTurn, Turn } from './conversation.ts';
 import { readCall, type WrittenCall } from './exact-values.ts';
 import { isFault, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import type { Row } from './row-reader.ts';
 
-/** Messages of OpenAI's chat format as turns. Results of tools come in the order of their calls, whatever order they are in. */
-export function readTurns(value: unknown, field: string): Read<readonly Turn[]> {
+/**
+ * Messages of OpenAI's chat format as turns. Results of tools come in the order of their calls, whatever order they are in.
+ * @param tags whether thoughts and calls that the assistant's text holds between tags are read as such, or kept as words
+ */
+export function readTurns(
+  value: unknown,
+  field: string,
+  tags: 'read' | 'kept',
+): Read<readonly Turn[]> {
   const entries = readRecords(value, field);
   if (isFault(entries)) return entries;
   const turns: Turn[] = [];
@@ -19,7 +27,7 @@ export function readTurns(value: unknown, field: string): Read<readonly Turn[]> 
     results = [];
   };
   for (const [i, entry] of entries.value.entries()) {
-    const read = readTurn(entry, `${field}[${i}]`);
+    const read = readTurn(entry, `${field}[${i}]`, tags);
     if (isFault(read)) return read;
     const turn = read.value;
     if (turn.role === 'tool') {
@@ -51,9 +59,9 @@ const ROLES: { readonly [role: string]: ChatMessage['role'] } = {
   function: 'tool',
 };
 
-function readTurn(entry: Row, field: string): Read<Turn> {
+function readTurn(entry: Row, field: string, tags: 'read' | 'kept'): Read<Turn> {
   const given = entry['role'];
-  if (given === 'assistant') return readAssistant(entry, field);
+  if (given === 'assistant') return readAssistant(entry, field, tags);
   const role = typeof given === 'string' && Object.hasOwn(ROLES, given) ? ROLES[given] : undefined;
   if (role === undefined) {
     return {
@@ -65,31 +73,50 @@ function readTurn(entry: Row, field: string): Read<Turn> {
   return isFault(content) ? content : { value: { role, content: content.value ?? '' } };
 }
 
-function readAssistant(entry: Row, field: string): Read<AssistantTurn> {
+function readAssistant(entry: Row, field: string, tags: 'read' | 'kept'): Read<AssistantTurn> {
   const content = readContent(entry['content'], `${field}.content`);
   if (isFault(content)) return content;
   const refusal = readOptionalText(entry['refusal'], `${field}.refusal`);
   if (isFault(refusal)) return refusal;
-  const thought = readContent(entry['reasoning_content'], `${field}.reasoning_content`);
-  if (isFault(thought)) return thought;
-  const calls = readCalls(entry, field);
-  if (isFault(calls)) return calls;
-  const hasCalls = calls.value.length > 0;
-  // Words beside calls say why they are made, unless the thought is told apart: then they are an answer.
-  const isThought = hasCalls && thought.value === null;
+  const reasoning = readContent(entry['reasoning_content'], `${field}.reasoning_content`);
+  if (isFault(reasoning)) return reasoning;
+  const apart = readCalls(entry, field);
+  if (isFault(apart)) return apart;
   // OpenAI's servers put what is said instead of an answer beside an empty content.
   const isRefusal = refusal.value !== '' && (content.value ?? '') === '';
   const said = isRefusal ? refusal.value : content.value;
-  const words = said ?? '';
+  const learned = entry['weight'] !== 0;
+  const asWords = { value: { thought: null, calls: [], words: said ?? '' } };
+  const read = tags === 'read' ? readSpoken(said ?? '', apart.value, `${field}.content`) : asWords;
+  if (isFault(read) && learned) return read;
+  // Nobody learns from a turn that is context alone, so it may say what cannot be read.
+  const { thought, calls: tagged, words } = (isFault(read) ? asWords : read).value;
+  const calls = apart.value.length > 0 ? apart.value : tagged;
+  const hasCalls = calls.length > 0;
+  // Words beside calls say why they are made, unless the thought is told apart: then they are an answer.
+  const isThought = hasCalls && reasoning.value === null;
+  // What is told apart comes first; it may be told to be empty.
+  const told = reasoning.value === '' ? (thought ?? '') : (reasoning.value ?? thought);
+  const isSilent = words === '' && (hasCalls || thought !== null);
   return {
     value: {
       role: 'assistant',
-      thought: isThought ? words : thought.value,
-      calls: calls.value,
-      answer: isThought || (hasCalls && words === '') ? null : said,
+      thought: isThought ? thoughtBefore(thought, words) : told,
+      calls,
+      answer: isThought || isSilent || said === null ? null : words,
       shown: words,
-      learned: entry['weight'] !== 0,
+      learned,
     },
+  };
+}
+
+/** The text with the thought and the calls in it. */
+function readSpoken(text: string, apart: readonly WrittenCall[], field: string): Read<SpokenText> {
+  const read = readSpokenText(text, field);
+  if (isFault(read) || read.value.calls.length === 0 || apart.length === 0) return read;
+  return {
+    field,
+    reason: 'has calls in its text, and "tool_calls" besides: leave out one of them',
   };
 }
 

@@ -21,7 +21,9 @@ function readRow(row: Row): Read<Conversation> {
     if (isFault(read)) return read;
     tools = read.value;
   }
-  const read = readTurns(row['messages'], 'messages');
+  // A converted row has its calls in their place: its words are words, whatever they hold.
+  const tags = isRecord(row['toolsample']) ? 'kept' : 'read';
+  const read = readTurns(row['messages'], 'messages', tags);
   if (isFault(read)) return read;
   const turns = read.value;
   const remembered = readRemembered(row['toolsample'], turns);

@@ -35,7 +35,10 @@ export function recogniseRow(row: Row): DataFormat | undefined {
   return RLLA_FIELDS.some((name) => name in row) ? 'rlla' : undefined;
 }
 
-/** ToolACE and APIGen-MT have their system text beside the conversation, Hermes in it. Without roles, nothing tells. */
+/**
+ * ToolACE and APIGen-MT have their system text beside the conversation, Hermes in it; or beside it, where somebody took it
+ * out: with its tags, or with its role `tool`. Without roles, nothing tells.
+ */
 function conversationFormat(row: Row): DataFormat | undefined {
   const roles = new Set<unknown>();
   const entries: unknown = row['conversations'];
@@ -44,8 +47,10 @@ function conversationFormat(row: Row): DataFormat | undefined {
   }
   if (roles.size === 0) return undefined;
   if (roles.has('function_call') || roles.has('observation')) return 'apigen-mt';
-  if (typeof row['system'] !== 'string') return 'hermes';
-  return roles.has('user') || roles.has('assistant') ? 'toolace' : 'apigen-mt';
+  const system = row['system'];
+  if (typeof system !== 'string') return 'hermes';
+  if (roles.has('user') || roles.has('assistant')) return 'toolace';
+  return roles.has('tool') || system.includes('<tools>') ? 'hermes' : 'apigen-mt';
 }
 
 /** ShareGPT's forms: a conversation in which nothing is called does not tell which of them it is. */

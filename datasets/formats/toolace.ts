@@ -1,11 +1,12 @@
-import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord, shownValue } from '../ground-truth.ts';
+import { readSpokenText, spokenTurn } from './assistant-text.ts';
 import { readCallExpressions } from './call-expressions.ts';
-import { answered, called, type Conversation, type Turn } from './conversation.ts';
+import { called, type AssistantTurn, type Conversation, type Turn } from './conversation.ts';
 import { isFault, readEach, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import { withoutForm } from './form-text.ts';
 import { NotLiteral, readLiteral } from './literal.ts';
 import { conversationReader, type Row } from './row-reader.ts';
+import { takeTaggedTools, type SystemText } from './tagged-tools.ts';
 import { readTools } from './tool-definitions.ts';
 
 /**
@@ -21,11 +22,17 @@ function readRow(row: Row): Read<Conversation> {
   if (isFault(given)) return given;
   const entries = readRecords(row['conversations'], 'conversations');
   if (isFault(entries)) return entries;
-  const { text, tools } = given.value;
+  const { text } = given.value;
+  // Some have them beside it.
+  const tools =
+    given.value.tools === undefined
+      ? readTools(row['tools'], 'tools')
+      : { value: given.value.tools };
+  if (isFault(tools)) return tools;
   const turns: Turn[] = text === '' ? [] : [{ role: 'system', content: text }];
   const spoken = readEach(entries.value, 'conversations', readTurn);
   if (isFault(spoken)) return spoken;
-  return { value: { tools, turns: [...turns, ...spoken.value] } };
+  return { value: { tools: tools.value, turns: [...turns, ...spoken.value] } };
 }
 
 function readTurn(entry: Row, field: string): Read<Turn> {
@@ -37,17 +44,27 @@ function readTurn(entry: Row, field: string): Read<Turn> {
     case 'user':
     case 'tool':
       return { value: { role: entry['from'], content } };
-    case 'assistant': {
-      const calls = readCallExpressions(content, `${field}.value`);
-      if (calls !== undefined && isFault(calls)) return calls;
-      return { value: calls === undefined ? answered(content) : called(calls.value) };
-    }
+    case 'assistant':
+      return readAssistant(content, `${field}.value`);
     default:
       return {
         field: `${field}.from`,
         reason: `is ${shownValue(entry['from'])}: none of user, assistant, tool`,
       };
   }
+}
+
+function readAssistant(content: string, field: string): Read<AssistantTurn> {
+  const calls = readCallExpressions(content, field);
+  if (calls !== undefined) return isFault(calls) ? calls : { value: called(calls.value) };
+  const spoken = readSpokenText(content, field);
+  if (isFault(spoken)) return spoken;
+  // Calls after a thought.
+  const { thought, calls: tagged, words } = spoken.value;
+  const after = tagged.length > 0 ? undefined : readCallExpressions(words, field);
+  if (after === undefined) return { value: spokenTurn(spoken.value) };
+  if (isFault(after)) return after;
+  return { value: spokenTurn({ thought, calls: after.value, words: '' }) };
 }
 
 const looksLikeTool = (item: unknown): boolean =>
@@ -57,9 +74,9 @@ const looksLikeTool = (item: unknown): boolean =>
 const MAX_TRIES = 64;
 
 /** The system text apart from its list of tools, and the tools. */
-function splitSystem(
-  system: string,
-): Read<{ readonly text: string; readonly tools: readonly ToolDefinition[] }> {
+function splitSystem(system: string): Read<SystemText> {
+  const tagged = takeTaggedTools(system, 'system');
+  if (isFault(tagged) || tagged.value.tools !== undefined) return tagged;
   let at = -1;
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     at = system.indexOf('[', at + 1);
@@ -76,5 +93,5 @@ function splitSystem(
       if (!(error instanceof NotLiteral)) throw error;
     }
   }
-  return { value: { text: withoutForm(system), tools: [] } };
+  return { value: { text: withoutForm(system), tools: undefined } };
 }

@@ -36,7 +36,7 @@ async function rowsOf(name: string): Promise<unknown[]> {
 
 /** Texts that readers look into, with parts that they look for. */
 const TEXT_PARTS = [
-  '<tool_call>', '</tool_call>', '<tools>', '</tools>', '<scratch_pad>', '</scratch_pad>', '</think>', '<response>',
+  '<tool_call>', '</tool_call>', '<tools>', '</tools>', '<scratch_pad>', '</scratch_pad>', '<think>', '</think>', '<response>',
   '</response>', '[f(', ')]', '(', ')', '[', ']', '{', '}', '=', ',', ':', '"', "'", '\\', '\\u12', 'None', 'True', '1e9',
   '{"name": "f", "arguments": {}}', ' ', '\n',
 ] as const; // prettier-ignore
