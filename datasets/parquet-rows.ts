@@ -133,6 +133,10 @@ function plainRow(content: unknown, row: number): RawRow {
   }
 }
 
+/**
+ * Members of structs that are null are left out: Arrow gives every struct of a column all members that any of them has, so an
+ * argument that is null is another tool's. Columns and items of lists stay.
+ */
 function plain(value: unknown, depth: number): unknown {
   if (depth > MAX_ROW_DEPTH) throw new Error(`nests deeper than ${MAX_ROW_DEPTH} levels`);
   if (typeof value === 'bigint') return Number(value);
@@ -140,7 +144,10 @@ function plain(value: unknown, depth: number): unknown {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1));
   if (ArrayBuffer.isView(value)) throw new Error('holds bytes where a text belongs');
+  const members = Object.entries(value).map(
+    ([key, part]) => [key, plain(part, depth + 1)] as const,
+  );
   return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [key, plain(part, depth + 1)]),
+    depth === 0 ? members : members.filter(([, part]) => part !== null && part !== undefined),
   );
 }

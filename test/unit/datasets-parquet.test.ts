@@ -67,6 +67,10 @@ const zstdBomb = (blocks: number): Uint8Array =>
     }),
   ]);
 
+/** Of a schema: what has members. */
+const group = (name: string, num_children: number) =>
+  ({ name, repetition_type: 'OPTIONAL', num_children }) as const;
+
 const ZEROS = new Uint8Array(2 ** 26);
 
 describe('parquet', () => {
@@ -94,6 +98,92 @@ describe('parquet', () => {
           `When is high water in harbour ${i}, and what is the berth fee for ${(i * 7919) % 1000} metres?`,
       ),
     );
+  });
+
+  test('has no values where Arrow filled in those of other tools', async () => {
+    const text = {
+      type: 'BYTE_ARRAY',
+      converted_type: 'UTF8',
+      repetition_type: 'OPTIONAL',
+    } as const;
+    const list = (name: string, element: number) =>
+      [
+        { ...group(name, 1), converted_type: 'LIST' },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        ...(element === 0 ? [] : [group('element', element)]),
+      ] as const;
+    const parameter = (name: string) => [
+      group(name, 3),
+      ...['type', 'description', 'default'].map((each) => ({ name: each, ...text })),
+    ];
+    // As `datasets` writes xLAM's rows, once answers and tools are no texts.
+    const filename = join(folder, 'structs.parquet');
+    const harbour = { type: 'str', description: 'Name', default: null };
+    const length = { type: 'float, optional', description: null, default: null };
+    parquetWriteFile({
+      filename,
+      schema: [
+        { name: 'schema', num_children: 3 },
+        { name: 'query', ...text },
+        ...list('answers', 2),
+        { name: 'name', ...text },
+        group('arguments', 3),
+        { name: 'harbour', ...text },
+        { name: 'length', type: 'DOUBLE', repetition_type: 'OPTIONAL' },
+        ...list('marks', 0),
+        { name: 'element', ...text },
+        ...list('tools', 3),
+        { name: 'name', ...text },
+        { name: 'description', ...text },
+        group('parameters', 2),
+        ...parameter('harbour'),
+        ...parameter('length'),
+      ],
+      columnData: [
+        { name: 'query', data: ['When is high water in Kiel, and what are 9 metres?'] },
+        {
+          name: 'answers',
+          data: [
+            [
+              {
+                name: 'tide_table',
+                arguments: { harbour: 'Kiel', length: null, marks: ['a', null] },
+              },
+              { name: 'berth_fee', arguments: { harbour: null, length: 9, marks: null } },
+            ],
+          ],
+        },
+        {
+          name: 'tools',
+          data: [
+            [
+              { name: 'tide_table', description: 'Tides', parameters: { harbour, length: null } },
+              { name: 'berth_fee', description: null, parameters: { harbour: null, length } },
+            ],
+          ],
+        },
+      ],
+    });
+    const { samples, rejected } = await readAll(filename);
+    expect(rejected).toEqual([]);
+    expect(samples[0]?.groundTruth).toBe(
+      '<think></think>\n<tool_call>\n' +
+        '{"name": "tide_table", "parameters": {"harbour": "Kiel", "marks": ["a", null]}}\n' +
+        '{"name": "berth_fee", "parameters": {"length": 9}}\n</tool_call>',
+    );
+    const properties = { harbour: { type: 'string', description: 'Name' } };
+    expect(samples[0]?.tools).toEqual([
+      {
+        name: 'tide_table',
+        description: 'Tides',
+        parameters: { type: 'object', properties, required: ['harbour'] },
+      },
+      {
+        name: 'berth_fee',
+        description: '',
+        parameters: { type: 'object', properties: { length: { type: 'number' } }, required: [] },
+      },
+    ]);
   });
 
   test('of another codec is refused by its name, unless the column is not read', async () => {
