@@ -59,11 +59,10 @@ function isObject(value: JsonValue): value is JsonObject {
  * The schema of xLAM's flat parameters, `{name: {type: "List[str], optional", description, default}}`: what is neither
  * optional nor has a default is required.
  */
-export function flatSchema(parameters: JsonObject): JsonObject {
+export function flatSchema(parameters: { readonly [name: string]: JsonObject }): JsonObject {
   const required: string[] = [];
   const properties = Object.entries(parameters).map(([name, value]): [string, JsonValue] => {
-    const given = isObject(value) ? value : {};
-    const { type: written, ...rest } = given;
+    const { type: written, ...rest } = value;
     const { type, optional } = pythonType(typeof written === 'string' ? written : '');
     if (!optional && !('default' in rest)) required.push(name);
     return [name, { ...type, ...rest }];

@@ -421,6 +421,12 @@ describe('BFCL', () => {
   });
 });
 
+/** What becomes of the parameters of a tool. */
+const parameters = (given: object) => {
+  const read = readTools([{ name: 'a', parameters: given }], 'tools');
+  return 'value' in read ? read.value[0]?.parameters : read;
+};
+
 describe('tools', () => {
   test('are read bare and wrapped, from a text and from a list', () => {
     const bare = { name: 'a', parameters: { type: 'object', properties: {} } };
@@ -433,6 +439,77 @@ describe('tools', () => {
     expect(readTools([{ name: 'a', parameters: '{}' }], 'tools')).toEqual(expected);
     expect(readTools(null, 'tools')).toEqual({ value: [] });
   });
+
+  test('may be blank texts, for none, and texts in a list', async () => {
+    const bare = { name: 'a', description: '', parameters: { type: 'object', properties: {} } };
+    for (const none of ['', ' \n', '[]', []]) {
+      expect(readTools(none, 'tools')).toEqual({ value: [] });
+    }
+    expect(readTools([{ name: 'a', parameters: '' }], 'tools')).toEqual({ value: [bare] });
+    // As nvidia/When2Call has them.
+    const wrapped = JSON.stringify({ type: 'function', function: { name: 'a' } });
+    expect(readTools([JSON.stringify({ name: 'a' }), wrapped], 'tools')).toEqual({
+      value: [bare, bare],
+    });
+    expect(readTools(['{"name": '], 'tools')).toMatchObject({ field: 'tools[0]' });
+    const conversations = [
+      { from: 'human', value: 'q' },
+      { from: 'gpt', value: 'a' },
+    ];
+    const rows = [
+      { conversations, tools: '' },
+      { conversations, tools: '', system: 's' },
+      {
+        messages: [
+          { role: 'user', content: 'q' },
+          { role: 'assistant', content: 'a' },
+        ],
+        tools: '',
+      },
+    ];
+    for (const row of rows) {
+      const { samples, rejected } = await readAll(file(JSON.stringify(row)));
+      expect(rejected).toEqual([]);
+      expect(samples.map(({ tools }) => tools)).toEqual([[]]);
+    }
+  });
+
+  const NESTED = { x: { type: 'string' } };
+
+  test.each([
+    { type: ['object'], properties: NESTED },
+    { $schema: 'https://json-schema.org/draft/2020-12/schema', anyOf: [{ required: ['x'] }] },
+    { $ref: '#/$defs/a', $defs: { a: { type: 'object', properties: NESTED } } },
+    { properties: { x: true } },
+    { properties: {} },
+    { properties: { type: { type: 'string' }, description: { type: 'string' } } },
+    { type: 'object', description: 'd' },
+    { additionalProperties: { type: 'string' } },
+    { additionalProperties: false },
+    { description: 'none' },
+  ])('have the schema %j', (schema) => {
+    expect(parameters(schema)).toEqual(schema);
+  });
+
+  test.each([
+    [{ type: { type: 'str', description: 'd' } }, ['type']],
+    [{ properties: { type: 'Dict' }, required: { type: 'bool' } }, ['properties', 'required']],
+    [{ $filter: { type: 'str' }, title: { description: 'd' } }, ['$filter', 'title']],
+    [{ unit: { enum: ['m', 'ft'] }, any: {} }, ['unit', 'any']],
+  ])('have the flat parameters %j', (given, names) => {
+    expect(parameters(given)).toMatchObject({ type: 'object', required: names });
+    expect(Object.keys((parameters(given) as { properties: object }).properties)).toEqual(names);
+  });
+
+  test.each([{ x: 'string' }, { x: { type: 'str' }, y: null }, { $ref: 7 }, { anyOf: 'x' }])(
+    'have no parameters of neither form, as %j',
+    (given) => {
+      expect(parameters(given)).toMatchObject({
+        field: 'tools[0].parameters',
+        reason: expect.stringMatching(/is neither a JSON Schema nor \{name: /u) as string,
+      });
+    },
+  );
 
   test('of long types take no time', () => {
     const type = ','.repeat(500_000);
