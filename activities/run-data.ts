@@ -9,8 +9,13 @@ import { isRejected, openDataset, readSamples } from '../datasets/dataset.ts';
 import { contentKey, HeldOutDraw } from '../datasets/held-out.ts';
 import type { Database } from '../db/connection.ts';
 import { ingestCorpus, type IngestedCorpus, type IngestedSample } from '../db/corpus-ingestion.ts';
-import { suiteSamples } from '../evaluation/suite-samples.ts';
-import { longestPrompt, usableSamples, type LeftOut } from './usable-samples.ts';
+import { suiteFiles } from '../evaluation/suite-files.ts';
+import {
+  firstUsableSamples,
+  longestPrompt,
+  usableSamples,
+  type LeftOut,
+} from './usable-samples.ts';
 
 /** Data as it was stored, with what was left out of it. */
 export interface StoredData extends IngestedCorpus {
@@ -51,32 +56,29 @@ export async function ingestRunData(
   const store = async (
     split: string,
     source: string,
-    items: Parameters<typeof usableSamples>[0],
-    limit = config.evalSize,
+    sources: Parameters<typeof firstUsableSamples>[0],
   ): Promise<RunData['splits'][number]> => {
-    const usable = usableSamples(items, text, limits);
-    const limited = first(usable.samples, limit);
-    const stored = await ingestCorpus(tx, source, limited);
+    const usable = firstUsableSamples(sources, text, { ...limits, most: config.evalSize });
+    const stored = await ingestCorpus(tx, source, usable.samples);
     const data = { ...stored, split, source, leftOut: usable.leftOut() };
     requireSamples(data, promptLimit);
     return data;
   };
   const splits: RunData['splits'][number][] = [];
   if (config.evalData !== 'auto') {
-    splits.push(await store('heldout', config.evalData, readSamples(config.evalData)));
+    splits.push(await store('heldout', config.evalData, [readSamples(config.evalData)]));
   } else if (config.data !== 'builtin') {
     const samples = held.map(({ sample }) => sample);
-    if (samples.length > 0) splits.push(await store('heldout', config.data, samples));
+    if (samples.length > 0) splits.push(await store('heldout', config.data, [samples]));
   } else {
     for (const split of EVALUATION_SPLITS) {
       const tasks = builtinEvaluation({ seed: config.seed, size: config.evalSize, split });
-      splits.push(await store(split, config.data, tasks));
+      splits.push(await store(split, config.data, [tasks]));
     }
   }
   if (config.evalSuite !== 'none') {
-    const { evalSuite, evalSize } = config;
-    const samples = suiteSamples(evalSuite, evalSize);
-    splits.push(await store(SUITE_SPLIT, evalSuite, samples, Number.POSITIVE_INFINITY));
+    const files = await suiteFiles(config.evalSuite);
+    splits.push(await store(SUITE_SPLIT, config.evalSuite, files.map(readSamples)));
   }
   return { train, splits };
 }
@@ -106,17 +108,6 @@ async function* without(
   for await (const each of samples) {
     if (isHeldOut(each.sample)) hold(each);
     else yield each;
-  }
-}
-
-async function* first(
-  samples: AsyncIterable<IngestedSample>,
-  limit: number,
-): AsyncGenerator<IngestedSample> {
-  let taken = 0;
-  for await (const each of samples) {
-    yield each;
-    if (++taken >= limit) return;
   }
 }
 

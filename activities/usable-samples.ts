@@ -52,14 +52,36 @@ export interface UsabilityLimits {
   readonly maxBadRows: number;
 }
 
+/** A dataset as it is read. */
+type Items = AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>;
+
 /**
  * Those samples of a dataset that can be trained and evaluated on; the others are counted. Streams.
  * @throws ToolsampleError `dataset`, while it is read, at the first row that is one unusable too many
  */
 export function usableSamples(
-  items: AsyncIterable<Sample | RejectedRow> | Iterable<Sample | RejectedRow>,
+  items: Items,
   text: Pick<PolicyText, 'promptLengths'>,
-  { promptLimit, maxBadRows }: UsabilityLimits,
+  limits: UsabilityLimits,
+): UsableSamples {
+  return firstUsableSamples([items], text, { ...limits, most: Number.POSITIVE_INFINITY });
+}
+
+/**
+ * The first usable samples of each of several datasets, one dataset after the other; those left out on the way to them are
+ * counted over all. Each is read no further than that. See {@link usableSamples}.
+ */
+export function firstUsableSamples(
+  sources: Iterable<Items>,
+  text: Pick<PolicyText, 'promptLengths'>,
+  {
+    promptLimit,
+    maxBadRows,
+    most,
+  }: UsabilityLimits & {
+    /** Samples of each. */
+    readonly most: number;
+  },
 ): UsableSamples {
   const allowBadRow = badRowLimit(maxBadRows);
   let rows = 0;
@@ -89,7 +111,7 @@ export function usableSamples(
       yield judged;
     }
   }
-  async function* filtered(): AsyncGenerator<IngestedSample> {
+  async function* filtered(items: Items): AsyncGenerator<IngestedSample> {
     let batch: (IngestedSample | RejectedRow)[] = [];
     for await (const item of items) {
       batch.push(isRejected(item) ? item : judge(item));
@@ -100,10 +122,24 @@ export function usableSamples(
     }
     yield* usable(batch);
   }
+  async function* all(): AsyncGenerator<IngestedSample> {
+    for (const items of sources) yield* first(filtered(items), most);
+  }
   return {
-    samples: filtered(),
+    samples: all(),
     leftOut: () => ({ rows, rejectedRows, overlongPrompts, examples }),
   };
+}
+
+async function* first(
+  samples: AsyncIterable<IngestedSample>,
+  limit: number,
+): AsyncGenerator<IngestedSample> {
+  let taken = 0;
+  for await (const each of samples) {
+    yield each;
+    if (++taken >= limit) return;
+  }
 }
 
 /** The range of a sample's reward; a ground truth that cannot be scored makes it unusable. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,6 +71,14 @@ async function file(name: string, rows: readonly unknown[]): Promise<string> {
   await writeFile(path, JSON.stringify(rows));
   return path;
 }
+
+/** A row of BFCL with its answer. */
+const question = (id: string, content: string) => ({
+  id,
+  question: [[{ role: 'user', content }]],
+  function: [{ name: 'f', description: '', parameters: { type: 'dict', properties: {} } }],
+  ground_truth: [{ f: {} }],
+});
 
 /** A row as ToolRL's SFT file has them. */
 function row(request: string, city: string) {
@@ -258,6 +266,50 @@ describe('a run on a file', () => {
     await expect(prepare('no suite', { ...config, evalSuite: folder })).rejects.toThrow(
       /holds none of the files of BFCL/,
     );
+  });
+
+  test('takes as many usable samples of each file of a suite, whatever is left out before them', async () => {
+    const evalSuite = join(folder, 'suite');
+    await mkdir(evalSuite);
+    const suite = {
+      multiple: [
+        { ...question('bad', 'q'), ground_truth: 7 },
+        question('long', 'q'.repeat(5000)),
+        ...['multiple_0', 'multiple_1', 'multiple_2'].map((id) => question(id, 'q')),
+        // Not come to: more than may be left out.
+        { ...question('late', 'q'), ground_truth: 7 },
+      ],
+      parallel: [question('parallel_0', 'q')],
+      parallel_multiple: ['a', 'b', 'c'].map((id) => question(`parallel_multiple_${id}`, 'q')),
+    };
+    for (const [category, rows] of Object.entries(suite)) {
+      await file(`suite/BFCL_v4_${category}.json`, rows);
+    }
+    const policy = join(folder, 'for a suite');
+    await writeTinyPolicy(policy, { ...TINY, contextLength: 8000 });
+    const lengths = { maxPromptLength: 4000, maxCompletionLength: 400 };
+    const limits = { evalSize: 2, maxBadRows: 1 };
+    const data = await file(
+      'beside-suite.json',
+      Array.from({ length: 20 }, (_, i) => row(`train ${i}`, 'a')),
+    );
+    await prepare('suite of bad rows', {
+      ...builtin,
+      ...lengths,
+      ...limits,
+      policy,
+      data,
+      evalSuite,
+    });
+    const corpus = (await splitCorpus(connection.db, 'suite of bad rows', 'suite')) ?? '';
+    const ids = (await samplesInOrder(connection.db, corpus, 0, 100)).map(({ id }) => id);
+    expect(ids).toEqual([
+      'multiple_0',
+      'multiple_1',
+      'parallel_0',
+      'parallel_multiple_a',
+      'parallel_multiple_b',
+    ]);
   });
 
   test('evaluates on the file that is given, as far as evalSize', async () => {
