@@ -5,6 +5,7 @@ import type { ExportOptions } from '../contracts/export.ts';
 import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { readRun, type RunRow } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { policyFiles, type LoadablePolicy } from '../policy/engine/policy-files.ts';
 
 /**
@@ -58,7 +59,9 @@ export async function pointOf(
     });
   }
   if (epoch === 'best') {
-    const best = await bestPolicy(db, run, config.bestMetric);
+    // A fork may have another metric than the configuration that it took over.
+    const next = await readRunAt(db, run, (await committedStep(db, run)) + 1);
+    const best = await bestPolicy(db, run, next.config.bestMetric);
     if (best !== null) return best;
     throw new ToolsampleError('not-found', `run ${run} has no evaluated policy after a step yet`, {
       hint: `write ${run} for the newest`,

@@ -5,6 +5,7 @@ import { bestPolicy, committedStep, findCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
 import type { RunRow } from './runs.ts';
 import { checkpoints } from './schema/policies.ts';
+import { readRunAt } from './setting-changes.ts';
 
 /** Steps that a message lists. */
 const LISTED = 16;
@@ -54,12 +55,14 @@ export async function requireKept(db: Database, run: RunRow, step: number): Prom
 
 async function stepOf(
   db: Database,
-  { run, config, epochs, stepsPerEpoch, totalSteps }: RunRow,
+  { run, epochs, stepsPerEpoch, totalSteps }: RunRow,
   at: ForkPoint,
   reached: number,
 ): Promise<number> {
   if (at === 'newest') return reached;
   if (at === 'best') {
+    // A fork may have another metric than the configuration that it took over.
+    const { config } = await readRunAt(db, run, reached + 1);
     const best = await bestPolicy(db, run, config.bestMetric);
     if (best !== null) return best.step;
     throw new ToolsampleError(

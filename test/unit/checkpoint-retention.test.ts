@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareFork } from '../../activities/prepare-fork.ts';
 import { pruneCheckpoints } from '../../activities/prune-checkpoints.ts';
 import { referenceWeights } from '../../activities/reference-weights.ts';
+import { pointOf } from '../../client/run-policy.ts';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import type { RunConfigInput } from '../../contracts/config.ts';
 import type { PolicyRef } from '../../contracts/policy.ts';
@@ -13,6 +15,7 @@ import type { Connection } from '../../db/connection.ts';
 import { findForkPoint } from '../../db/fork-points.ts';
 import { readRun } from '../../db/runs.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
+import { forkInput } from '../../services/configuration/fork-input.ts';
 import { gate } from './support/gate.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
@@ -116,6 +119,21 @@ describe('checkpoints that are kept', () => {
     expect(await bestPolicy(connection.db, 'equal', 'reward')).toMatchObject({ step: 2 });
     await train('unevaluated', {}, [null]);
     expect(await bestPolicy(connection.db, 'unevaluated', 'reward')).toBeNull();
+  });
+
+  it('lead to the best policy by the metric of the fork, not of the run that it took over', async () => {
+    const { db } = connection;
+    await train('by-reward', {}, [3, 2, 1], { exactMatch: [0.1, 0.5, 0.3] });
+    const asked = forkInput({ fork: { run: 'by-reward', step: 3 }, best_metric: 'exact_match' });
+    await prepareFork(db, 'by-exact-match', asked!);
+    for (const [run, step] of [
+      ['by-reward', 1],
+      ['by-exact-match', 2],
+    ] as const) {
+      const row = await readRun(db, run);
+      expect(await findForkPoint(db, row, 'best'), run).toBe(step);
+      expect(await pointOf(db, row, 'best'), run).toMatchObject({ step });
+    }
   });
 
   it('are the best by the metric that was asked for', async () => {
