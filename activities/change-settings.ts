@@ -1,4 +1,5 @@
 import type { LightActivities, RecordedRequest } from '../contracts/activities.ts';
+import { AT_ONCE } from '../contracts/changeability.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { SettingChange } from '../contracts/requests.ts';
@@ -13,16 +14,18 @@ import {
 } from '../db/setting-changes.ts';
 import { changedConfig } from '../services/configuration/change.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { checkChangedRun } from './memory-check.ts';
 import { runSchedule } from './run-schedule.ts';
 
 /**
- * Changes settings of a run under way, from the first step on that is not selected yet. The request is checked, stored and
+ * Changes settings of a run under way, from the first step on that is not selected yet (some at once). The request is checked, stored and
  * recorded in one transaction, which no step's selection can overlap: a step has one configuration, whoever runs it again.
  *
- * @throws ToolsampleError `config` for a key that is unknown, out of range or cannot change; `refused` when nothing would change
+ * @throws ToolsampleError `config` for a key that is unknown, out of range or cannot change, and where a step would need more than its
+ *   `memory_limit`; `refused` when nothing would change
  */
 export async function changeSettings(
-  { db }: Pick<ActivityDependencies, 'db'>,
+  { db, artifacts }: Pick<ActivityDependencies, 'db' | 'artifacts'>,
   input: Parameters<LightActivities['changeSettings']>[0],
 ): Promise<RecordedRequest & { readonly changes: readonly SettingChange[] }> {
   const { run, settings } = input;
@@ -38,9 +41,6 @@ export async function changeSettings(
       };
     }
     const fromStep = await nextUnselectedStep(tx, run);
-    if (fromStep > row.totalSteps) {
-      throw new ToolsampleError('refused', `run "${run}" has no step left that could have it`);
-    }
     const { config } = await readRunAt(tx, run, fromStep);
     const { config: next, paths, changes: changed } = changedConfig(config, settings, 'live');
     const changes = changed.map((change) => ({ ...change, fromStep }));
@@ -49,13 +49,19 @@ export async function changeSettings(
         hint: '`toolsample status` shows what was changed',
       });
     }
+    if (fromStep > row.totalSteps && changes.some(({ key }) => !AT_ONCE.includes(key))) {
+      throw new ToolsampleError('refused', `run "${run}" has no step left that could have it`);
+    }
+    await checkChangedRun({ db: tx, artifacts }, run, next);
     const step = await insertRequest(tx, {
       ...input,
       kind: 'set',
       from: Object.fromEntries(changes.map(({ key, from }) => [key, from])),
       to: Object.fromEntries(changes.map(({ key, to }) => [key, to])),
     });
-    await insertSettingChanges(tx, run, event, changes, evaluationsFrom(fromStep, row, next));
+    const evaluateAt =
+      fromStep > row.totalSteps ? row.evaluateAt : evaluationsFrom(fromStep, row, next);
+    await insertSettingChanges(tx, run, event, changes, evaluateAt);
     return { step, changes };
   });
 }

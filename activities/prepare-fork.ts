@@ -16,8 +16,10 @@ import { configHistory, insertSettingChanges, readRunAt } from '../db/setting-ch
 import { generatedTokensUpTo } from '../db/steps.ts';
 import { changedConfig } from '../services/configuration/change.ts';
 import type { ForkInput } from '../services/configuration/fork-input.ts';
+import type { ActivityDependencies } from './dependencies.ts';
 import { importanceHalfLife } from './importance-half-life.ts';
 import { markResumed } from './mark-resumed.ts';
+import { checkChangedRun } from './memory-check.ts';
 import { rebuildStatistics } from './rebuild-statistics.ts';
 import { runSchedule, type RunSchedule } from './run-schedule.ts';
 
@@ -26,9 +28,13 @@ import { runSchedule, type RunSchedule } from './run-schedule.ts';
  * nobody but for its last moment. The parent is only read. A fork that exists already goes on where it was.
  *
  * @throws ToolsampleError `not-found` when there is no such run, or it has no such state or no longer; `config` for settings that are
- *   wrong or that a fork cannot change, and when the id belongs to another run
+ *   wrong, that a fork cannot change or that need more than its `memory_limit`, and when the id belongs to another run
  */
-export async function prepareFork(db: Database, run: string, input: ForkInput): Promise<void> {
+export async function prepareFork(
+  { db, artifacts }: Pick<ActivityDependencies, 'db' | 'artifacts'>,
+  run: string,
+  input: ForkInput,
+): Promise<void> {
   const existing = await findRun(db, run);
   if (existing !== null) {
     await requireSame(db, existing, input);
@@ -43,6 +49,7 @@ export async function prepareFork(db: Database, run: string, input: ForkInput): 
     if ((await findRun(tx, run)) !== null) return;
     const from = await insertFork(tx, fork, jsonSha256(parent.config));
     const { config } = await changeSettings(tx, fork, from, input);
+    await checkChangedRun({ db: tx, artifacts }, parent.run, config);
     await copySteps(tx, fork);
     await rebuildStatistics(tx, {
       of: { ...from, run },

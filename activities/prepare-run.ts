@@ -12,23 +12,18 @@ import { insertLearningState } from '../db/curriculum.ts';
 import { recordEvent } from '../db/events.ts';
 import { findRun, insertRun, type RunRow } from '../db/runs.ts';
 import { INITIAL_ACTIVATION } from '../dscl/activation.ts';
-import { readArchitecture } from '../policy/checkpoint/base-weights.ts';
-import { manifestFiles } from '../policy/checkpoint/checkpoint-files.ts';
+import { storedArchitecture } from '../policy/checkpoint/base-weights.ts';
 import { parameterCount } from '../policy/models/model-traits.ts';
-import { klReference } from '../policy/training/memory-estimate.ts';
-import { checkMemoryLimit } from '../policy/training/step-plan.ts';
-import { trainingModel } from '../policy/training/training-graph.ts';
 import { forkInput } from '../services/configuration/fork-input.ts';
 import { resolveConfig } from '../services/configuration/resolve.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { trainableOptions } from './engine-options.ts';
 import { markResumed } from './mark-resumed.ts';
+import { checkNewRun } from './memory-check.ts';
 import { prepareFork } from './prepare-fork.ts';
 import { ingestRunData, type RunData, type StoredData } from './run-data.ts';
 import { runPlan } from './run-plan.ts';
 import { runSchedule } from './run-schedule.ts';
 import { startingPolicy } from './starting-policy.ts';
-import { trainingMemory } from './training-memory.ts';
 import { warmStartSlices } from './warm-start-slices.ts';
 
 /**
@@ -43,7 +38,7 @@ export async function prepareRun(
 ): Promise<RunPlan> {
   const fork = forkInput(config);
   if (fork === null) await prepareNew(deps, run, resolveConfig(config));
-  else await prepareFork(deps.db, run, fork);
+  else await prepareFork(deps, run, fork);
   return runPlan(deps.db, run);
 }
 
@@ -87,15 +82,8 @@ async function ownParameters(
   policy: PolicyRef,
   config: RunConfig,
 ): Promise<number> {
-  const { traits } = await artifacts.reading(async (files) =>
-    readArchitecture(await manifestFiles(policy.base, files)),
-  );
-  checkMemoryLimit(
-    trainingModel(traits, trainableOptions(config)),
-    { prompt: config.maxPromptLength, completion: config.maxCompletionLength },
-    trainingMemory(config.memoryLimit),
-    klReference(config.beta, config.warmStart.length > 0),
-  );
+  const { traits } = await storedArchitecture(policy.base, artifacts);
+  checkNewRun(traits, config);
   return parameterCount(traits);
 }
 

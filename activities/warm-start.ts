@@ -1,7 +1,7 @@
 import type { WarmStartKey, WarmStartSummary } from '../contracts/activities.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { commitCheckpoint, findCheckpoint, type Checkpoint } from '../db/checkpoints.ts';
-import { readRun } from '../db/runs.ts';
+import { readRunAt } from '../db/setting-changes.ts';
 import { linearDecay } from '../policy/training/learning-rate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { demonstrationBatches } from './demonstration-batches.ts';
@@ -27,7 +27,7 @@ export async function warmStart(
   const committed = await findCheckpoint(db, { ...key, step: 0 });
   if (committed !== null) return summary(key, committed);
 
-  const run = await readRun(db, key.run);
+  const run = await readRunAt(db, key.run, 0);
   const slice = warmStartSlices(run.config.warmStart, run.policyParameters ?? 0)[key.slice - 1];
   const phase = run.config.warmStart[slice?.phase ?? -1];
   const before = await findCheckpoint(db, { run: key.run, step: 0, slice: key.slice - 1 });

@@ -1,7 +1,7 @@
 import type { RunConfig } from './config.ts';
 
 /**
- * When a setting may change. `live`: from the next step on of a run under way (`set`), and in a fork. `fork`: only in a fork, because the
+ * When a setting may change. `live`: in a run under way (`set`), from its next step on, and in a fork. `fork`: only in a fork, because the
  * length, the shape or the arithmetic of a run follow from it. The rest never, because what a run has stored, and a fork takes over, was
  * made with it: its `weights`, its `samples`, its `rewards`, or the count of its `steps`.
  */
@@ -88,3 +88,9 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   bestMetric: 'fork',
   saveEpochs: 'live',
 };
+
+/**
+ * Of those that are `live`, what holds at once, also for the step under way: where a service answers is no part of what a step computes,
+ * and a step whose service has moved comes to no end at its old place.
+ */
+export const AT_ONCE: readonly string[] = ['tinkerBaseUrl'] satisfies SettingPath[];

@@ -1,4 +1,5 @@
-import { and, asc, eq, lte, max } from 'drizzle-orm';
+import { asc, eq, max } from 'drizzle-orm';
+import { AT_ONCE } from '../contracts/changeability.ts';
 import type { RunConfig } from '../contracts/config.ts';
 import type { JsonValue } from '../contracts/json.ts';
 import type { SettingChange } from '../contracts/requests.ts';
@@ -7,21 +8,15 @@ import { readRun, type RunRow } from './runs.ts';
 import { runs, settingChanges } from './schema/runs.ts';
 import { steps } from './schema/steps.ts';
 
-/** The changes to a run's settings that hold at a step (default: all), in their order. */
+/** The changes to a run's settings, in their order. */
 export async function settingChangesOf(
   db: Database,
   run: string,
-  step?: number,
 ): Promise<(SettingChange & { readonly event: string })[]> {
   const rows = await db
     .select()
     .from(settingChanges)
-    .where(
-      and(
-        eq(settingChanges.run, run),
-        step === undefined ? undefined : lte(settingChanges.fromStep, step),
-      ),
-    )
+    .where(eq(settingChanges.run, run))
     .orderBy(asc(settingChanges.ordinal));
   return rows.map(({ key, valueBefore, value, fromStep, event }) => ({
     key,
@@ -34,14 +29,15 @@ export async function settingChangesOf(
 
 /**
  * A run with the configuration that holds at a step: the same for every attempt, because changes only ever hold from a step on
- * that is not selected yet.
+ * that is not selected yet; but for those that hold {@link AT_ONCE}, which decide nothing of what a step computes.
  *
+ * @param step - 0: of the cold start
  * @throws ToolsampleError `not-found`
  */
 export async function readRunAt(db: Database, run: string, step: number): Promise<RunRow> {
   const row = await readRun(db, run);
-  const changes = await settingChangesOf(db, run, step);
-  return { ...row, config: changed(row.config, changes) };
+  const configAt = historyOf(row.config, await settingChangesOf(db, run));
+  return { ...row, config: configAt(step) };
 }
 
 /** The configuration of each of a run's steps, as {@link readRunAt} has it. */
@@ -50,11 +46,17 @@ export async function configHistory(
   run: string,
 ): Promise<(step: number) => RunConfig> {
   const { config } = await readRun(db, run);
-  const changes = await settingChangesOf(db, run);
+  return historyOf(config, await settingChangesOf(db, run));
+}
+
+function historyOf(
+  config: RunConfig,
+  changes: readonly SettingChange[],
+): (step: number) => RunConfig {
   return (step) =>
     changed(
       config,
-      changes.filter(({ fromStep }) => fromStep <= step),
+      changes.filter(({ key, fromStep }) => fromStep <= step || AT_ONCE.includes(key)),
     );
 }
 

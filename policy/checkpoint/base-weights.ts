@@ -1,8 +1,9 @@
+import type { ArtifactReader, ArtifactRef } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { WeightTensor } from '../models/initial-weights.ts';
 import { EMBEDDING, HEAD, tensorSpecs, type TensorSpec } from '../models/model-traits.ts';
 import { parseArchitecture, type PolicyArchitecture } from './architecture.ts';
-import { readText, weightFiles, type CheckpointFiles } from './checkpoint-files.ts';
+import { readManifest, readText, weightFiles, type CheckpointFiles } from './checkpoint-files.ts';
 import { firstNonFinite } from './float-formats.ts';
 import { checkpointError } from './safetensors-header.ts';
 import { openSafetensors, type SafetensorsReader } from './safetensors.ts';
@@ -15,11 +16,28 @@ export async function readArchitecture(files: CheckpointFiles): Promise<PolicyAr
   return parseArchitecture(await readConfigJson(files));
 }
 
+/**
+ * The architecture of a stored base, of which nothing else is fetched.
+ * @throws ToolsampleError `checkpoint`; `not-found` or `corrupt-artifact` from the store
+ */
+export async function storedArchitecture(
+  base: ArtifactRef,
+  artifacts: Pick<ArtifactReader, 'get'>,
+): Promise<PolicyArchitecture> {
+  const { 'config.json': config } = (await readManifest(base, artifacts)).files;
+  if (config === undefined) throw withoutConfig();
+  return parseArchitecture(new TextDecoder().decode(await artifacts.get(config)));
+}
+
 /** A checkpoint's `config.json`. @throws ToolsampleError `checkpoint` when there is none */
 export async function readConfigJson(files: CheckpointFiles): Promise<string> {
   const text = await readText(files, 'config.json');
   if (text !== undefined) return text;
-  throw new ToolsampleError('checkpoint', 'file is missing', { at: { file: 'config.json' } });
+  throw withoutConfig();
+}
+
+function withoutConfig(): ToolsampleError {
+  return new ToolsampleError('checkpoint', 'file is missing', { at: { file: 'config.json' } });
 }
 
 /** Tensors that are read when they are asked for. */

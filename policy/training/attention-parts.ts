@@ -2,6 +2,9 @@
 const LENGTH = 512;
 const PARTS = 8;
 
+/** The longest rows that are not divided: they may take more memory than longer ones. */
+export const LONGEST_WHOLE = LENGTH - 1;
+
 /** In how many parts attention over rows of these lengths is computed; short rows, as ever, whole. */
 export function attentionParts(lengths: readonly number[]): number {
   return Math.max(...lengths) >= LENGTH && Math.min(...lengths) >= PARTS ? PARTS : 1;

@@ -1,7 +1,7 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
 import { tokenCosts, totalElements } from '../models/model-traits.ts';
-import { attentionParts } from './attention-parts.ts';
+import { attentionParts, LONGEST_WHOLE } from './attention-parts.ts';
 import { trainingMemory, type KlReference } from './memory-estimate.ts';
 import { planMicroBatches, type MicroBatch } from './micro-batches.ts';
 import { rowCost, type PackedRow, type TokenSequence } from './packed-rows.ts';
@@ -67,25 +67,38 @@ export function planStep(
     // Finer than one sequence at a time it cannot be.
     if (best !== undefined) return best.plan;
     if (!memory.strict) return planned(layers);
-    throw tooLittle(least, limit);
+    throw tooLittle(
+      least,
+      limit,
+      'raise it; a step under way keeps its own, with another one `toolsample fork` goes on from the step before',
+    );
   }
 }
 
 /**
- * Whether one sequence of the greatest length can be trained on within the limit, before a run begins.
+ * Whether one sequence of any length up to the greatest can be trained on within the limit, before a step has to.
+ * @param hint what whoever asked can do where it cannot.
  * @throws ToolsampleError `config` as {@link planStep}.
  */
 export function checkMemoryLimit(
   model: TrainingModel,
   longest: { readonly prompt: number; readonly completion: number },
   { limit, strict }: TrainingMemory,
-  reference: KlReference = 'none',
+  reference: KlReference,
+  hint: string,
 ): void {
-  const length = longest.prompt + longest.completion;
-  const size = { rows: 1, length, predicted: longest.completion, shared: false };
-  const form = { recomputedLayers: model.traits.layers, attentionParts: attentionParts([length]) };
-  const least = trainingMemory(model, size, form, reference);
-  if (strict && limit !== null && least > limit) throw tooLittle(least, limit);
+  if (!strict || limit === null) return;
+  const most = longest.prompt + longest.completion;
+  const needed = [most, Math.min(most, LONGEST_WHOLE)].map((length) => {
+    const predicted = Math.min(longest.completion, length);
+    const form = {
+      recomputedLayers: model.traits.layers,
+      attentionParts: attentionParts([length]),
+    };
+    return trainingMemory(model, { rows: 1, length, predicted, shared: false }, form, reference);
+  });
+  const least = Math.max(...needed);
+  if (least > limit) throw tooLittle(least, limit, hint);
 }
 
 function peakMemory(
@@ -114,13 +127,10 @@ function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
-function tooLittle(needed: number, limit: number): ToolsampleError {
+function tooLittle(needed: number, limit: number, hint: string): ToolsampleError {
   return new ToolsampleError(
     'config',
     `a training step on the longest sequence needs about ${gigabytes(needed)}, the limit is ${gigabytes(limit)}`,
-    {
-      at: { field: 'memory_limit' },
-      hint: 'raise it, lower max_prompt_length or max_completion_length, or use train_mode lora',
-    },
+    { at: { field: 'memory_limit' }, hint },
   );
 }

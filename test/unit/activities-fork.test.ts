@@ -16,6 +16,7 @@ import { findRun } from '../../db/runs.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
 import { comparableRows } from './support/comparable-rows.ts';
+import { scratchArtifacts } from './support/scratch-artifacts.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import { takeStep } from './support/scratch-steps.ts';
@@ -39,6 +40,7 @@ const AT_4 = { 'sampling.hard_threshold': 3.5, mastery_rate: 0.5 };
 const AT_7 = { 'sampling.variance_threshold': 0.6 };
 
 const server = scratchServer();
+const artifacts = await scratchArtifacts();
 let connection: Connection;
 /** The parent's rows after each step, by step. */
 const parentAfter: Map<string, string[]>[] = [];
@@ -64,7 +66,10 @@ async function set(
   settings: { readonly [key: string]: number },
   request = 'asked',
 ): Promise<void> {
-  await changeSettings(connection, { run, request, by: 'ada', via: 'update', settings });
+  await changeSettings(
+    { ...connection, artifacts },
+    { run, request, by: 'ada', via: 'update', settings },
+  );
 }
 
 /** A step whose policy is no other step's. */
@@ -81,12 +86,12 @@ async function take(run: string, step: number): Promise<void> {
 async function fork(
   run: string,
   asked: RunConfigInput,
-  db: Pick<Connection, 'db'> = connection,
+  { db }: Pick<Connection, 'db'> = connection,
 ): Promise<RunPlan> {
   const input = forkInput(asked);
   if (input === null) throw new Error('no fork');
-  await prepareFork(db.db, run, input);
-  return runPlan(db.db, run);
+  await prepareFork({ db, artifacts }, run, input);
+  return runPlan(db, run);
 }
 
 /** Rows by table, but for the run's own: that of a scratch run is not as `prepareRun` would have it. */

@@ -10,10 +10,12 @@ import { eventsOf } from '../../db/events.ts';
 import { runStatus } from '../../db/run-status.ts';
 import { readRunAt } from '../../db/setting-changes.ts';
 import { settingsFromText } from '../../services/configuration/change.ts';
+import { scratchArtifacts } from './support/scratch-artifacts.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 
 const server = scratchServer();
+const artifacts = await scratchArtifacts();
 let connection: Connection;
 
 beforeAll(async () => {
@@ -32,7 +34,7 @@ async function set(
   request: string,
   settings: { readonly [name: string]: JsonValue },
 ): ReturnType<typeof changeSettings> {
-  return changeSettings(connection, { ...key(run, request), settings });
+  return changeSettings({ ...connection, artifacts }, { ...key(run, request), settings });
 }
 
 /** The batch of a step, selected; its curriculum is there only for step 1. */
@@ -81,6 +83,34 @@ it('changes settings from the first step on that is not selected, once, and reco
     step: 0,
     details: { request: 'set', via: 'update', from: { learningRate: 1e-3 } },
   });
+});
+
+it('goes to a service that has moved at once, also in the step under way and the last one', async () => {
+  const run = 'moved';
+  const { db } = connection;
+  const [there, elsewhere] = ['http://there:1', 'http://elsewhere:2'];
+  await scratchRun(db, run, scratchSamples(4), {
+    backend: 'tinker',
+    policy: '/tokenizer',
+    tinkerBaseUrl: there,
+    trainBatchSize: 4,
+    numTrainEpochs: 1,
+  });
+  await selectFirst(run);
+  await set(run, 'a', { tinker_base_url: elsewhere, learning_rate: 1e-6 });
+  expect((await readRunAt(db, run, 1)).config).toMatchObject({
+    tinkerBaseUrl: elsewhere,
+    learningRate: 1e-4,
+  });
+  // The cold start, if there were one.
+  expect((await readRunAt(db, run, 0)).config.tinkerBaseUrl).toBe(elsewhere);
+  await connection.pool.query('update runs set total_steps = 1 where run = $1', [run]);
+  const planned = (await readRunAt(db, run, 1)).evaluateAt;
+  await set(run, 'b', { tinker_base_url: there });
+  const moved = await readRunAt(db, run, 1);
+  expect(moved.config.tinkerBaseUrl).toBe(there);
+  expect(moved.evaluateAt).toEqual(planned);
+  await expect(set(run, 'c', { learning_rate: 1e-5 })).rejects.toThrow(/no step left/);
 });
 
 it('plans evaluations anew from that step on, and leaves the earlier ones as they were', async () => {

@@ -125,7 +125,7 @@ describe('checkpoints that are kept', () => {
     const { db } = connection;
     await train('by-reward', {}, [3, 2, 1], { exactMatch: [0.1, 0.5, 0.3] });
     const asked = forkInput({ fork: { run: 'by-reward', step: 3 }, best_metric: 'exact_match' });
-    await prepareFork(db, 'by-exact-match', asked!);
+    await prepareFork({ db, artifacts }, 'by-exact-match', asked!);
     for (const [run, step] of [
       ['by-reward', 1],
       ['by-exact-match', 2],

@@ -19,6 +19,7 @@ import { insertStep } from '../../db/steps.ts';
 import { drawProposals, envelope, evenDraw } from '../../dscl/proposals.ts';
 import { chances } from '../../dscl/selection.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
+import { scratchArtifacts } from './support/scratch-artifacts.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { scratchRun, scratchSamples } from './support/scratch-run.ts';
 import {
@@ -36,6 +37,7 @@ const SAMPLES = scratchSamples(N);
 const PLAIN = { sampler: 'dscl', seed: 3, trainBatchSize: 8 } satisfies RunConfigInput;
 
 const server = scratchServer();
+const artifacts = await scratchArtifacts();
 let connection: Connection;
 
 beforeAll(async () => {
@@ -297,7 +299,7 @@ test('whole steps of a run that picks by sums, and a fork of it: sums and picks 
   expect(followed.length).toBeGreaterThan(1);
 
   const fork = forkInput({ fork: { run, step: 5 } });
-  await prepareFork(connection.db, 'fork', fork!);
+  await prepareFork({ ...connection, artifacts }, 'fork', fork!);
   expect(await sums('fork')).toEqual(followed);
   const picks = async (of: string) => {
     await selectBatch(connection, { run: of, epoch: 1, step: 6 });

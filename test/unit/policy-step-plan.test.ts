@@ -52,6 +52,15 @@ const peakOf = (model: typeof FULL | typeof LORA, { micros, form }: StepPlan) =>
     ),
   );
 
+function within(work: (memory: TrainingMemory) => unknown, limit: number): boolean {
+  try {
+    work({ ...UNLIMITED, limit, strict: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('the plan of a step', () => {
   const sequences = group(750, 96, 8);
 
@@ -113,10 +122,37 @@ describe('the plan of a step', () => {
     const memory = { ...UNLIMITED, strict: true };
     const longest = { prompt: 2048, completion: 256 };
     const check = (limit: number) => () => {
-      checkMemoryLimit(FULL, longest, { ...memory, limit });
+      checkMemoryLimit(FULL, longest, { ...memory, limit }, 'none', 'raise it');
     };
     expect(check(8e9)).not.toThrow();
-    expect(check(4e9)).toThrow(expect.objectContaining({ code: 'config' }));
+    expect(check(4e9)).toThrow(expect.objectContaining({ code: 'config', hint: 'raise it' }));
+  });
+
+  it('lets no limit through that a step of shorter sequences is not within', () => {
+    // From 512 tokens on attention is computed in parts: 511 tokens take more memory than 520.
+    const traits = {
+      ...TRAITS,
+      hidden: 64,
+      layers: 2,
+      heads: 64,
+      kvHeads: 64,
+      headDim: 1,
+      ffn: 64,
+    };
+    const model = { traits: { ...traits, vocab: 300 }, lora: null };
+    let passed = 0;
+    for (let limit = 300e6; limit < 1.2e9; limit += 5e6) {
+      const checked = within((memory) => {
+        checkMemoryLimit(model, { prompt: 500, completion: 20 }, memory, 'none', 'raise it');
+      }, limit);
+      if (!checked) continue;
+      passed++;
+      for (const prompt of [500, 491]) {
+        const step = within((memory) => plan(model, group(prompt, 20, 8), memory), limit);
+        expect([limit, prompt, step]).toEqual([limit, prompt, true]);
+      }
+    }
+    expect(passed).toBeGreaterThan(0);
   });
 
   it('refuses a limit that the user set and that nothing is within; otherwise takes what is least', () => {

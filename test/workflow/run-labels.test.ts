@@ -4,6 +4,7 @@ import { prepareFork } from '../../activities/prepare-fork.ts';
 import { connectToolsample, type ToolsampleClient } from '../../client.ts';
 import { connect, type Connection as Database } from '../../db/connection.ts';
 import { setRunState } from '../../db/runs.ts';
+import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { forkInput } from '../../services/configuration/fork-input.ts';
 import { createHome, type Home } from '../chaos/toolsample-home.ts';
 import { scratchRun, scratchSamples } from '../unit/support/scratch-run.ts';
@@ -32,7 +33,8 @@ it('a fork that is resumed is shown with its own settings, not with those of its
     num_generations: 16,
   });
   if (asked === null) throw new Error('no fork');
-  await prepareFork(db, 'fork', asked);
+  const artifacts = await openFolderStore(toolsample.services.folder);
+  await prepareFork({ db, artifacts }, 'fork', asked);
   await setRunState(db, 'fork', 'stopped', 'as asked');
 
   expect(await toolsample.resumeRun('fork')).toBe('running');
