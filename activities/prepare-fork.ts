@@ -81,7 +81,7 @@ async function changeSettings(
   const before = (await readRunAt(tx, run, fromStep)).config;
   const { config, changes } = changedConfig(before, settings, 'fork');
   const schedule = await forkSchedule(tx, from, step, config);
-  requireSteps(from, step, schedule);
+  requireSteps(from, step, schedule, Object.keys(settings).length === 0);
   const evaluateAt = [
     ...from.evaluateAt.filter((each) => each <= step),
     ...schedule.evaluateAt.filter((each) => each > step),
@@ -117,29 +117,43 @@ function forkEvent(parent: string, step: number): string {
   return `forked/${parent}@${step}`;
 }
 
+/** A fork's schedule, and the setting that ends it. */
+interface ForkSchedule extends RunSchedule {
+  readonly limit: 'max_steps' | 'num_train_epochs' | 'max_generated_tokens';
+}
+
 /** As long as the settings say, or over already where the parent has spent the fork's budget of tokens. */
 async function forkSchedule(
   tx: Database,
   parent: RunRow,
   step: number,
   config: RunConfig,
-): Promise<RunSchedule> {
-  const schedule = runSchedule(config, parent.corpusSamples);
-  const { maxGeneratedTokens } = config;
+): Promise<ForkSchedule> {
+  const { maxGeneratedTokens, maxSteps } = config;
+  const schedule = {
+    ...runSchedule(config, parent.corpusSamples),
+    limit: maxSteps >= 0 ? 'max_steps' : 'num_train_epochs',
+  } as const;
   if (maxGeneratedTokens < 0) return schedule;
   const spent = await generatedTokensUpTo(tx, parent.run, step);
   if (spent < maxGeneratedTokens) return schedule;
-  return { ...schedule, totalSteps: step, epochs: Math.ceil(step / schedule.stepsPerEpoch) };
+  const epochs = Math.ceil(step / schedule.stepsPerEpoch);
+  return { ...schedule, totalSteps: step, epochs, limit: 'max_generated_tokens' };
 }
 
-function requireSteps(parent: RunRow, step: number, { totalSteps }: RunSchedule): void {
-  if (totalSteps > step || (totalSteps === step && totalSteps === parent.totalSteps)) return;
+/** A step of its own, or nothing but a copy of a run that has come to its end: no setting would have an effect there. */
+function requireSteps(
+  parent: RunRow,
+  step: number,
+  { totalSteps, limit }: ForkSchedule,
+  plain: boolean,
+): void {
+  if (totalSteps > step || (plain && totalSteps === step && totalSteps === parent.totalSteps))
+    return;
   throw new ToolsampleError(
     'config',
     `the fork would have ${totalSteps} steps, of which run "${parent.run}" has done ${step}`,
-    {
-      hint: 'raise max_steps, num_train_epochs or max_generated_tokens, or fork at an earlier step',
-    },
+    { hint: `raise ${limit}, or fork at an earlier step` },
   );
 }
 

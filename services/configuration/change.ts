@@ -8,6 +8,7 @@ import { canonicalSettings, KNOWN_NAMES, mergeInputs } from './canonical.ts';
 import { parseSetting, valueAt } from './flags.ts';
 import { foldName } from './names.ts';
 import { checkSettings, resolveConfig } from './resolve.ts';
+import { stepsOfBudget } from './token-budget.ts';
 
 /** A setting with another value than before. */
 export type ChangedSetting = Omit<SettingChange, 'fromStep'>;
@@ -60,9 +61,24 @@ export function changedConfig(
   }
   // By itself first: then a value is refused under the name that was written.
   checkSettings(settings);
-  const next = resolveConfig(mergeInputs({ ...config }, settings));
+  const merged = resolveConfig(mergeInputs({ ...config }, settings));
   const paths = [...written.keys()];
+  const next = withStepsOfBudget(config, merged, paths);
   return { config: next, paths, changes: differences(config, next, paths) };
+}
+
+/**
+ * A number of steps that only followed from the budget of tokens follows from the new one. Epochs that are asked for limit a run in its
+ * place, as they do in a run that is started with both.
+ */
+function withStepsOfBudget(
+  config: RunConfig,
+  next: RunConfig,
+  named: readonly string[],
+): RunConfig {
+  if (named.includes('maxSteps') || config.maxSteps !== stepsOfBudget(config)) return next;
+  const maxSteps = named.includes('numTrainEpochs') ? null : stepsOfBudget(next);
+  return resolveConfig({ ...next, maxSteps: maxSteps ?? -1 });
 }
 
 function differences(

@@ -15,6 +15,7 @@ import { CONFIG_KEYS } from './keys.ts';
 import { spell, styleOf } from './names.ts';
 import { knownEvaluations, tooManyEvaluations } from './planned-evaluations.ts';
 import { runConfigSchema } from './schema.ts';
+import { stepsOfBudget } from './token-budget.ts';
 
 /**
  * Everything that decides a run, from any part of it in any spelling: names are made canonical, values checked, defaults
@@ -93,12 +94,17 @@ function withDefaults(merged: RunConfigInput): RunConfigInput {
   const longest = numberAt('maxPromptLength') + numberAt('maxCompletionLength');
   if (merged['microBatchTokens'] === undefined && longest > numberAt('microBatchTokens'))
     flat['microBatchTokens'] = longest;
-  // Every completion has a token at least: with a budget of tokens alone, no run has more steps than these.
-  const budget = numberAt('maxGeneratedTokens');
-  if (budget > 0 && merged['maxSteps'] === undefined && merged['numTrainEpochs'] === undefined)
-    flat['maxSteps'] = Math.ceil(
-      budget / (numberAt('trainBatchSize') * numberAt('numGenerations')),
-    );
+  const maxGeneratedTokens = numberAt('maxGeneratedTokens');
+  if (
+    maxGeneratedTokens > 0 &&
+    merged['maxSteps'] === undefined &&
+    merged['numTrainEpochs'] === undefined
+  )
+    flat['maxSteps'] = stepsOfBudget({
+      maxGeneratedTokens,
+      trainBatchSize: numberAt('trainBatchSize'),
+      numGenerations: numberAt('numGenerations'),
+    });
   return nestWithPhases(flat, situation);
 }
 

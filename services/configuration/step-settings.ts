@@ -3,6 +3,7 @@ import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import { positiveInt, samplingSchema } from './nested-schemas.ts';
 import { about } from './setting-groups.ts';
+import { MOST_STEPS } from './token-budget.ts';
 
 /** How long a run is, and what each of its steps does up to the advantages. */
 export const stepSettings = {
@@ -12,7 +13,7 @@ export const stepSettings = {
   maxSteps: z
     .int()
     .min(-1)
-    .max(100_000_000)
+    .max(MOST_STEPS)
     .default(-1)
     .meta(about('Schedule', 'stop after so many steps; -1: no limit; 0: the warm start alone')),
   maxGeneratedTokens: z

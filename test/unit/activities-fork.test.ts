@@ -247,7 +247,7 @@ describe('a fork', { timeout: 240_000 }, () => {
     [
       // Each of its steps has generated more than a hundred.
       { fork: { run: PARENT, step: 5 }, max_generated_tokens: 500 },
-      /the fork would have 5 steps, of which run "the-parent" has done 5 .* max_generated_tokens/,
+      /the fork would have 5 steps, of which run "the-parent" has done 5 — raise max_generated_tokens,/,
     ],
     [{ fork: { run: PARENT, step: 5 }, lr: 7 }, /"lr": must be a number from 0 to 1, not 7/],
     [
@@ -272,12 +272,36 @@ describe('a fork', { timeout: 240_000 }, () => {
     ],
     [
       { fork: { run: PARENT, step: 5 }, max_steps: 5 },
-      /would have 5 steps, of which run "the-parent" has done 5/,
+      /would have 5 steps, of which run "the-parent" has done 5 — raise max_steps,/,
+    ],
+    [
+      { fork: { run: PARENT, step: 8 }, num_train_epochs: 1 },
+      /would have 6 steps, of which run "the-parent" has done 8 — raise num_train_epochs,/,
     ],
   ])('is refused with one line: %j', async (asked, message) => {
     const run = `refused ${JSON.stringify(asked)}`;
     await expect(fork(run, asked)).rejects.toThrow(message);
     expect(await findRun(connection.db, run)).toBeNull();
+  });
+
+  it('of a run at its end is a copy of it, or has steps of its own', async () => {
+    const ended = 'ended';
+    const config = { ...CONFIG, numTrainEpochs: 1, maxGeneratedTokens: 250 };
+    await scratchRun(connection.db, ended, SAMPLES, config);
+    // Each of its steps generates more than a hundred tokens.
+    for (let step = 1; (await runStatus(connection.db, ended)).totalSteps >= step; step++) {
+      await take(ended, step);
+    }
+    const { step, totalSteps } = await runStatus(connection.db, ended);
+    expect(step).toBe(totalSteps);
+    const at = { run: ended, step };
+    expect(await fork('copy', { fork: at })).toMatchObject({ committedStep: step, totalSteps });
+    await expect(fork('nothing-new', { fork: at, lr: 1e-5 })).rejects.toThrow(
+      `the fork would have ${step} steps, of which run "ended" has done ${step} — raise max_generated_tokens, or fork`,
+    );
+    expect(await findRun(connection.db, 'nothing-new')).toBeNull();
+    const more = { fork: at, max_generated_tokens: 1e6 };
+    expect(await fork('more', more)).toMatchObject({ committedStep: step, totalSteps: 6 });
   });
 
   it('is refused where the policy is no longer kept, with those that are', async () => {

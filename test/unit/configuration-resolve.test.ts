@@ -5,6 +5,7 @@ import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { SAMPLERS } from '../../contracts/sampling.ts';
 import { mergeInputs } from '../../services/configuration/canonical.ts';
+import { changedConfig } from '../../services/configuration/change.ts';
 import { flagsFromSchema, valueAt, valueText } from '../../services/configuration/flags.ts';
 import { CONFIG_KEYS } from '../../services/configuration/keys.ts';
 import { defaultConfig, resolveConfig } from '../../services/configuration/resolve.ts';
@@ -128,6 +129,28 @@ describe('resolveConfig', () => {
     expect(error.code).toBe('config');
     expect(error.location.field).toBe(Object.keys(input)[0]);
     expect(error.message).toContain(problem);
+  });
+
+  it('limits the steps by a budget of tokens alone, and anew where a fork has another one', () => {
+    const config = resolveConfig({ max_generated_tokens: 20_000 });
+    expect(config.maxSteps).toBe(157);
+    expect(resolveConfig({ max_generated_tokens: 1e12 }).maxSteps).toBe(1e8);
+    const fork = (settings: RunConfigInput, of = config) =>
+      changedConfig(of, settings, 'fork').config;
+    expect(fork({ max_generated_tokens: 2_000_000 }).maxSteps).toBe(15_625);
+    expect(fork({ num_generations: 4 }).maxSteps).toBe(313);
+    expect(fork({ max_generated_tokens: -1 })).toMatchObject({ maxSteps: -1, numTrainEpochs: 3 });
+    expect(fork({ num_train_epochs: 5 })).toMatchObject({ maxSteps: -1, numTrainEpochs: 5 });
+    expect(fork({ max_generated_tokens: 2_000_000, max_steps: 200 }).maxSteps).toBe(200);
+    expect(fork({ learning_rate: 1e-5 }).maxSteps).toBe(157);
+    // One that somebody chose stays.
+    const chosen = resolveConfig({ max_generated_tokens: 20_000, max_steps: 100 });
+    expect(fork({ max_generated_tokens: 2_000_000 }, chosen).maxSteps).toBe(100);
+    const { changes } = changedConfig(config, { max_generated_tokens: 2_000_000 }, 'fork');
+    expect(changes).toEqual([
+      { key: 'maxGeneratedTokens', from: 20_000, to: 2_000_000 },
+      { key: 'maxSteps', from: 157, to: 15_625 },
+    ]);
   });
 
   it('filters by default with every sampler but uniform', () => {
