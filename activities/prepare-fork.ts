@@ -38,7 +38,7 @@ export async function prepareFork(
   const existing = await findRun(db, run);
   if (existing !== null) {
     await requireSame(db, existing, input);
-    return markResumed(db, existing);
+    return markResumed(db, run);
   }
   const parent = await readRun(db, input.asked.run);
   const step = await findForkPoint(db, parent, input.at);

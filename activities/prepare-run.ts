@@ -51,7 +51,7 @@ async function prepareNew(
   const existing = await findRun(db, run);
   if (existing !== null) {
     requireSame(existing, config);
-    return markResumed(db, existing);
+    return markResumed(db, run);
   }
 
   const policy = await startingPolicy(config, deps.artifacts);

@@ -1,6 +1,6 @@
 import type { LightActivities } from '../contracts/activities.ts';
 import { committedStep } from '../db/checkpoints.ts';
-import { recordEvent } from '../db/events.ts';
+import { recordTurn } from '../db/life-events.ts';
 import { setRunState } from '../db/runs.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
@@ -17,10 +17,10 @@ export async function recordOutcome(
   { run, state, reason }: Parameters<LightActivities['recordOutcome']>[0],
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    // A retry finds the state that the first attempt left.
     if (!(await setRunState(tx, run, state, reason === '' ? null : reason))) return;
     const step = await committedStep(tx, run);
-    await recordEvent(tx, run, {
-      event: `${state}/${step}`,
+    await recordTurn(tx, run, {
       kind: state,
       step,
       message: reason === '' ? `${state} after step ${step}` : reason,

@@ -153,23 +153,28 @@ export async function setRunResumed(db: Database, run: string): Promise<void> {
 
 /**
  * Sets what a run under way is doing, or how it ended, which settles what was asked of it. One that has ended stays as it is until it is
- * resumed: only then can it end again.
+ * resumed: only then can it end again. To be called in a transaction.
  *
- * @returns whether it was under way
+ * @returns whether it has another state now
  */
 export async function setRunState(
-  db: Database,
+  tx: Database,
   run: string,
   state: Exclude<RunState, 'completed'>,
   reason: string | null,
 ): Promise<boolean> {
+  const [before] = await tx
+    .select({ state: runs.state })
+    .from(runs)
+    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused'])))
+    .for('no key update');
+  if (before === undefined) return false;
   const ended = state === 'failed' || state === 'stopped';
-  const changed = await db
+  await tx
     .update(runs)
     .set({ state, reason, requested: null, finishedAt: ended ? sql`now()` : null })
-    .where(and(eq(runs.run, run), inArray(runs.state, ['running', 'paused'])))
-    .returning({ run: runs.run });
-  return changed.length > 0;
+    .where(eq(runs.run, run));
+  return before.state !== state;
 }
 
 export interface ExportedPolicy {

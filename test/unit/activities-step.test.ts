@@ -23,7 +23,6 @@ import { learningCurve } from '../../db/learning-curve.ts';
 import { keptRollouts, rolloutsOfStep } from '../../db/rollouts.ts';
 import { runOverviews } from '../../db/run-overview.ts';
 import { runStatus } from '../../db/run-status.ts';
-import { readRun } from '../../db/runs.ts';
 import { statisticsOf } from '../../db/sample-statistics.ts';
 import { findRound, findStep } from '../../db/steps.ts';
 import { hasSignal } from '../../dscl/filter.ts';
@@ -477,7 +476,7 @@ test('outcomes: failed and stopped end a run, pausing and going on do not; a com
   expect(await runStatus(connection.db, 'outcome')).toEqual(failed);
   const events = await eventsOf(connection.db, 'outcome');
   expect(events.map(({ kind }) => kind)).toEqual(['paused', 'running', 'failed']);
-  await markResumed(connection.db, await readRun(connection.db, 'outcome'));
+  await markResumed(connection.db, 'outcome');
   await record('stopped', 'as asked');
   expect(await runStatus(connection.db, 'outcome')).toMatchObject({
     state: 'stopped',
