@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { LightActivities, RunPlan } from '../contracts/activities.ts';
-import type { RunConfig } from '../contracts/config.ts';
+import type { RunConfig, RunConfigInput } from '../contracts/config.ts';
 import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { LARGE_CORPUS } from '../contracts/large-corpus.ts';
@@ -37,7 +37,7 @@ export async function prepareRun(
   { run, config }: Parameters<LightActivities['prepareRun']>[0],
 ): Promise<RunPlan> {
   const fork = forkInput(config);
-  if (fork === null) await prepareNew(deps, run, resolveConfig(config));
+  if (fork === null) await prepareNew(deps, run, config);
   else await prepareFork(deps, run, fork);
   return runPlan(deps.db, run);
 }
@@ -45,15 +45,16 @@ export async function prepareRun(
 async function prepareNew(
   deps: Pick<ActivityDependencies, 'db' | 'artifacts' | 'policyText'>,
   run: string,
-  config: RunConfig,
+  input: RunConfigInput,
 ): Promise<void> {
   const { db } = deps;
   const existing = await findRun(db, run);
   if (existing !== null) {
-    requireSame(existing, config);
+    requireSame(existing, input);
     return markResumed(db, run);
   }
 
+  const config = resolveConfig(input);
   const policy = await startingPolicy(config, deps.artifacts);
   const parameters = config.backend === 'onnx' ? await ownParameters(deps, policy, config) : null;
   const text = await deps.policyText(policy.base);
@@ -87,7 +88,10 @@ async function ownParameters(
   return parameterCount(traits);
 }
 
-function requireSame(run: RunRow, config: RunConfig): void {
+function requireSame(run: RunRow, input: RunConfigInput): void {
+  // As resuming gives it back: what an older version accepted, this one need not.
+  if (jsonSha256(run.config) === jsonSha256(input)) return;
+  const config = resolveConfig(input);
   if (jsonSha256(run.config) === jsonSha256(config)) return;
   throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
     at: { field: firstDifference(run.config, config) },

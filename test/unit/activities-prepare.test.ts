@@ -17,6 +17,7 @@ import { eventsOf } from '../../db/events.ts';
 import { readRun } from '../../db/runs.ts';
 import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
+import { resolveConfig } from '../../services/configuration/resolve.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { scratchServer } from './support/scratch-database.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
@@ -159,6 +160,16 @@ describe('a run on built-in data', () => {
     );
     await prepare('older', builtin);
     expect((await readRun(connection.db, 'older')).config.memoryLimit).toBe('auto');
+  });
+
+  test('a run that an older version accepted goes on with its configuration, whatever is checked now', async () => {
+    await prepare('accepted', builtin);
+    await connection.pool.query(
+      `update runs set config = (config::jsonb || '{"trainBatchSize": 20000}')::json where run = 'accepted'`,
+    );
+    const { config } = await readRun(connection.db, 'accepted');
+    expect(() => resolveConfig({ ...config })).toThrow(/corpus_size|cannot fill/);
+    await prepare('accepted', { ...config });
   });
 
   test('goes on after its last committed step, and says that it was resumed', async () => {

@@ -98,6 +98,11 @@ describe('resolveConfig', () => {
     [{ random_policy: { heads: 3 } }, 'does not divide into 3 heads'],
     [{ random_policy: { key_value_heads: 3 } }, 'cannot share 3 key/value heads'],
     [{ policy: '' }, 'must be a text, not ""'],
+    [
+      { train_batch_size: 12_801, corpus_size: 20_000 },
+      'field "rollout_shard_size": the 16002 groups that a step rolls out at first would be 2001 activities, 2000 can be under way at once — use at least 9',
+    ],
+    [{ data: 'x.json', train_batch_size: 2000, rolloutShardSize: 1 }, 'use at least 2'],
     [{ gradient_shards: 2 }, 'gradients of all weights are too large'],
     [{ gradient_shards: 2, train_mode: 'lora', num_iterations: 2 }, 'with num_iterations 2'],
     [
@@ -151,6 +156,20 @@ describe('resolveConfig', () => {
       { key: 'maxGeneratedTokens', from: 20_000, to: 2_000_000 },
       { key: 'maxSteps', from: 157, to: 15_625 },
     ]);
+  });
+
+  it('takes as many rollout shards as can be under way at once', () => {
+    for (const input of [
+      { train_batch_size: 12_800, corpus_size: 20_000 },
+      { train_batch_size: 15_000, corpus_size: 16_000 },
+      { train_batch_size: 65_536, data: 'x.json', rollout_shard_size: 41 },
+    ]) {
+      expect(() => resolveConfig(input)).not.toThrow();
+    }
+    const config = resolveConfig({ train_batch_size: 2048, corpus_size: 4096 });
+    expect(() => changedConfig(config, { rollout_shard_size: 1 }, 'live')).toThrow(
+      /"rolloutShardSize": the 2560 groups .* use at least 2/,
+    );
   });
 
   it('filters by default with every sampler but uniform', () => {
