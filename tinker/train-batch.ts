@@ -26,7 +26,8 @@ const MAX_TOKENS = 200_000;
 
 /**
  * One batch of GRPO at a service: `numIterations` times the gradients of all sequences, then an optimiser step. The first pass tells the
- * log-probabilities before the update, which later ratios are taken to.
+ * log-probabilities before the update, which later ratios are taken to. Without sequences nothing is asked of the service: an optimiser step
+ * on no gradients moves weights all the same, by what its moments hold and by weight decay.
  *
  * @throws ServiceRefusal, ToolsampleError `service`
  */
@@ -43,7 +44,7 @@ export async function trainBatch(
   let numbers = NO_NUMBERS;
   let norms: number | null = 0;
   let done = 0;
-  for (let step = 0; step < steps; step++) {
+  for (let step = 0; step < steps && sequences.length > 0; step++) {
     for (const piece of pieces) {
       const loss = step === 0 ? firstLoss(objective) : laterLoss(objective);
       const data = piece.map((sequence) => dataOf(sequence, old.get(sequence), objective));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import type { ArtifactStore } from '../../contracts/artifacts.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { PolicyEngine } from '../../contracts/policy.ts';
+import type { PolicyEngine, PolicyRef } from '../../contracts/policy.ts';
 import { BUILTIN_POLICY } from '../../policy/checkpoint/builtin-policy.ts';
 import { importPolicyFolder } from '../../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../../policy/engine/create-policy-engine.ts';
@@ -183,6 +183,36 @@ describe('a training service', () => {
     expect(step.policy.weights).not.toEqual(undisturbed.step.policy.weights);
     expect(step.loss).toBeCloseTo(undisturbed.step.loss, 5);
     expect(last.loss).toBeCloseTo(undisturbed.last.loss, 5);
+  });
+
+  it('is asked for no update where every sequence is masked: the policy is saved as it stands', async () => {
+    const batch = await recordedBatch(artifacts, base(), undisturbed.sampled, 2);
+    const masked = batch.sequences.map((sequence) => ({ ...sequence, masked: true }));
+    let policy: PolicyRef = base();
+    for (let step = 0; step < 2; step++) {
+      // The numbers of these requests are others than in the recorded ones.
+      for (const [path, id] of [
+        ['save_weights', '26'],
+        ['save_weights_for_sampler', '27'],
+      ] as const) {
+        service.once(`/api/v1/${path}`, json(200, { request_id: id, status: 'pending' }));
+      }
+      const result = await engine.gradientStep({ ...batch, policy, sequences: masked });
+      expect(result).toMatchObject({ loss: 0, gradNorm: 0, entropy: 0, kl: null, tokens: 0 });
+      policy = result.policy;
+      const { training, sampler } = await readSavedWeights(policy.weights!, artifacts);
+      expect([training, sampler].map((path) => path.split('/').at(-1))).toEqual([
+        'train-3',
+        'sample-4',
+      ]);
+      expect(policy.optimizer).toEqual(policy.weights);
+    }
+    expect(service.unknown).toEqual([]);
+    const asked = service.asked.map((path) => path.split('/').at(-1));
+    expect(asked.filter((call) => call === 'create_model')).toHaveLength(1);
+    expect(asked.filter((call) => call === 'save_weights')).toHaveLength(2);
+    expect(asked).not.toContain('forward_backward');
+    expect(asked).not.toContain('optim_step');
   });
 
   it('that has forgotten the session is given a new one', async () => {
