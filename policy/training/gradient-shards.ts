@@ -99,7 +99,7 @@ async function* computeEach(
 }
 
 /**
- * The optimiser step on gradients that were computed elsewhere.
+ * The optimiser step on gradients that were computed elsewhere. Without any, nothing changes.
  * @param micros all of the batch's, in its order; each is added before the next is asked for
  * @throws ToolsampleError `non-finite`, or what `micros` throws; in both cases before any parameter changes
  */
@@ -123,7 +123,7 @@ export async function applyShards(
     predicted += numbers[GRPO_SUMS.length] ?? 0;
     tokens += numbers[GRPO_SUMS.length + 1] ?? 0;
   }
-  const norms = await applyGradients(state, optimizer);
+  const norms = predicted === 0 ? 0 : await applyGradients(state, optimizer);
   return outcomeOf(objective, { totals, norms, steps: 1, predicted, tokens });
 }
 

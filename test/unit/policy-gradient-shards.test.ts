@@ -112,6 +112,17 @@ describe('a gradient step of adapters in shards', { timeout: 120_000 }, () => {
     }
   });
 
+  it('changes nothing where every sequence is masked', async () => {
+    const [alone] = engines;
+    const { policy } = await alone!.gradientStep(request(base, 1));
+    const asked = request(policy, 2);
+    const sequences = asked.sequences.map((sequence) => ({ ...sequence, masked: true }));
+    const whole = await alone!.gradientStep({ ...asked, sequences });
+    const { result } = await inShards({ ...asked, sequences }, 2);
+    expect(withoutSeconds(result)).toEqual(withoutSeconds(whole));
+    expect(result.policy).toEqual(policy);
+  });
+
   it('does not depend on what its workers computed before', async () => {
     const [first, second] = engines;
     const one = await first!.gradientStep(request(base, 1));
