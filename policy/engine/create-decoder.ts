@@ -7,7 +7,7 @@ import type {
   DecodeListener,
   DecoderLimits,
 } from '../../contracts/decoding.ts';
-import type { BatchBudget, BatchToken } from '../generation/batch-interface.ts';
+import type { BatchToken } from '../generation/batch-interface.ts';
 import { BUDGET } from '../generation/prompt-groups.ts';
 import { postDecoding, type FromDecoding } from './decode-port.ts';
 import type { LoadablePolicy } from './policy-files.ts';
@@ -37,16 +37,13 @@ interface OpenRequest {
   readonly open: Set<number>;
 }
 
-/** Most of it are the scores of attention, which grow with the square of a prompt that is not computed in blocks. */
-const PREFILL_BYTES = 2 ** 30;
-
 /**
  * A decoder in a policy thread of its own, which starts when it is first needed. When the thread dies, all requests fail with a
  * ToolsampleError `service`, and the next one starts a new thread.
  */
 export function createDecoder(options: DecoderOptions): Decoder {
   const { files: policy, trainable, rows, threads = 0, device = 'cpu' } = options;
-  const budget: BatchBudget = { ...BUDGET, rows, prefillBytes: PREFILL_BYTES };
+  const budget = { ...BUDGET, rows };
   const host = createThreadHost({ threads, device });
   const requests = new Map<number, OpenRequest>();
   let lastKey = 0;

@@ -44,7 +44,7 @@ export async function decodeRequests(
       const { tokens, failures } = await batch.step();
       if (tokens.length > 0) postDecoding(port, { kind: 'tokens', tokens });
       for (const { key, error } of failures) {
-        postDecoding(port, { kind: 'failed', key, error: packError(error) });
+        postDecoding(port, { kind: 'failed', key, error: packError(error, 'decode') });
       }
       // A step blocks the thread: now mail comes in.
       await setImmediate();

@@ -36,7 +36,9 @@ async function serve({ name, request, abort }: ToThread & { kind: 'call' }): Pro
     const value = await runCall(await memory, name, request, { progress, check });
     answer({ kind: 'result', value });
   } catch (error) {
-    answer(error === STOPPED ? { kind: 'aborted' } : { kind: 'error', error: packError(error) });
+    answer(
+      error === STOPPED ? { kind: 'aborted' } : { kind: 'error', error: packError(error, name) },
+    );
   }
 }
 

@@ -16,7 +16,7 @@ import type {
   TrainableOptions,
 } from '../../contracts/policy.ts';
 import type { CheckpointFiles } from '../checkpoint/checkpoint-files.ts';
-import type { BatchBudget } from '../generation/batch-interface.ts';
+import type { GenerationBudget } from '../generation/prompt-groups.ts';
 import type { TransferredError } from './transferred-error.ts';
 
 /** An artifact as the thread sees it: a verified file. */
@@ -80,7 +80,7 @@ export interface ThreadCalls {
   readonly decode: {
     readonly policy: PolicyFiles;
     readonly trainable: TrainableOptions;
-    readonly budget: BatchBudget;
+    readonly budget: GenerationBudget;
     /** Speaks decode-port.ts. */
     readonly port: MessagePort;
   };

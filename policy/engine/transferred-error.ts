@@ -1,4 +1,5 @@
 import { ToolsampleError, type ErrorCode, type ErrorLocation } from '../../contracts/errors.ts';
+import type { CallName } from './thread-protocol.ts';
 
 /** An error as plain data: structured cloning would lose its class and code. */
 export interface TransferredError {
@@ -12,7 +13,15 @@ export interface TransferredError {
 
 const OUT_OF_MEMORY = /failed to allocate memory|bad_alloc|array buffer allocation failed/i;
 
-export function packError(error: unknown): TransferredError {
+/** What helps where memory runs out in generation. */
+const FEWER_COMPLETIONS =
+  'lower the shard size (rolloutShardSize, of an evaluation --shard-size) or maxCompletionLength, ask shorter prompts, or free memory';
+/** … and in training. */
+const SMALLER_STEPS =
+  'lower microBatchTokens, trainBatchSize or maxCompletionLength, or free memory';
+
+/** @param call in which it was thrown */
+export function packError(error: unknown, call: CallName): TransferredError {
   if (error instanceof ToolsampleError) {
     const { code, message, location, hint, stack } = error;
     return { code, message, location, hint, stack };
@@ -22,7 +31,7 @@ export function packError(error: unknown): TransferredError {
   if (!OUT_OF_MEMORY.test(message)) {
     return { code: null, message, location: {}, hint: undefined, stack };
   }
-  const hint = 'lower microBatchTokens, trainBatchSize or maxCompletionLength, or free memory';
+  const hint = call === 'generate' || call === 'decode' ? FEWER_COMPLETIONS : SMALLER_STEPS;
   const { message: line } = new ToolsampleError('out-of-memory', 'not enough memory', { hint });
   return { code: 'out-of-memory', message: line, location: {}, hint, stack };
 }

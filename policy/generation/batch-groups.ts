@@ -3,7 +3,8 @@ import { floats, type Feeds } from '../graph/session.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import type { BatchRun } from './batch-interface.ts';
 import type { TokenChoice } from './next-tokens.ts';
-import { prefillPrompts, type PrefilledPrompts } from './prefill.ts';
+import { prefillPrompts } from './prefill.ts';
+import type { PrefilledPrompts } from './prefill-run.ts';
 import { chunks, groupWidth, type Budget, type GroupDemand } from './prompt-groups.ts';
 
 /** Completions of one request that begin together. */
@@ -52,15 +53,12 @@ export async function prefillGroups(
   groups: readonly BatchGroup[],
 ): Promise<PrefilledPrompts> {
   return prefillPrompts(
-    run.prefill,
-    run.traits,
-    'mixed',
+    run,
     (from, count) => ({
       ...run.prefillFeeds,
       ...temperatureFeed(groups.slice(from, from + count).map(({ request }) => request.sampling)),
     }),
     groups.map(({ request }) => request.ids),
-    run.check,
   );
 }
 

@@ -1,29 +1,18 @@
 import type { DecodedToken, DecodeRequest } from '../../contracts/decoding.ts';
 import type { Feeds, Session } from '../graph/session.ts';
-import type { ModelTraits } from '../models/model-traits.ts';
-import type { Budget } from './prompt-groups.ts';
-
-/** What a batch may take. */
-export interface BatchBudget extends Budget {
-  /** Of a prefill's run, beside weights, keys and values; longer prompts are prefilled in blocks. */
-  readonly prefillBytes: number;
-}
+import type { PrefillRun } from './prefill-run.ts';
+import type { GenerationBudget } from './prompt-groups.ts';
 
 /** What a batch is computed with. */
-export interface BatchRun {
-  readonly traits: ModelTraits;
+export interface BatchRun extends PrefillRun {
   readonly contextLength: number;
   readonly eosIds: readonly number[];
-  readonly budget: BatchBudget;
-  readonly prefill: Session;
-  /** Goes on with a prompt that is prefilled in blocks. */
-  readonly continuedPrefill: () => Promise<Session>;
+  readonly budget: GenerationBudget;
+  readonly choice: 'mixed';
   readonly decode: Session;
   /** Rotary tables, and the weights that prefill and decoding are fed. */
   readonly prefillFeeds: Feeds;
   readonly decodeFeeds: Feeds;
-  /** Called before each run of a graph; throws to stop. */
-  readonly check: () => void;
 }
 
 /** A token of the request that was added under this key. */

@@ -1,31 +1,27 @@
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import type { Feeds, Session } from '../graph/session.ts';
-import type { ModelTraits } from '../models/model-traits.ts';
 import { admit, countStep, createAdmission } from './admission.ts';
 import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
 import { decodeStep } from './decode-step.ts';
-import type { Choice, MatrixPlace } from './graph-interface.ts';
+import type { MatrixPlace } from './graph-interface.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
 import { chooseToken, type NextTokens } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';
-import type { Budget, CompletionRow, PromptGroup } from './prompt-groups.ts';
+import type { PrefillRun } from './prefill-run.ts';
+import type { CompletionRow, GenerationBudget, PromptGroup } from './prompt-groups.ts';
 import { COMPACTION_SHARE, planGrid } from './row-grid.ts';
 
 /** What a request is completed with. */
-export interface GroupRun {
-  readonly traits: ModelTraits;
+export interface GroupRun extends PrefillRun {
   readonly eosIds: readonly number[];
-  readonly budget: Budget;
-  readonly prefill: Session;
+  readonly budget: GenerationBudget;
   readonly decode: Session;
   /** Where the matrices of `decode` are. */
   readonly place: MatrixPlace;
-  readonly choice: Choice;
   readonly sampling: SamplingParameters;
   /** Rotary tables and temperature, and the weights that prefill and decoding are fed. */
   readonly prefillFeeds: Feeds;
   readonly decodeFeeds: Feeds;
-  readonly check: () => void;
   readonly report: () => void;
 }
 
@@ -75,12 +71,9 @@ async function begin(
   numbers: readonly number[],
 ): Promise<PromptBlocks> {
   const { length, blocks, next } = await prefillPrompts(
-    run.prefill,
-    run.traits,
-    run.choice,
+    run,
     () => run.prefillFeeds,
     numbers.map((number) => groups[number]!.ids),
-    run.check,
   );
   for (const [i, number] of numbers.entries()) {
     for (const row of groups[number]!.rows) take(run, row, next[i]!);

@@ -9,12 +9,12 @@ import { floats, floatScalar, type Feeds, type Runtime } from '../graph/session.
 import type { Weights } from '../models/initial-weights.ts';
 import { ropeTable } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
-import type { BatchBudget, RunningBatch } from './batch-interface.ts';
+import type { RunningBatch } from './batch-interface.ts';
 import { completeGroups } from './complete-groups.ts';
 import { matrixPlace } from './generation-costs.ts';
 import { createGenerationSessions } from './generation-sessions.ts';
 import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
-import { BUDGET, promptGroups, type Budget } from './prompt-groups.ts';
+import { BUDGET, promptGroups, type GenerationBudget } from './prompt-groups.ts';
 import { createRunningBatch } from './running-batch.ts';
 
 export interface GeneratorOptions {
@@ -23,7 +23,7 @@ export interface GeneratorOptions {
   readonly eosIds: readonly number[];
   readonly runtime: Runtime;
   /** What may be under way at once; the default suits any machine. */
-  readonly budget?: Budget;
+  readonly budget?: GenerationBudget;
 }
 
 /** Lets a long call be watched and stopped. */
@@ -54,7 +54,7 @@ export interface Generator {
    */
   readonly openBatch: (
     weights: Weights,
-    budget: BatchBudget,
+    budget: GenerationBudget,
     call: Pick<GenerationCall, 'checkAbort' | 'weightsKey'>,
   ) => Promise<RunningBatch>;
   /** Gives back the memory that serves later calls with the same weights. */
@@ -95,6 +95,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
           eosIds: options.eosIds,
           budget,
           prefill: await sessions.prefill(choice),
+          continuedPrefill: async () => sessions.continuedPrefill(choice),
           decode: await sessions.decode(choice, place, weights, call.weightsKey),
           place,
           choice,
@@ -125,6 +126,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
         contextLength,
         eosIds: options.eosIds,
         budget: batchBudget,
+        choice: 'mixed',
         prefill: await sessions.prefill('mixed'),
         continuedPrefill: async () => sessions.continuedPrefill('mixed'),
         decode: await sessions.decode('mixed', place, weights, call.weightsKey),

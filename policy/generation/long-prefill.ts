@@ -1,20 +1,20 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import { floatData, floats, type Feeds } from '../graph/session.ts';
-import type { ModelTraits } from '../models/model-traits.ts';
-import type { BatchBudget, BatchRun } from './batch-interface.ts';
 import { fetchNames } from './graph-interface.ts';
 import { MASKED } from './key-value-cache.ts';
 import { readChoices } from './next-tokens.ts';
-import { cacheNames, PREFILL_TOKENS, type PrefilledPrompts } from './prefill.ts';
+import {
+  cacheNames,
+  prefillTokenBytes,
+  type PrefilledPrompts,
+  type PrefillRun,
+} from './prefill-run.ts';
 
 /** Tokens of a block at most: whoever is under way waits for each block. */
 const BLOCK_TOKENS = 512;
 
 /** What a long prompt is prefilled with. */
-export interface LongPrefillRun extends Pick<
-  BatchRun,
-  'traits' | 'budget' | 'prefill' | 'continuedPrefill' | 'check'
-> {
+interface LongPrefillRun extends PrefillRun {
   /** Weights, rotary tables, and temperature. */
   readonly feeds: Feeds;
 }
@@ -25,20 +25,6 @@ export interface LongPrefill {
   readonly advance: () => Promise<PrefilledPrompts | null>;
 }
 
-/** Whether a prompt takes too much for one run. */
-export function isLong(
-  traits: ModelTraits,
-  length: number,
-  { prefillBytes }: BatchBudget,
-): boolean {
-  return length > PREFILL_TOKENS || length * tokenBytes(traits, length) > prefillBytes;
-}
-
-/** Bytes that each token of a run takes: its scores against `reach` tokens, twice, its mask, and its layers' widest values. */
-function tokenBytes({ hidden, heads, kvHeads, ffn }: ModelTraits, reach: number): number {
-  return 4 * (reach * (2 * heads + heads / kvHeads + 1) + 4 * hidden + 3 * ffn);
-}
-
 /** A prompt of which nothing is computed yet. Its memory grows with its length, not with the square of it. */
 export function startLongPrefill(run: LongPrefillRun, ids: readonly number[]): LongPrefill {
   const { traits } = run;
@@ -46,7 +32,7 @@ export function startLongPrefill(run: LongPrefillRun, ids: readonly number[]): L
   const names = cacheNames(traits);
   const block = Math.min(
     BLOCK_TOKENS,
-    Math.max(1, Math.floor(run.budget.prefillBytes / tokenBytes(traits, ids.length))),
+    Math.max(1, Math.floor(run.budget.prefillBytes / prefillTokenBytes(traits, ids.length))),
   );
   // Each is [1, kvHeads, done, headDim] at its beginning, and is spread as more is done.
   let blocks: ReadonlyMap<string, Float32Array> = new Map();
@@ -77,7 +63,7 @@ export function startLongPrefill(run: LongPrefillRun, ids: readonly number[]): L
         ...blockFeeds(ids.slice(done, end), done),
         ...(done === 0 ? {} : pastFeeds()),
       };
-      const results = await session.run(feeds, fetchNames(traits, 'mixed'));
+      const results = await session.run(feeds, fetchNames(traits, run.choice));
       for (const { feed, fetch } of names) {
         extendHeads(blocks.get(feed)!, done * headDim, floatData(results, fetch), kvHeads);
       }

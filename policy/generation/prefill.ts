@@ -1,63 +1,50 @@
 import { Tensor as Value } from 'onnxruntime-node';
-import { floatData, floats, type Feeds, type Session } from '../graph/session.ts';
-import type { ModelTraits } from '../models/model-traits.ts';
-import {
-  fetchNames,
-  newKeys,
-  newValues,
-  promptKeys,
-  promptValues,
-  type Choice,
-} from './graph-interface.ts';
+import { floatData, floats, type Feeds } from '../graph/session.ts';
+import { fetchNames } from './graph-interface.ts';
 import { MASKED } from './key-value-cache.ts';
+import { startLongPrefill } from './long-prefill.ts';
 import { readChoices, type NextTokens } from './next-tokens.ts';
-
-/** Tokens of one prefill run at most, padding included; beyond a few hundred, larger runs are no faster. */
-export const PREFILL_TOKENS = 2048;
-
-export interface PrefilledPrompts {
-  /** Padded length. */
-  readonly length: number;
-  /** [prompts, kvHeads, length, headDim] by the decode graph's feed names. */
-  readonly blocks: ReadonlyMap<string, Float32Array>;
-  /** What may follow each prompt, in the prompts' order. */
-  readonly next: readonly NextTokens[];
-}
+import {
+  cacheNames,
+  isLong,
+  PREFILL_TOKENS,
+  type PrefilledPrompts,
+  type PrefillRun,
+} from './prefill-run.ts';
 
 /**
- * Runs prompts through the prefill graph, neighbours together: give them sorted by length.
- * @param feedsFor weights, rotary tables, and temperature of so many prompts from one on. @param check called before each
- *   run; throws to stop.
+ * Prefills prompts, neighbours in one run: give them sorted by length. A long one is computed block by block.
+ * @param feedsFor weights, rotary tables, and temperature of so many prompts from one on.
+ * @throws what `run.check` throws
  */
 export async function prefillPrompts(
-  session: Session,
-  traits: ModelTraits,
-  choice: Choice,
+  run: PrefillRun,
   feedsFor: (from: number, count: number) => Feeds,
   prompts: readonly (readonly number[])[],
-  check: () => void,
 ): Promise<PrefilledPrompts> {
+  const { traits } = run;
+  const [only] = prompts;
+  if (only !== undefined && prompts.length === 1 && isLong(traits, only.length, run.budget)) {
+    return prefillLong(run, feedsFor(0, 1), only);
+  }
   const length = Math.max(...prompts.map((ids) => ids.length));
   const size = traits.kvHeads * length * traits.headDim;
   const names = cacheNames(traits);
   const blocks = new Map(names.map(({ feed }) => [feed, new Float32Array(prompts.length * size)]));
   const next: NextTokens[] = [];
   for (let from = 0; from < prompts.length;) {
-    check();
-    const count = batchSize(prompts, from);
+    const count = batchSize(run, prompts, from);
     const batch = prompts.slice(from, from + count);
-    const padded = Math.max(...batch.map((ids) => ids.length));
-    const feeds = { ...feedsFor(from, count), ...promptFeeds(batch, padded) };
-    const results = await session.run(feeds, fetchNames(traits, choice));
-    for (let row = 0; row < count; row++) next.push({ results: readChoices(results), row });
-    for (const { feed, fetch } of names) {
-      const block = blocks.get(feed)!;
+    const done = await prefillBatch(run, feedsFor(from, count), batch);
+    next.push(...done.next);
+    for (const { feed } of names) {
+      const first = from * traits.kvHeads;
       copyHeads(
-        floatData(results, fetch),
-        padded,
-        block,
+        done.blocks.get(feed)!,
+        done.length,
+        blocks.get(feed)!,
         length,
-        from * traits.kvHeads,
+        first,
         traits.headDim,
       );
     }
@@ -66,16 +53,54 @@ export async function prefillPrompts(
   return { length, blocks, next };
 }
 
-/** How many prompts from `from` on fit one run; lengths may rise or fall. */
-function batchSize(prompts: readonly (readonly number[])[], from: number): number {
+/** How many prompts from `from` on are computed together; lengths may rise or fall. */
+function batchSize(
+  { traits, budget }: PrefillRun,
+  prompts: readonly (readonly number[])[],
+  from: number,
+): number {
   let longest = 0;
   let count = 0;
   while (from + count < prompts.length) {
     longest = Math.max(longest, prompts[from + count]!.length);
     if (count > 0 && longest * (count + 1) > PREFILL_TOKENS) break;
+    const long = isLong(traits, longest, budget);
+    if (count > 0 && long) break;
     count++;
+    if (long) break;
   }
   return count;
+}
+
+/** Prompts in one run, or a long one in several. */
+async function prefillBatch(
+  run: PrefillRun,
+  feeds: Feeds,
+  batch: readonly (readonly number[])[],
+): Promise<PrefilledPrompts> {
+  const { traits, choice } = run;
+  const length = Math.max(...batch.map((ids) => ids.length));
+  if (isLong(traits, length, run.budget)) return prefillLong(run, feeds, batch[0]!);
+  run.check();
+  const all = { ...feeds, ...promptFeeds(batch, length) };
+  const results = await run.prefill.run(all, fetchNames(traits, choice));
+  const blocks = new Map(
+    cacheNames(traits).map(({ feed, fetch }) => [feed, floatData(results, fetch)]),
+  );
+  const choices = readChoices(results);
+  return { length, blocks, next: batch.map((_, row) => ({ results: choices, row })) };
+}
+
+async function prefillLong(
+  run: PrefillRun,
+  feeds: Feeds,
+  ids: readonly number[],
+): Promise<PrefilledPrompts> {
+  const prefill = startLongPrefill({ ...run, feeds }, ids);
+  for (;;) {
+    const done = await prefill.advance();
+    if (done !== null) return done;
+  }
 }
 
 function promptFeeds(batch: readonly (readonly number[])[], padded: number): Feeds {
@@ -105,12 +130,4 @@ function copyHeads(
     const part = source.subarray(head * from * width, (head + 1) * from * width);
     target.set(part, (first + head) * to * width);
   }
-}
-
-/** Names of a layer's keys and values as the decode graph is fed them, and as they are fetched from a prefill. */
-export function cacheNames(traits: ModelTraits): { feed: string; fetch: string }[] {
-  return Array.from({ length: traits.layers }, (_, layer) => [
-    { feed: promptKeys(layer), fetch: newKeys(layer) },
-    { feed: promptValues(layer), fetch: newValues(layer) },
-  ]).flat();
 }

@@ -29,8 +29,21 @@ export interface Budget {
   readonly cacheBytes: number;
 }
 
-/** More rows at once make a token no cheaper. */
-export const BUDGET: Budget = { rows: 256, cacheBytes: 2 * 1024 ** 3 };
+/** What generation may take. */
+export interface GenerationBudget extends Budget {
+  /** Of a prefill's run, beside weights, keys and values; longer prompts are prefilled in blocks. */
+  readonly prefillBytes: number;
+}
+
+/**
+ * More rows at once make a token no cheaper. Most of a prefill are the scores of attention, which grow with the square of a prompt that is
+ * not computed in blocks.
+ */
+export const BUDGET: GenerationBudget = {
+  rows: 256,
+  cacheBytes: 2 * 1024 ** 3,
+  prefillBytes: 1024 ** 3,
+};
 
 /**
  * The completions of a request in the order in which they begin: prompts by length, so that those under way together are of

@@ -10,9 +10,9 @@ import { capacityFor, layOutCache, type PromptBlocks } from './cache-layout.ts';
 import { fillSlots, vacateSlots, type NewRow } from './cache-slots.ts';
 import { decodeStep } from './decode-step.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
-import { isLong, startLongPrefill, type LongPrefill } from './long-prefill.ts';
+import { startLongPrefill, type LongPrefill } from './long-prefill.ts';
 import { chooseToken, likeliestTokens, type NextTokens, type TokenChoice } from './next-tokens.ts';
-import type { PrefilledPrompts } from './prefill.ts';
+import { isLong, type PrefilledPrompts } from './prefill-run.ts';
 import { cacheTokens, fits } from './prompt-groups.ts';
 import { COMPACTION_SHARE, planGrid } from './row-grid.ts';
 import type { DrawnToken } from './token-sampler.ts';
@@ -39,7 +39,6 @@ interface LongGroup {
 /** An empty batch. Its rows are computed together; what one becomes depends on its own request, up to rounding. */
 export function createRunningBatch(run: BatchRun): RunningBatch {
   const { traits, budget } = run;
-  const decoding = { ...run, choice: 'mixed' } as const;
   const contextLength = Math.min(run.contextLength, Math.floor(cacheTokens(traits, budget)));
   let waiting: BatchGroup[] = [];
   let long: LongGroup | null = null;
@@ -227,7 +226,7 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
       cache = past;
       const choices = past.grid.slots.map((row) => (row < 0 ? null : choiceOf(row)));
       const feeds = { ...run.decodeFeeds, ...temperatureFeed(choices) };
-      const nexts = await decodeStep(decoding, feeds, past, (row) => rows.get(row)!);
+      const nexts = await decodeStep(run, feeds, past, (row) => rows.get(row)!);
       for (const { row, next } of nexts) if (rows.has(row)) take(made, row, next);
       leave(finishedRows(rows));
       owed -= performance.now() - started;

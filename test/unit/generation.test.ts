@@ -4,6 +4,7 @@ import type { GeneratedCompletion, GenerationPrompt } from '../../contracts/poli
 import { folderFiles } from '../../policy/checkpoint/checkpoint-files.ts';
 import { loadBaseWeights, readArchitecture } from '../../policy/checkpoint/base-weights.ts';
 import { createGenerator, type Generator } from '../../policy/generation/generator.ts';
+import { BUDGET } from '../../policy/generation/prompt-groups.ts';
 import { onCpu } from '../../policy/graph/session.ts';
 import type { Weights } from '../../policy/models/initial-weights.ts';
 import { elementCount, tensorSpecs } from '../../policy/models/model-traits.ts';
@@ -122,7 +123,7 @@ describe('generation', () => {
       contextLength: 64,
       eosIds: [EOS, 5],
       runtime: onCpu(1),
-      budget: { rows: 4, cacheBytes: 2 ** 30 },
+      budget: { ...BUDGET, rows: 4 },
     });
     let steps = 0;
     const joined = await narrow.generate(weights, many, sampling, { onTokens: () => steps++ });
@@ -158,6 +159,36 @@ describe('generation', () => {
     await expect(stop).rejects.toThrow('enough');
     expect(checks).toBe(31);
     await narrow.close();
+  });
+
+  it('computes long prompts in blocks, up to rounding the same', async () => {
+    const few = createGenerator({
+      traits,
+      contextLength: 64,
+      eosIds: [EOS, 5],
+      runtime: onCpu(1),
+      // A prompt of 3 tokens is computed in one run, those of 9 and 20 are not.
+      budget: { ...BUDGET, prefillBytes: 8000 },
+    });
+    for (const temperature of [0.9, 0]) {
+      const request = { ...sampling, temperature };
+      let [runs, runsInBlocks] = [0, 0];
+      const whole = await generator.generate(weights, prompts, request, {
+        checkAbort: () => runs++,
+      });
+      const inBlocks = await few.generate(weights, prompts, request, {
+        checkAbort: () => runsInBlocks++,
+      });
+      // Of 9 tokens a block has 5, of 20 it has 4; the others take one run.
+      expect(runsInBlocks - runs).toBe(2 + 5);
+      expect(inBlocks.map(({ ids }) => ids)).toEqual(whole.map(({ ids }) => ids));
+      for (const [i, { logprobs }] of whole.entries()) {
+        for (const [t, p] of logprobs.entries()) {
+          expect(Math.abs(p - inBlocks[i]!.logprobs[t]!)).toBeLessThan(1e-5);
+        }
+      }
+    }
+    await few.close();
   });
 
   it('computes the same with packed matrices, and keeps them as long as the weights are the same', async () => {
