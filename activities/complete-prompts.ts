@@ -6,6 +6,7 @@ import type {
   PolicyText,
   SamplingParameters,
   TrainableOptions,
+  TrainingMemory,
 } from '../contracts/policy.ts';
 import { engineCall } from './heartbeat.ts';
 
@@ -16,13 +17,15 @@ export interface CompletionOptions {
   /** Tokens of a completion at most. */
   readonly maxCompletionLength: number;
   readonly sampling: Omit<SamplingParameters, 'maxNewTokens'>;
+  /** What the policy's training may take. */
+  readonly memory: TrainingMemory;
 }
 
 /** Completes prompts within an activity: as far as `maxCompletionLength` goes and the policy's context behind the longest prompt. */
 export async function completePrompts(
   engine: PolicyEngine,
   prompts: readonly GenerationPrompt[],
-  { policy, text, trainable, maxCompletionLength, sampling }: CompletionOptions,
+  { policy, text, trainable, maxCompletionLength, sampling, memory }: CompletionOptions,
 ): Promise<readonly GeneratedCompletion[]> {
   const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
   const maxNewTokens = Math.min(maxCompletionLength, text.contextLength - longest);
@@ -33,6 +36,7 @@ export async function completePrompts(
         trainable,
         prompts,
         sampling: { ...sampling, maxNewTokens },
+        memory,
       },
       options,
     ),

@@ -16,6 +16,7 @@ import { TOO_LONG } from '../evaluation/judge.ts';
 import { storedTask } from '../evaluation/stored-task.ts';
 import { completeGreedily, type GreedyAnswer } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { trainingMemory } from './training-memory.ts';
 
 /** Completes the questions of one shard greedily, judges the answers, and commits both together. */
 export async function evaluateSuiteShard(
@@ -88,7 +89,7 @@ async function answer(
     const given = await completeGreedily(
       engine,
       batch.map((index) => prompts[index] ?? []),
-      { policy, text, trainable, maxCompletionLength },
+      { policy, text, trainable, maxCompletionLength, memory: trainingMemory('auto') },
     );
     for (const each of given) found.set(batch[each.prompt] ?? -1, each);
   }

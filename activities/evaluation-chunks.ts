@@ -14,6 +14,7 @@ import { scoreCompletion } from '../dscl/reward.ts';
 import { completeGreedily } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
+import { trainingMemory } from './training-memory.ts';
 
 /** Samples that are completed together and committed together: what a crash can lose. Batched as ever, each completion stays the same. */
 export const EVALUATION_CHUNK = 64;
@@ -78,6 +79,7 @@ async function evaluateChunk(
     text,
     trainable: trainableOptions(config),
     maxCompletionLength: config.maxCompletionLength,
+    memory: trainingMemory(config.memoryLimit),
   });
   return answers.map(({ prompt, completion, tokens }) => {
     const sample = chunk[prompt];

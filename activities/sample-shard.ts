@@ -9,6 +9,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
 import { recordDevice } from './record-device.ts';
 import { encodeRollouts, type RolloutTokens } from './rollout-artifact.ts';
+import { trainingMemory } from './training-memory.ts';
 
 export interface SampledShard {
   /** Token ids and log-probabilities, as an artifact has them. */
@@ -47,6 +48,7 @@ export async function sampleShard(
     trainable: trainableOptions(config),
     maxCompletionLength: config.maxCompletionLength,
     sampling: { temperature, topP },
+    memory: trainingMemory(config.memoryLimit),
   });
   const seconds = (performance.now() - started) / 1000;
   await recordDevice(db, key.run, 'rollouts', engine);

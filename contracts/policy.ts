@@ -54,6 +54,8 @@ export interface GenerationRequest {
   readonly trainable: TrainableOptions;
   readonly prompts: readonly GenerationPrompt[];
   readonly sampling: SamplingParameters;
+  /** What training may take: what earlier calls hold is given up where it and the completions may be more. Left out: all is kept. */
+  readonly memory?: TrainingMemory;
 }
 
 /** `stop`: ended with EOS, which is part of `ids`; `length`: cut off. */

@@ -5,10 +5,12 @@ import { writeSafetensors } from '../checkpoint/safetensors.ts';
 import { writePolicyFolder } from '../checkpoint/write-folder.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import { totalElements } from '../models/model-traits.ts';
+import { UNLIMITED } from '../training/step-plan.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../training/training-graph.ts';
 import type { TrainingCall } from '../training/training-state.ts';
 import { decodeRequests } from './decode-requests.ts';
+import { makeRoomToGenerate, makeRoomToTrain } from './memory-room.ts';
 import { readMicroGradients, writeMicroGradients } from './micro-gradient-files.ts';
 import {
   completeWeights,
@@ -64,7 +66,7 @@ const CALLS: {
 
 async function generate(
   memory: PolicyMemory,
-  { policy, trainable, prompts, sampling }: ThreadCalls['generate'],
+  { policy, trainable, prompts, sampling, memory: limits = UNLIMITED }: ThreadCalls['generate'],
   watch: CallWatch,
 ): Promise<ThreadResults['generate']> {
   const weights = await completeWeights(memory, policy, trainable);
@@ -72,6 +74,7 @@ async function generate(
   return generator.generate(weights, prompts, sampling, {
     weightsKey: weightsKey(policy, trainable),
     checkAbort: watch.check,
+    makeRoom: (growth, choice) => makeRoomToGenerate(memory, growth, limits, { generator, choice }),
     onTokens: (done, total) => {
       watch.progress({ done, total, unit: 'tokens' });
     },
@@ -86,7 +89,7 @@ async function gradientStep(
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
   const measuredTo = await takeReference(memory, base, policy, trainable, reference);
   return training(memory, trainer, paths, () =>
-    trainer.gradientStep({ ...batch, ...measuredTo }, watched(watch)),
+    trainer.gradientStep({ ...batch, ...measuredTo }, watched(memory, watch)),
   );
 }
 
@@ -101,7 +104,7 @@ async function gradientShard(
   const { plan, microBatches, micros, tokens } = await trainer.gradientShard(
     { ...batch, ...measuredTo },
     { shard, shards },
-    watched(watch),
+    watched(memory, watch),
   );
   const gradients =
     microBatches === 0 ? null : await writeMicroGradients(path, microBatches, size, micros);
@@ -122,9 +125,10 @@ function gradientSize({ traits }: PolicyArchitecture, trainable: TrainableOption
   return totalElements(trainableSpecs(trainingModel(traits, trainable)));
 }
 
-function watched(watch: CallWatch): TrainingCall {
+function watched(memory: PolicyMemory, watch: CallWatch): Required<TrainingCall> {
   return {
     checkAbort: watch.check,
+    makeRoom: (growth, limits) => makeRoomToTrain(memory, growth, limits),
     onTokens: (done, total) => {
       watch.progress({ done, total, unit: 'tokens' });
     },
@@ -138,11 +142,12 @@ async function supervise(
 ): Promise<ThreadResults['supervise']> {
   const { trainer, base } = await takeTrainer(memory, policy, trainable);
   await takeReference(memory, base, policy, trainable, null);
+  const { checkAbort, makeRoom } = watched(memory, watch);
   return training(memory, trainer, paths, async () => {
     const losses: number[] = [];
     let tokens = 0;
     for (const batch of batches) {
-      const outcome = await trainer.supervise({ ...batch, ...budget }, { checkAbort: watch.check });
+      const outcome = await trainer.supervise({ ...batch, ...budget }, { checkAbort, makeRoom });
       losses.push(outcome.loss);
       tokens += outcome.tokens;
       watch.progress({ done: losses.length, total: batches.length, unit: 'steps' });

@@ -23,7 +23,18 @@ export interface GenerationSessions {
   ) => Promise<Session>;
   /** Closes the session with packed matrices: they take as much memory as the weights. */
   readonly forgetWeights: () => Promise<void>;
-  readonly close: () => Promise<void>;
+  /**
+   * Closes all sessions, or all but those of a choice: each one's allocator holds the memory of its largest run. They are opened again when
+   * they are needed.
+   */
+  readonly close: (but?: Choice) => Promise<void>;
+}
+
+interface PackedSession {
+  /** Names its choice and weights. */
+  readonly key: string | undefined;
+  readonly choice: Choice;
+  readonly session: Session;
 }
 
 /**
@@ -34,13 +45,14 @@ export function createGenerationSessions(
   traits: ModelTraits,
   runtime: Runtime,
 ): GenerationSessions {
-  const fed = new Map<string, Promise<Session>>();
-  let packed: { readonly key: string | undefined; readonly session: Session } | null = null;
-  const open = (name: string, build: () => Graph): Promise<Session> => {
+  const fed = new Map<string, { readonly choice: Choice; readonly session: Promise<Session> }>();
+  let packed: PackedSession | null = null;
+  const open = (part: string, choice: Choice, build: () => Graph): Promise<Session> => {
+    const name = `${part}.${choice}`;
     const known = fed.get(name);
-    if (known !== undefined) return known;
+    if (known !== undefined) return known.session;
     const session = openSession(build(), runtime, { name });
-    fed.set(name, session);
+    fed.set(name, { choice, session });
     // A lack of memory may pass: whoever asks again opens it again.
     session.catch(() => fed.delete(name));
     return session;
@@ -51,12 +63,12 @@ export function createGenerationSessions(
     await session?.release();
   };
   return {
-    prefill: (choice) => open(`prefill.${choice}`, () => buildPrefillGraph(traits, choice)),
+    prefill: (choice) => open('prefill', choice, () => buildPrefillGraph(traits, choice)),
     continuedPrefill: (choice) =>
-      open(`continued-prefill.${choice}`, () => buildContinuedPrefillGraph(traits, choice)),
+      open('continued-prefill', choice, () => buildContinuedPrefillGraph(traits, choice)),
     decode: async (choice, place, weights, weightsKey) => {
       if (place === 'fed') {
-        return open(`decode.${choice}`, () => buildDecodeGraph(traits, choice, place));
+        return open('decode', choice, () => buildDecodeGraph(traits, choice, place));
       }
       const key = weightsKey === undefined ? undefined : `${choice}.${weightsKey}`;
       if (packed !== null && key !== undefined && packed.key === key) return packed.session;
@@ -68,13 +80,17 @@ export function createGenerationSessions(
         name: `decode.${choice}`,
         data: matrices,
       });
-      packed = { key, session };
+      packed = { key, choice, session };
       return session;
     },
     forgetWeights,
-    close: async () => {
-      await forgetWeights();
-      for (const session of fed.values()) await (await session).release();
+    close: async (but) => {
+      if (packed?.choice !== but) await forgetWeights();
+      for (const [name, { choice, session }] of fed) {
+        if (choice === but) continue;
+        fed.delete(name);
+        await (await session).release();
+      }
     },
   };
 }

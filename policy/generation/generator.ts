@@ -12,6 +12,7 @@ import type { ModelTraits } from '../models/model-traits.ts';
 import type { RunningBatch } from './batch-interface.ts';
 import { completeGroups } from './complete-groups.ts';
 import { matrixPlace } from './generation-costs.ts';
+import { generationMemory } from './generation-memory.ts';
 import { createGenerationSessions } from './generation-sessions.ts';
 import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
 import { BUDGET, promptGroups, type GenerationBudget } from './prompt-groups.ts';
@@ -34,6 +35,8 @@ interface GenerationCall {
   readonly checkAbort?: () => void;
   /** Names the weights' content: what was prepared for it serves later calls of the same name. */
   readonly weightsKey?: string;
+  /** Called before anything is computed, with the bytes by which the process may grow, as estimated: may free what else it holds. */
+  readonly makeRoom?: (growth: number, choice: Choice) => Promise<void>;
 }
 
 /** Completes prompts with any weights of one architecture. One call at a time. */
@@ -59,7 +62,8 @@ export interface Generator {
   ) => Promise<RunningBatch>;
   /** Gives back the memory that serves later calls with the same weights. */
   readonly forgetWeights: () => Promise<void>;
-  readonly close: () => Promise<void>;
+  /** Gives back the memory of all its sessions, or of all but those of a choice; a later call takes it again. */
+  readonly close: (but?: Choice) => Promise<void>;
 }
 
 /** Sessions are opened when first needed. */
@@ -89,6 +93,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
         call.onTokens(done, open);
       };
       const place = matrixPlace(traits, Math.max(0, ...rows.map((row) => row.limit)));
+      await call.makeRoom?.(generationMemory(traits, groups, place, budget), choice);
       await completeGroups(
         {
           traits,

@@ -4,11 +4,12 @@ import { floatData, floats, floatScalar, type Feeds } from '../graph/session.ts'
 import type { Weights } from '../models/initial-weights.ts';
 import { tokenCosts } from '../models/model-traits.ts';
 import { GRPO_SUMS } from './grpo-loss.ts';
-import { klReference } from './memory-estimate.ts';
+import { klReference, type KlReference } from './memory-estimate.ts';
 import type { MicroBatch } from './micro-batches.ts';
 import { sharedRows } from './packed-rows.ts';
 import { openReference, type ReferencePass } from './reference-pass.ts';
 import { planStep, UNLIMITED, type StepPlan } from './step-plan.ts';
+import { makeRoom } from './step-room.ts';
 import { tokenWeights } from './token-weights.ts';
 import {
   addMicroBatch,
@@ -65,10 +66,14 @@ export function planBatch(state: TrainingState, batch: RolloutBatch): PlannedBat
     (maxTokens) => sharedRows(active, costs, maxTokens),
     batch.microBatchTokens,
     batch.memory ?? UNLIMITED,
-    klReference(batch.objective.beta, batch.reference !== undefined),
+    referenceOf(batch),
   );
   const predicted = plan.micros.reduce((sum, { targets }) => sum + targets.length, 0);
   return { ...plan, active, predicted };
+}
+
+function referenceOf({ objective, reference }: RolloutBatch): KlReference {
+  return klReference(objective.beta, reference !== undefined);
 }
 
 /** Prepares some of a batch's micro-batches; the reference's log-probabilities are computed here where the loss needs them. */
@@ -80,7 +85,8 @@ export async function preparePasses(
   call: TrainingCall,
 ): Promise<GrpoPass[]> {
   if (micros.length === 0) return [];
-  const { objective } = batch;
+  const { objective, memory } = batch;
+  await makeRoom(state, 'grpo', { micros, form }, { call, memory, reference: referenceOf(batch) });
   const reference = objective.beta > 0 ? await openReference(state, batch.reference, form) : null;
   const prepared: PreparedMicroBatch[] = [];
   try {

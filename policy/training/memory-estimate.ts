@@ -88,9 +88,17 @@ export function trainingMemory(
  * makes before they are copied; with adapters also the merged projections that complete prompts; and what KL is measured to.
  */
 function heldMemory(model: TrainingModel, reference: KlReference): number {
+  const copies = reference === 'trained' ? 6 : 5;
+  return residentMemory(model, copies);
+}
+
+/**
+ * What of an estimate a process holds before a step: itself, the base policy, with adapters the merged projections, and so many copies
+ * of what trains.
+ */
+export function residentMemory(model: TrainingModel, copies: number): number {
   const specs = tensorSpecs(model.traits);
   const merged = model.lora === null ? [] : specs.filter(({ role }) => role.includes('projection'));
-  const copies = reference === 'trained' ? 6 : 5;
   const trained = copies * totalElements(trainableSpecs(model));
   return PROCESS + FLOAT * (totalElements(specs) + trained + totalElements(merged));
 }

@@ -101,7 +101,8 @@ export function checkMemoryLimit(
   if (least > limit) throw tooLittle(least, limit, hint);
 }
 
-function peakMemory(
+/** Bytes of the process at the peak of a step, as {@link trainingMemory} estimates them. */
+export function peakMemory(
   model: TrainingModel,
   { micros, form }: StepPlan,
   reference: KlReference,

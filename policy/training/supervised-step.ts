@@ -2,6 +2,7 @@ import type { AdamWOptions, Demonstration, TrainingMemory } from '../../contract
 import { floats, floatScalar } from '../graph/session.ts';
 import { separateRows } from './packed-rows.ts';
 import { planStep, UNLIMITED } from './step-plan.ts';
+import { makeRoom } from './step-room.ts';
 import {
   addMicroBatch,
   applyGradients,
@@ -36,14 +37,16 @@ export async function superviseStep(
   call: TrainingCall,
 ): Promise<SupervisedOutcome> {
   const rows = separateRows(batch.demonstrations);
-  const { micros: batches, form } = planStep(
+  const plan = planStep(
     state.model,
     batch.demonstrations,
     () => rows,
     batch.microBatchTokens,
     batch.memory ?? UNLIMITED,
   );
-  const session = await sessionFor(state, 'supervised', form);
+  const { micros: batches } = plan;
+  await makeRoom(state, 'supervised', plan, { call, memory: batch.memory });
+  const session = await sessionFor(state, 'supervised', plan.form);
   const predicted = batches.reduce((sum, { targets }) => sum + targets.length, 0);
   const count = tokenCounter(call, batches, 1);
   state.gradients.data.fill(0);

@@ -12,7 +12,12 @@ import type { RolloutBatch } from './grpo-batch.ts';
 import { gradientStep, type GradientBatch, type GradientOutcome } from './grpo-step.ts';
 import { loadOptimizerState, optimizerState } from './optimizer.ts';
 import { superviseStep, type SupervisedBatch, type SupervisedOutcome } from './supervised-step.ts';
-import { createTrainingState, type TrainerOptions, type TrainingCall } from './training-state.ts';
+import {
+  createTrainingState,
+  releaseSession,
+  type TrainerOptions,
+  type TrainingCall,
+} from './training-state.ts';
 
 /**
  * A policy's parameters, gradients and optimiser in memory, and the graphs that train them. One call at a time.
@@ -49,6 +54,8 @@ export interface Trainer {
   readonly optimizerState: () => Weights;
   /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
   readonly loadOptimizerState: (saved: Weights) => void;
+  /** Gives back the memory that steps are computed in; the next one takes it again. */
+  readonly releaseSession: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -66,8 +73,9 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
     },
     optimizerState: () => optimizerState(state.optimizer),
     loadOptimizerState: (saved) => loadOptimizerState(state.optimizer, saved),
+    releaseSession: () => releaseSession(state),
     close: async () => {
-      for (const { session } of state.sessions.values()) await session.release();
+      await releaseSession(state);
       await state.optimizer.session.release();
     },
   };

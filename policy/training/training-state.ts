@@ -1,5 +1,5 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { AdamWOptions, TrainableOptions } from '../../contracts/policy.ts';
+import type { AdamWOptions, TrainableOptions, TrainingMemory } from '../../contracts/policy.ts';
 import type { Graph } from '../graph/graph.ts';
 import {
   floatData,
@@ -17,6 +17,7 @@ import { createRotationTables, microBatchFeeds, type RotationTables } from './mi
 import type { MicroBatch } from './micro-batches.ts';
 import { createOptimizer, globalNorm, updateParameters, type Optimizer } from './optimizer.ts';
 import { buildGrpoGraph } from './grpo-loss.ts';
+import { peakMemory } from './step-plan.ts';
 import { buildSupervisedGraph } from './supervised-loss.ts';
 import {
   accumulatorName,
@@ -43,13 +44,20 @@ export interface TrainingCall {
   readonly onTokens?: (done: number, total: number) => void;
   /** Called before each micro-batch; throws to stop. The parameters are then those of the last finished optimiser step. */
   readonly checkAbort?: () => void;
+  /**
+   * Called before a step's graphs run, with the bytes by which the process is going to grow, as estimated: may free what else it holds.
+   */
+  readonly makeRoom?: (growth: number, memory: TrainingMemory) => Promise<void>;
 }
 
-type SessionKind = 'supervised' | 'grpo';
+export type SessionKind = 'supervised' | 'grpo';
 
 export interface TrainingSession {
+  readonly kind: SessionKind;
   readonly session: Session;
   readonly form: LayerForm;
+  /** Estimated peak of its largest run, in bytes of the process: its allocator holds that much until it is released. */
+  peak: number;
 }
 
 /** What a trainer holds in memory. */
@@ -67,7 +75,8 @@ export interface TrainingState {
   readonly gradientFeeds: Feeds;
   readonly gradientFetches: Feeds;
   readonly runtime: Runtime;
-  readonly sessions: Map<SessionKind, TrainingSession>;
+  /** The one that is kept. */
+  session: TrainingSession | null;
 }
 
 /** @throws ToolsampleError `checkpoint` when a tensor is missing or has another shape. */
@@ -97,7 +106,7 @@ export async function createTrainingState(options: TrainerOptions): Promise<Trai
     gradientFeeds: renamed(accumulatorName),
     gradientFetches: renamed(gradientName),
     runtime,
-    sessions: new Map(),
+    session: null,
   };
 }
 
@@ -125,24 +134,39 @@ const GRAPHS: {
 };
 
 /**
- * The session of a graph, built when first asked for. One of each kind is kept: its allocator holds the memory of its largest
- * run, so one of another form takes the place of the one before.
+ * The session of a graph, built when first asked for. One is kept: its allocator holds the memory of its largest run, so another one
+ * takes the place of the one before.
  */
 export async function sessionFor(
   state: TrainingState,
   kind: SessionKind,
   form: LayerForm,
 ): Promise<TrainingSession> {
-  const known = state.sessions.get(kind);
-  if (known !== undefined && sameForm(known.form, form)) return known;
-  state.sessions.delete(kind);
-  await known?.session.release();
-  const session = await openSession(GRAPHS[kind](state.model, form), state.runtime, {
-    name: kind,
-  });
-  const made = { session, form };
-  state.sessions.set(kind, made);
-  return made;
+  const known = await keptSession(state, kind, form);
+  if (known !== null) return known;
+  const graph = GRAPHS[kind](state.model, form);
+  const session = await openSession(graph, state.runtime, { name: kind });
+  state.session = { kind, session, form, peak: 0 };
+  return state.session;
+}
+
+/** The session that is kept if it is this one; another one is released. */
+export async function keptSession(
+  state: TrainingState,
+  kind: SessionKind,
+  form: LayerForm,
+): Promise<TrainingSession | null> {
+  const { session } = state;
+  if (session !== null && session.kind === kind && sameForm(session.form, form)) return session;
+  await releaseSession(state);
+  return null;
+}
+
+/** Gives back what the session that is kept holds; it is opened again when it is needed. */
+export async function releaseSession(state: TrainingState): Promise<void> {
+  const { session } = state;
+  state.session = null;
+  await session?.session.release();
 }
 
 function sameForm(a: LayerForm, b: LayerForm): boolean {
@@ -152,13 +176,15 @@ function sameForm(a: LayerForm, b: LayerForm): boolean {
 /** Adds a micro-batch's gradient to the sums and fetches `names` besides. */
 export async function addMicroBatch(
   state: TrainingState,
-  { session, form }: TrainingSession,
+  kept: TrainingSession,
   batch: MicroBatch,
   temperature: number,
   feeds: Feeds,
   fetches: Feeds,
 ): Promise<Feeds> {
-  return session.run(
+  const { form } = kept;
+  kept.peak = Math.max(kept.peak, peakMemory(state.model, { micros: [batch], form }, 'none'));
+  return kept.session.run(
     {
       ...state.weightFeeds,
       ...state.gradientFeeds,

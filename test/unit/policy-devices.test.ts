@@ -98,8 +98,10 @@ describe('the forms for WebGPU', () => {
       state.gradients.data.fill(0);
       const run: Session['run'] = (feeds, fetches) => session.run(feeds, fetches);
       return grpoGradients(state, {
+        kind: 'grpo',
         session: { run, release: () => session.release() },
         form,
+        peak: 0,
       });
     };
     const expected = await compute(serialize(graph));

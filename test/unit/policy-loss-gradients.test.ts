@@ -13,6 +13,7 @@ import {
   addMicroBatch,
   createTrainingState,
   fetchedNumber,
+  type TrainingSession,
   type TrainingState,
 } from '../../policy/training/training-state.ts';
 
@@ -132,13 +133,14 @@ async function prepare({ tied, mode, kvHeads, loss, shared = false, parts = 1 }:
     onCpu(1),
   );
   const names = loss === 'supervised' ? ['loss'] : ['loss', 'clipped_low', 'clipped_high'];
+  const kept: TrainingSession = { kind: loss, session, form, peak: 0 };
   return {
     state,
     evaluate: async () => {
       state.gradients.data.fill(0);
       const fetches = Object.fromEntries(names.map((name) => [name, floatScalar(0)]));
       const feeds = lossFeeds(loss, micro.targets.length);
-      const results = await addMicroBatch(state, { session, form }, micro, 0.9, feeds, fetches);
+      const results = await addMicroBatch(state, kept, micro, 0.9, feeds, fetches);
       const read = (name: string): number =>
         names.includes(name) ? fetchedNumber(results, name) : 0;
       return {

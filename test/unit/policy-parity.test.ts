@@ -21,7 +21,11 @@ import { gradientStep } from '../../policy/training/grpo-step.ts';
 import { warmedUp } from '../../policy/training/learning-rate.ts';
 import { superviseStep } from '../../policy/training/supervised-step.ts';
 import { createTrainer } from '../../policy/training/trainer.ts';
-import { createTrainingState, type TrainingState } from '../../policy/training/training-state.ts';
+import {
+  createTrainingState,
+  releaseSession,
+  type TrainingState,
+} from '../../policy/training/training-state.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
 import { paddedLogits } from './support/logits-graph.ts';
 import {
@@ -108,7 +112,7 @@ async function withState<T>(
   try {
     return await run(state);
   } finally {
-    for (const { session } of state.sessions.values()) await session.release();
+    await releaseSession(state);
     await state.optimizer.session.release();
   }
 }

@@ -27,6 +27,7 @@ import {
   addMicroBatch,
   applyGradients,
   createTrainingState,
+  releaseSession,
   sessionFor,
   type TrainingSession,
   type TrainingState,
@@ -176,7 +177,7 @@ async function train(
   results[`${name}: parameters after a step`] = [...state.parameters.data];
   results[`${name}: first moments`] = [...state.optimizer.first.data];
   results[`${name}: second moments`] = [...state.optimizer.second.data];
-  for (const each of state.sessions.values()) await each.session.release();
+  await releaseSession(state);
   await state.optimizer.session.release();
 }
 
