@@ -13,7 +13,7 @@ export function uniformDraw(seed: number, position: number): number {
 
 /**
  * Draws from one row of probabilities by inversion: the first token, in the order of ids, at which the cumulative probability
- * exceeds `u` times the total. With `topP` < 1 only the nucleus takes part: the fewest tokens whose probabilities sum to topP,
+ * exceeds `u`. With `topP` < 1 only the nucleus takes part: the fewest tokens whose probabilities sum to topP,
  * likeliest first.
  * @param probabilities all rows, one after another. @param start first element of this row. @param size vocabulary size.
  */
@@ -25,7 +25,8 @@ export function drawToken(
   topP: number,
 ): DrawnToken {
   if (topP < 1) return drawFromNucleus(probabilities, start, size, u, topP);
-  // The sum is 1 up to rounding; where rounding leaves `u` beyond it, the last possible token is taken.
+  // The sum is 1 up to rounding, which is 1e-5 with a large vocabulary: so much of the last ids' probability is never drawn, or the last
+  // possible token takes it where the sum falls short.
   let left = u;
   let last = 0;
   for (let i = 0; i < size; i++) {
