@@ -51,7 +51,9 @@ export async function gradientBatch(
     memory: trainingMemory(config.memoryLimit),
   };
   const groups = new Set(kept.map(({ rank }) => rank)).size;
-  const generatedTokens = await generatedTokensUpTo(db, key.run, key.step - 1);
+  // Without a budget nothing follows from them.
+  const generatedTokens =
+    config.maxGeneratedTokens < 0 ? 0 : await generatedTokensUpTo(db, key.run, key.step - 1);
   const batch: GradientBatch = {
     request: {
       policy,

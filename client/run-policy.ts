@@ -2,10 +2,10 @@ import { trainableOptions } from '../activities/engine-options.ts';
 import type { ArtifactReader } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { ExportOptions } from '../contracts/export.ts';
-import { bestPolicy, committedStep, newestPolicy, type PolicyPoint } from '../db/checkpoints.ts';
+import { bestPolicyOf } from '../db/best-policy.ts';
+import { committedStep, newestPolicy, type PolicyPoint } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { readRun, type RunRow } from '../db/runs.ts';
-import { readRunAt } from '../db/setting-changes.ts';
 import { policyFiles, type LoadablePolicy } from '../policy/engine/policy-files.ts';
 
 /**
@@ -58,15 +58,7 @@ export async function pointOf(
       hint: 'when it ends, runs/RUN/policy of the data folder names them in tinker.json, beside the adapters where the service hands them out',
     });
   }
-  if (epoch === 'best') {
-    // A fork may have another metric than the configuration that it took over.
-    const next = await readRunAt(db, run, (await committedStep(db, run)) + 1);
-    const best = await bestPolicy(db, run, next.config.bestMetric);
-    if (best !== null) return best;
-    throw new ToolsampleError('not-found', `run ${run} has no evaluated policy after a step yet`, {
-      hint: `write ${run} for the newest`,
-    });
-  }
+  if (epoch === 'best') return bestPolicyOf(db, run);
   if (epoch !== undefined && epoch > epochs) {
     throw new ToolsampleError('config', `run ${run} has ${epochs} epochs, no epoch ${epoch}`, {
       hint: `write ${run}@${epochs} for the last one, ${run}@0 for the policy before the first step`,

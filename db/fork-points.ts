@@ -1,11 +1,11 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { ForkPoint } from '../contracts/fork.ts';
-import { bestPolicy, committedStep, findCheckpoint } from './checkpoints.ts';
+import { bestPolicyOf } from './best-policy.ts';
+import { committedStep, findCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
 import type { RunRow } from './runs.ts';
 import { checkpoints } from './schema/policies.ts';
-import { readRunAt } from './setting-changes.ts';
 
 /** Steps that a message lists. */
 const LISTED = 16;
@@ -60,19 +60,7 @@ async function stepOf(
   reached: number,
 ): Promise<number> {
   if (at === 'newest') return reached;
-  if (at === 'best') {
-    // A fork may have another metric than the configuration that it took over.
-    const { config } = await readRunAt(db, run, reached + 1);
-    const best = await bestPolicy(db, run, config.bestMetric);
-    if (best !== null) return best.step;
-    throw new ToolsampleError(
-      'not-found',
-      `run "${run}" has no evaluated policy after a step yet`,
-      {
-        hint: `write ${run} for the newest`,
-      },
-    );
-  }
+  if (at === 'best') return (await bestPolicyOf(db, run)).step;
   if ('epoch' in at) {
     if (at.epoch <= epochs) return Math.min(at.epoch * stepsPerEpoch, totalSteps);
     throw new ToolsampleError('config', `run "${run}" has ${epochs} epochs, no epoch ${at.epoch}`, {

@@ -15,7 +15,8 @@ import { inspectServices } from '../../services/services.ts';
 import { createTinkerEngine } from '../../tinker/create-tinker-engine.ts';
 import { superviseRun, type SupervisedRun } from '../chaos/supervised-run.ts';
 import { OWN_ENVIRONMENT } from '../chaos/toolsample-home.ts';
-import { OBJECTIVE, OPTIMIZER } from '../unit/support/tinker-exchange.ts';
+import { OPTIMIZER } from '../unit/support/tinker-exchange.ts';
+import { OBJECTIVE } from '../unit/support/training-options.ts';
 import { SKYRL_AT_HAND, startSkyrl, type SkyrlServer } from './skyrl-server.ts';
 import { writeTinyQwen3 } from './tiny-qwen3.ts';
 

@@ -14,6 +14,7 @@ import { generateSample } from '../../../datasets/builtin/generator.ts';
 import { BUILTIN_POLICY } from '../../../policy/checkpoint/builtin-policy.ts';
 import { importTextFolder } from '../../../policy/checkpoint/import-policy.ts';
 import { loadPolicyText } from '../../../policy/text/policy-text.ts';
+import { OBJECTIVE } from './training-options.ts';
 
 /** One request that a real service was sent, and its answer. Bodies are base64. */
 export interface Exchange {
@@ -48,17 +49,6 @@ export interface UsedService {
 }
 
 const TRAINABLE = { mode: 'lora', loraRank: 1, loraAlpha: 32, seed: 3 } as const;
-/** Of one update. */
-export const OBJECTIVE = {
-  lossType: 'dapo',
-  epsilon: 0.2,
-  epsilonHigh: 0.28,
-  beta: 0,
-  numIterations: 1,
-  importanceSamplingCap: 2,
-  temperature: 1,
-  maxCompletionLength: 40,
-} as const;
 
 export const OPTIMIZER = {
   learningRate: 1e-3,
