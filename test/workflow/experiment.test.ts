@@ -1,8 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExperimentAsked } from '../../contracts/experiment.ts';
+import { workflowEnded } from '../../client/workflow-end.ts';
 import { compareArms } from '../../experiments/compare-arms.ts';
 import { withClient } from '../../services/postgres/connection.ts';
+import { startProxy } from '../chaos/proxy.ts';
 import { createServedHome, type ServedHome } from '../chaos/toolsample-home.ts';
 
 const MINUTE = 60_000;
@@ -187,6 +189,39 @@ describe('an experiment', () => {
       );
       expect(before.state).toBe('completed');
       expect(await status()).toEqual(before);
+    },
+    MINUTE,
+  );
+
+  it(
+    'is waited for while Temporal is away',
+    async () => {
+      const [, port] = home.toolsample.services.temporal.address.split(':');
+      const cable = await startProxy(Number(port));
+      // Without the retries of the SDK, which outlast a short time by themselves.
+      const connection = await Connection.connect({
+        address: `127.0.0.1:${cable.port}`,
+        interceptors: [],
+      });
+      try {
+        const { workflow } = new Client({ connection });
+        const handle = await workflow.start('experiment', {
+          workflowId: 'of nobody',
+          taskQueue: 'without workers',
+        });
+        const ended = vi.fn();
+        const waiting = workflowEnded(handle).catch(ended);
+        cable.cut();
+        await expect(handle.describe()).rejects.toThrow();
+        expect(ended).not.toHaveBeenCalled();
+        cable.restore();
+        await lose('of nobody');
+        await waiting;
+        expect(ended).toHaveBeenCalledWith(expect.objectContaining({ code: 'service' }));
+      } finally {
+        await connection.close();
+        await cable.close();
+      }
     },
     MINUTE,
   );
