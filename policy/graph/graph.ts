@@ -1,10 +1,9 @@
-import {
-  encodeModel,
-  type AttributeValue,
-  type Dimension,
-  type ElementType,
-  type InitializerRecord,
-  type NodeRecord,
+import type {
+  AttributeValue,
+  Dimension,
+  ElementType,
+  InitializerRecord,
+  NodeRecord,
 } from './onnx-format.ts';
 
 /** A value in a graph under construction; nothing is computed before a session runs the graph. */
@@ -217,27 +216,4 @@ export function withGradient(
     tensor.graph.producers.set(tensor.name, operation);
   }
   outputs[0]?.graph.operations.push(operation);
-}
-
-/**
- * The graph as ONNX bytes, for `InferenceSession.create`, without what leads to no output: ONNX Runtime would compute it.
- * @param form what is written in place of the graph's own nodes and initializers.
- */
-export function serialize(
-  graph: Graph,
-  form: Pick<Graph, 'nodes' | 'initializers'> = graph,
-): Uint8Array {
-  const needed = new Set(graph.outputs.map(({ name }) => name));
-  const nodes: NodeRecord[] = [];
-  for (const node of form.nodes.toReversed()) {
-    if (!node.outputs.some((name) => needed.has(name))) continue;
-    for (const name of node.inputs) needed.add(name);
-    nodes.push(node);
-  }
-  return encodeModel({
-    nodes: nodes.toReversed(),
-    inputs: graph.inputs,
-    outputs: graph.outputs,
-    initializers: form.initializers,
-  });
 }

@@ -1,7 +1,8 @@
 import { InferenceSession, Tensor as Value } from 'onnxruntime-node';
 import type { Device } from '../../contracts/config.ts';
-import { serialize, type Graph } from './graph.ts';
+import type { Graph } from './graph.ts';
 import { profiledFirstRun, type Placement } from './placement.ts';
+import { serialize } from './serialize.ts';
 import { webgpuForms } from './webgpu-forms.ts';
 
 export type Feeds = { readonly [name: string]: Value };

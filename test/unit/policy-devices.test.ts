@@ -7,8 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { deviceEvent } from '../../activities/record-device.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { openDevice } from '../../policy/graph/devices.ts';
-import { serialize } from '../../policy/graph/graph.ts';
+
 import type { Placement } from '../../policy/graph/placement.ts';
+import { serialize } from '../../policy/graph/serialize.ts';
 import { onCpu, type Session } from '../../policy/graph/session.ts';
 import { webgpuForms } from '../../policy/graph/webgpu-forms.ts';
 import { buildGrpoGraph } from '../../policy/training/grpo-loss.ts';

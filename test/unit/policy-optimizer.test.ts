@@ -38,6 +38,20 @@ function plainAdamW(start: number, gradients: readonly number[], decay: number):
   return p;
 }
 
+describe('the norm of the gradients', () => {
+  it('counts every element, whatever their number, and is not finite where one is not', () => {
+    for (const size of [0, 1, 3, 4, 7]) {
+      const data = Float32Array.from({ length: size }, (_, i) => i + 1);
+      const squares = data.reduce((sum, x) => sum + x * x, 0);
+      expect(globalNorm({ data })).toBe(Math.sqrt(squares));
+      for (const wrong of [Number.NaN, Infinity]) {
+        for (const i of data.keys())
+          expect(globalNorm({ data: data.with(i, wrong) })).not.toSatisfy(Number.isFinite);
+      }
+    }
+  });
+});
+
 describe('AdamW', () => {
   it('agrees with a plain reference: clipping, bias correction, weight decay on matrices only', async () => {
     const parameters = allocateFlat(SPECS);

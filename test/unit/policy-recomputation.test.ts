@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
 import { initialWeights } from '../../policy/models/initial-weights.ts';
-import { serialize } from '../../policy/graph/graph.ts';
+import { serialize } from '../../policy/graph/serialize.ts';
 import { floats } from '../../policy/graph/session.ts';
 import { createRotationTables, microBatchFeeds } from '../../policy/training/micro-batch-feeds.ts';
 import { planMicroBatches } from '../../policy/training/micro-batches.ts';
