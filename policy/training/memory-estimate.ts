@@ -32,7 +32,7 @@ const PROCESS = 300e6;
 /** What ONNX Runtime's allocator holds beyond what is asked of it: freed blocks that fit nothing (measured: 5 to 15%). */
 const FRAGMENTS = 1.15;
 
-/** Parts of a layer's values that its backward pass holds besides them: their gradients; for attention also scores. */
+/** Copies of a layer's values that its backward pass holds besides them: their gradients; of attention's largest part also scores. */
 const BACKWARD_LINEAR = 1;
 const BACKWARD_ATTENTION = 3;
 
@@ -71,13 +71,13 @@ export function trainingMemory(
   const inputs = tokens * hidden;
   const kept = (layers - recomputedLayers) * (linear + attention) + recomputedLayers * inputs;
   const oneMore = recomputedLayers > 0 ? linear + attention : 0;
-  const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * attention;
+  const part = (size.rows * heads * size.length ** 2) / attentionParts;
+  const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * part;
   const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_ROWS) + HEAD_ROWS * hidden);
   const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + share * (heads / kvHeads));
   // Comes last, when all of the layers is gone.
   const output = model.lora === null ? HEAD_GRADIENTS * vocab * hidden : 0;
   const most = Math.max(kept + Math.max(layer, head), output);
-  const part = (size.rows * heads * size.length ** 2) / attentionParts;
   const forward = Math.max(linear + FORWARD_ATTENTION * part, head);
   const pass = reference === 'none' ? 0 : forward;
   return heldMemory(model, reference) + FLOAT * FRAGMENTS * (most + masks + pass);

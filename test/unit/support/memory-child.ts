@@ -16,7 +16,7 @@ export interface MemoryTask {
   readonly completionLength: number;
   /** Strict; null: none. */
   readonly limit: number | null;
-  /** Whether it completes prompts, sampled and greedy, before each of its two steps. */
+  /** Whether it completes a prompt, sampled and greedy, before each of its two steps. */
   readonly rollouts: boolean;
 }
 
@@ -47,14 +47,10 @@ async function trainTwice(task: MemoryTask): Promise<MemoryAnswer> {
     for (let step = 0; step < 2; step++) {
       for (const temperature of task.rollouts ? [1, 0] : []) {
         const sampling = { temperature, topP: 1, maxNewTokens: task.completionLength };
-        const prompts = [0, 1].map((salt) => ({
-          ids: ids(task.promptLength, salt),
-          seeds: [1, 2],
-        }));
         await engine.generate({
           policy,
           trainable: LORA,
-          prompts,
+          prompts: [{ ids: ids(task.promptLength, 0), seeds: [1, 2] }],
           sampling,
           memory: memoryOf(task),
         });
