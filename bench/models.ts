@@ -8,6 +8,7 @@ import { folderFiles, manifestFiles } from '../policy/checkpoint/checkpoint-file
 import type { Weights } from '../policy/models/initial-weights.ts';
 import { elementCount, tensorSpecs, type ModelTraits } from '../policy/models/model-traits.ts';
 import { readPolicyText } from '../policy/text/policy-text.ts';
+import { SMOLLM2_135M } from './smollm2-shape.ts';
 
 /** A policy to measure, with the prompts it completes. */
 export interface BenchModel {
@@ -55,19 +56,6 @@ export async function modelInFolder(folder: string): Promise<BenchModel> {
     folder,
   };
 }
-
-const SMOLLM2_135M: ModelTraits = {
-  hidden: 576,
-  layers: 30,
-  heads: 9,
-  kvHeads: 3,
-  headDim: 64,
-  ffn: 1536,
-  vocab: 49_152,
-  ropeTheta: 100_000,
-  rmsEps: 1e-5,
-  tied: true,
-};
 
 /** SmolLM2-135M's shape with random weights. */
 export function smolLm2Shape(): BenchModel {

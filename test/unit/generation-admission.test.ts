@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SMOLLM2_135M } from '../../bench/smollm2-shape.ts';
 import { admit, countStep, createAdmission } from '../../policy/generation/admission.ts';
 import { planGrid } from '../../policy/generation/row-grid.ts';
 import { keyValueBytes, matrixPlace } from '../../policy/generation/generation-costs.ts';
@@ -6,16 +7,11 @@ import { fits, promptGroups, type PromptGroup } from '../../policy/generation/pr
 import { TINY } from './support/tiny-policy.ts';
 
 const { traits } = TINY;
-const SMOLLM2 = {
-  ...traits,
-  hidden: 576,
-  layers: 30,
-  heads: 9,
-  kvHeads: 3,
-  headDim: 64,
-  ffn: 1536,
-  vocab: 49_152,
-};
+/** Room for four rows and so many tokens of keys and values. */
+const tokens = (count: number) => ({
+  rows: 4,
+  cacheBytes: count * keyValueBytes(SMOLLM2_135M),
+});
 
 /** Groups of one request: prompts of these lengths with so many completions each. */
 function groupsOf(
@@ -28,7 +24,7 @@ function groupsOf(
     ids: Array.from({ length }, () => 8),
     seeds: Array.from({ length: completions }, (_, index) => 100 * i + index),
   }));
-  return promptGroups({ traits: SMOLLM2, contextLength: 512 }, prompts, limit, budget);
+  return promptGroups({ traits: SMOLLM2_135M, contextLength: 512 }, prompts, limit, budget);
 }
 
 function finish(groups: readonly PromptGroup[], count: number): void {
@@ -38,14 +34,14 @@ function finish(groups: readonly PromptGroup[], count: number): void {
 
 const BUDGET = { rows: 8, cacheBytes: 2 ** 30 };
 const admission = (groups: readonly PromptGroup[]) =>
-  createAdmission({ traits: SMOLLM2, place: 'fed', groups, budget: BUDGET });
+  createAdmission({ traits: SMOLLM2_135M, place: 'fed', groups, budget: BUDGET });
 
 describe('prompt groups', () => {
   it('begin by length of prompt and are cut only where the budget cuts them', () => {
     const groups = groupsOf([9, 3, 9, 5], 3, 40);
     expect(groups.map(({ rows }) => rows[0]!.prompt)).toEqual([1, 3, 0, 2]);
     expect(groupsOf([9], 20, 40).map(({ rows }) => rows.length)).toEqual([8, 8, 4]);
-    const bytes = (9 + 3 * 40) * keyValueBytes(SMOLLM2);
+    const bytes = (9 + 3 * 40) * keyValueBytes(SMOLLM2_135M);
     const narrow = groupsOf([9], 7, 40, { rows: 8, cacheBytes: bytes });
     expect(narrow.map(({ rows }) => rows.map((row) => row.index))).toEqual([
       [0, 1, 2],
@@ -64,15 +60,11 @@ describe('prompt groups', () => {
   it('fit together while rows and padded keys and values do', () => {
     const short = { promptLength: 10, rows: 2, limit: 20 };
     const long = { promptLength: 100, rows: 2, limit: 20 };
-    const tokens = (count: number) => ({
-      rows: 4,
-      cacheBytes: count * keyValueBytes(SMOLLM2),
-    });
-    expect(fits(SMOLLM2, [short, short], tokens(2 * 10 + 4 * 20))).toBe(true);
-    expect(fits(SMOLLM2, [short, short], tokens(2 * 10 + 4 * 20 - 1))).toBe(false);
-    expect(fits(SMOLLM2, [short, long], tokens(2 * 100 + 4 * 20 - 1))).toBe(false);
-    expect(fits(SMOLLM2, [short, long], tokens(2 * 100 + 4 * 20))).toBe(true);
-    expect(fits(SMOLLM2, [short, short, short], tokens(10_000))).toBe(false);
+    expect(fits(SMOLLM2_135M, [short, short], tokens(2 * 10 + 4 * 20))).toBe(true);
+    expect(fits(SMOLLM2_135M, [short, short], tokens(2 * 10 + 4 * 20 - 1))).toBe(false);
+    expect(fits(SMOLLM2_135M, [short, long], tokens(2 * 100 + 4 * 20 - 1))).toBe(false);
+    expect(fits(SMOLLM2_135M, [short, long], tokens(2 * 100 + 4 * 20))).toBe(true);
+    expect(fits(SMOLLM2_135M, [short, short, short], tokens(10_000))).toBe(false);
   });
 });
 
@@ -147,8 +139,8 @@ describe('costs', () => {
   });
 
   it('pack the matrices of large policies for long completions', () => {
-    expect(matrixPlace(SMOLLM2, 64)).toBe('packed');
-    expect(matrixPlace(SMOLLM2, 8)).toBe('fed');
+    expect(matrixPlace(SMOLLM2_135M, 64)).toBe('packed');
+    expect(matrixPlace(SMOLLM2_135M, 8)).toBe('fed');
     expect(matrixPlace(traits, 10_000)).toBe('fed');
   });
 });

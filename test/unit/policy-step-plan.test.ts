@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { SMOLLM2_135M } from '../../bench/smollm2-shape.ts';
 import type { TrainingMemory } from '../../contracts/policy.ts';
-import { tokenCosts, type ModelTraits } from '../../policy/models/model-traits.ts';
+import { tokenCosts } from '../../policy/models/model-traits.ts';
 import { trainingMemory } from '../../policy/training/memory-estimate.ts';
 import { sharedRows } from '../../policy/training/packed-rows.ts';
 import {
@@ -10,21 +11,8 @@ import {
   type StepPlan,
 } from '../../policy/training/step-plan.ts';
 
-/** SmolLM2-135M's shape. */
-const TRAITS: ModelTraits = {
-  hidden: 576,
-  layers: 30,
-  heads: 9,
-  kvHeads: 3,
-  headDim: 64,
-  ffn: 1536,
-  vocab: 49_152,
-  ropeTheta: 100_000,
-  rmsEps: 1e-5,
-  tied: true,
-};
-const FULL = { traits: TRAITS, lora: null };
-const LORA = { traits: TRAITS, lora: { rank: 16, alpha: 32 } };
+const FULL = { traits: SMOLLM2_135M, lora: null };
+const LORA = { traits: SMOLLM2_135M, lora: { rank: 16, alpha: 32 } };
 
 const group = (prompt: number, completion: number, size: number) =>
   Array.from({ length: size }, () => ({
@@ -105,7 +93,7 @@ describe('the plan of a step', () => {
 
   it("holds LoRA on Qwen2.5-0.5B's shape in 12 GB", () => {
     const traits = {
-      ...TRAITS,
+      ...SMOLLM2_135M,
       hidden: 896,
       layers: 24,
       heads: 14,
@@ -131,7 +119,7 @@ describe('the plan of a step', () => {
   it('lets no limit through that a step of shorter sequences is not within', () => {
     // From 512 tokens on attention is computed in parts: 511 tokens take more memory than 520.
     const traits = {
-      ...TRAITS,
+      ...SMOLLM2_135M,
       hidden: 64,
       layers: 2,
       heads: 64,
