@@ -1,9 +1,9 @@
 import type { CurvePoint, ExperimentRunResult } from '../contracts/experiment.ts';
 import { seedBand } from '../dashboard/model/seed-bands.ts';
 import { pictureSvg } from './line-picture.ts';
-import { percentText, type Line, type Panel } from './line-panel.ts';
+import { percentText, SAMPLE_WIDTH, type Line, type Panel } from './line-panel.ts';
 
-/** Told apart by common kinds of colour vision, on light and on dark ground; with more arms they begin anew. */
+/** Told apart by common kinds of colour vision, on light and on dark ground. */
 const COLOURS = [
   '#1f77b4',
   '#d17a00',
@@ -13,6 +13,8 @@ const COLOURS = [
   '#9a7b1d',
   '#c44e52',
 ] as const;
+/** Of an arm, and of the same one with a curriculum; then of those for which colours begin anew. */
+const DASHES = [undefined, '7 4', '2 3', '9 3 2 3', '4 2 1 2', '1 4'] as const;
 /** Of a character of a label, at most. */
 const CHARACTER = 7.5;
 
@@ -24,13 +26,13 @@ export function comparisonSvg(
 ): string {
   const shown = arms.filter((arm) => results.some((result) => result.arm === arm));
   const lines = (value: (point: CurvePoint) => number): Line[] =>
-    shown.map((arm, i) => {
+    shown.map((arm) => {
       const curves = results
         .filter((result) => result.arm === arm)
         .map(({ curve }) => curve.map((point) => ({ x: point.tokens, y: value(point) })));
       return {
         label: arm,
-        colour: COLOURS[i % COLOURS.length] ?? COLOURS[0],
+        ...armStyle(arm, shown),
         style: 'band',
         marked: false,
         points: seedBand(curves).map(({ x, y, low, high }) => ({
@@ -42,16 +44,34 @@ export function comparisonSvg(
     });
   const rewards = lines(({ reward }) => reward);
   const matches = lines(({ exactMatch }) => exactMatch);
+  const samples = rewards.some(({ dashes }) => dashes !== undefined) ? SAMPLE_WIDTH : 0;
+  const letters = Math.max(12, ...shown.map((arm) => arm.length));
   const seeds = new Set(results.map(({ seed }) => seed)).size;
   return pictureSvg({
     title: `Held-out reward and exact match of ${experiment}`,
     description: `${experiment}: ${results.length} runs, ${seeds} ${seeds === 1 ? 'seed' : 'seeds'}; means with 95% bands over seeds`,
-    labelWidth: Math.ceil(20 + CHARACTER * Math.max(12, ...shown.map((arm) => arm.length))),
+    labelWidth: Math.ceil(20 + samples + CHARACTER * letters),
     panels: [
       panel('Held-out reward', rewards, [-3, 4], (value) => value.toFixed(1).replace('-', '−')),
       panel('Held-out exact match', matches, [0, 1], percentText),
     ],
   });
+}
+
+/** A colour for each sampler, and interrupted lines for what it is with a curriculum. */
+function armStyle(arm: string, shown: readonly string[]): Pick<Line, 'colour' | 'dashes'> {
+  const samplerOf = (each: string): string => {
+    const sampler = each.replace(/ \+ \w+$/, '');
+    return shown.includes(sampler) ? sampler : each;
+  };
+  const samplers = [...new Set(shown.map(samplerOf))];
+  const place = samplers.indexOf(samplerOf(arm));
+  const round = Math.floor(place / COLOURS.length);
+  const dashes = DASHES[(2 * round + (arm === samplerOf(arm) ? 0 : 1)) % DASHES.length];
+  return {
+    colour: COLOURS[place % COLOURS.length] ?? COLOURS[0],
+    ...(dashes === undefined ? {} : { dashes }),
+  };
 }
 
 /**

@@ -15,6 +15,8 @@ export interface Line {
   readonly style?: 'band' | 'whiskers';
   /** Marks the points; default: as the style says. */
   readonly marked?: boolean;
+  /** How the line is interrupted, as SVG's `stroke-dasharray`, and shown before its label. Default: as the style says. */
+  readonly dashes?: string;
 }
 
 /** One coordinate system: values from `yLow` to `yHigh` over numbers from 0 to `xHigh`. */
@@ -38,6 +40,9 @@ export interface Frame {
 }
 
 const LABEL_HEIGHT = 15;
+/** Of the piece of an interrupted line before its label, and with the space behind it. */
+const SAMPLE = 18;
+export const SAMPLE_WIDTH = 24;
 
 /** A panel as SVG elements. Colours of text, grid and ground are the classes `text`, `quiet` and `grid` of the picture. */
 export function panelElements(panel: Panel, frame: Frame): string[] {
@@ -62,13 +67,34 @@ export function panelElements(panel: Panel, frame: Frame): string[] {
     text(left + width / 2, top + height + 38, panel.xTitle, 'quiet middle'),
     ...panel.lines.flatMap((line, i) => [
       ...lineElements(line, x, y),
-      `<text x="${fixed(left + width + 8)}" y="${fixed((labels[i] ?? 0) + 4)}" fill="${line.colour}">${escaped(line.label)}</text>`,
+      ...labelElements(line, left + width + 8, labels[i] ?? 0),
     ]),
   ];
 }
 
+function labelElements({ label, colour, dashes }: Line, x: number, y: number): string[] {
+  const named = (at: number): string =>
+    `<text x="${fixed(at)}" y="${fixed(y + 4)}" fill="${colour}">${escaped(label)}</text>`;
+  if (dashes === undefined) return [named(x)];
+  const sample = `M${fixed(x)},${fixed(y)}L${fixed(x + SAMPLE)},${fixed(y)}`;
+  return [
+    `<path d="${sample}" stroke="${colour}" stroke-width="2"${interrupted(dashes)}/>`,
+    named(x + SAMPLE_WIDTH),
+  ];
+}
+
+function interrupted(dashes: string | undefined): string {
+  return dashes === undefined ? '' : ` stroke-dasharray="${dashes}"`;
+}
+
 function lineElements(
-  { points, colour, style, marked = style !== undefined }: Line,
+  {
+    points,
+    colour,
+    style,
+    marked = style !== undefined,
+    dashes = style === 'whiskers' ? '5 4' : undefined,
+  }: Line,
   x: (value: number) => number,
   y: (value: number) => number,
 ): string[] {
@@ -76,7 +102,6 @@ function lineElements(
   const path = points.map((point) => at(point.x, point.y)).join(' ');
   const low = points.map((point) => at(point.x, point.low ?? point.y));
   const high = points.map((point) => at(point.x, point.high ?? point.y));
-  const dashes = style === 'whiskers' ? ' stroke-dasharray="5 4"' : '';
   const band = `<polygon points="${[...high, ...low.toReversed()].join(' ')}" fill="${colour}" fill-opacity="0.18"/>`;
   const whiskers = points.map(
     (point) =>
@@ -89,7 +114,7 @@ function lineElements(
   return [
     ...(style === 'band' ? [band] : []),
     ...(style === 'whiskers' ? whiskers : []),
-    `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dashes}/>`,
+    `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${interrupted(dashes)}/>`,
     ...(marked ? marks : []),
   ];
 }

@@ -137,4 +137,26 @@ describe('the picture', () => {
     expect(picture).not.toContain('NaN');
     expect(comparisonSvg('x', ['uniform', 'dscl', 'vcrl'], RESULTS)).toBe(picture);
   });
+
+  it('draws no two arms alike, and a sampler with a curriculum in its own colour', () => {
+    const samplers = ['uniform', 'dapo', 'vcrl', 'difficulty', 'dscl'];
+    const parts = ['mean', 'variance', 'staleness', 'activation'];
+    const arms = [
+      ...samplers.flatMap((sampler) => [sampler, `${sampler} + tdcl`]),
+      ...parts.map((part) => `dscl + tdcl without ${part}`),
+    ];
+    const [first] = RESULTS;
+    const picture = comparisonSvg(
+      'x',
+      arms,
+      arms.map((arm) => ({ ...first!, arm })),
+    );
+    const styles = [...picture.matchAll(/<polyline [^>]* stroke="([^"]+)"([^>]*)\/>/g)].map(
+      ([, colour, rest]) => ({ colour, rest }),
+    );
+    expect(styles).toHaveLength(2 * arms.length);
+    const drawn = new Set(styles.map((style) => JSON.stringify(style)));
+    expect(drawn.size).toBe(arms.length);
+    for (const i of samplers.keys()) expect(styles[2 * i]?.colour).toBe(styles[2 * i + 1]?.colour);
+  });
 });
