@@ -67,11 +67,12 @@ export function trainingMemory(
   const linear =
     tokens * (4 * hidden + 3 * heads * headDim + 2 * kvHeads * headDim + 4 * ffn + adapters);
   const share = attendedShare(attentionParts);
-  const attention = share * size.rows * heads * size.length ** 2;
+  const scores = size.rows * heads * size.length ** 2;
+  const attention = share * scores;
+  const part = scores / attentionParts;
   const inputs = tokens * hidden;
   const kept = (layers - recomputedLayers) * (linear + attention) + recomputedLayers * inputs;
   const oneMore = recomputedLayers > 0 ? linear + attention : 0;
-  const part = (size.rows * heads * size.length ** 2) / attentionParts;
   const layer = oneMore + BACKWARD_LINEAR * linear + BACKWARD_ATTENTION * part;
   const head = size.predicted * (HEAD_CHUNKS * Math.min(vocab, CHUNK_ROWS) + HEAD_ROWS * hidden);
   const masks = (size.shared ? size.rows : 1) * size.length ** 2 * (1 + share * (heads / kvHeads));
