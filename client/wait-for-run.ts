@@ -1,14 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  WorkflowFailedError,
-  WorkflowNotFoundError,
-  type WorkflowHandle,
-} from '@temporalio/client';
-import { ApplicationFailure, rootCause } from '@temporalio/common';
-import { ERROR_CODES, ToolsampleError } from '../contracts/errors.ts';
+import type { WorkflowHandle } from '@temporalio/client';
+import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
-import { STOPPED } from '../contracts/temporal.ts';
+import { workflowEnd, type WorkflowEnd } from './workflow-end.ts';
 
 /** How a run stands at its end. */
 export interface EndedRun extends RunStatus {
@@ -28,59 +23,37 @@ export interface WaitOptions {
 /**
  * Polls Postgres for a run's status, and Temporal for the workflow's end; either may be away for a while.
  *
- * @throws ToolsampleError when the run failed before it was recorded
+ * @throws ToolsampleError when the run failed before it was recorded, or Temporal refuses to tell
  */
 export async function waitForEnd(
   handle: WorkflowHandle,
   status: () => Promise<RunStatus | null>,
   { onStatus, signal, intervalMs = 500 }: WaitOptions,
 ): Promise<EndedRun> {
-  let end: WorkflowEnd | undefined;
+  let heard: { readonly end: WorkflowEnd } | { readonly refused: unknown } | undefined;
   const watching = new AbortController();
-  const watch = async (): Promise<void> => {
-    while (end === undefined && !watching.signal.aborted) {
-      end = await endOf(handle);
-      // Temporal is away: it comes back, or the status in Postgres tells the end.
-      if (end === undefined) await sleep(intervalMs);
-    }
-  };
-  void watch();
+  void workflowEnd(handle, { signal: watching.signal, intervalMs }).then(
+    (end) => {
+      heard = { end };
+    },
+    (error: unknown) => {
+      heard = { refused: error };
+    },
+  );
   let last: RunStatus | null = null;
   try {
     for (;;) {
       // Read before the status: what the workflow wrote last must be seen.
-      const ended = end;
+      const ended = heard;
       const now = await status();
       if (now !== null && !isDeepStrictEqual(now, last)) onStatus?.(now);
       last = now;
-      if (ended !== undefined) return finalStatus(handle.workflowId, ended, now);
+      if (ended !== undefined && 'refused' in ended) throw ended.refused;
+      if (ended !== undefined) return finalStatus(handle.workflowId, ended.end, now);
       await sleep(intervalMs, undefined, signal === undefined ? {} : { signal });
     }
   } finally {
     watching.abort();
-  }
-}
-
-type WorkflowEnd =
-  | { readonly kind: 'completed' | 'cancelled' | 'stopped' | 'gone' }
-  | { readonly kind: 'failed'; readonly error: ToolsampleError };
-
-/** How a workflow ended; undefined when the server does not answer. */
-async function endOf(handle: WorkflowHandle): Promise<WorkflowEnd | undefined> {
-  try {
-    await handle.result();
-    return { kind: 'completed' };
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return { kind: 'gone' };
-    if (!(error instanceof WorkflowFailedError)) return undefined;
-    const { cause } = error;
-    if (!(cause instanceof ApplicationFailure)) {
-      // Cancelled, or terminated by hand.
-      return { kind: 'cancelled' };
-    }
-    if (cause.type === STOPPED) return { kind: 'stopped' };
-    const code = ERROR_CODES.find((known) => known === cause.type) ?? 'service';
-    return { kind: 'failed', error: new ToolsampleError(code, rootCause(cause) ?? cause.message) };
   }
 }
 

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ExperimentAsked } from '../../contracts/experiment.ts';
+import { waitForEnd } from '../../client/wait-for-run.ts';
 import { workflowEnded } from '../../client/workflow-end.ts';
 import { compareArms } from '../../experiments/compare-arms.ts';
 import { withClient } from '../../services/postgres/connection.ts';
@@ -221,6 +222,24 @@ describe('an experiment', () => {
       } finally {
         await connection.close();
         await cable.close();
+      }
+    },
+    MINUTE,
+  );
+
+  it(
+    'is not waited for when Temporal refuses to tell of it',
+    async () => {
+      const { address } = home.toolsample.services.temporal;
+      const connection = await Connection.connect({ address });
+      try {
+        const { workflow } = new Client({ connection, namespace: 'of others' });
+        const refusal = { code: 'service', message: expect.stringContaining('of others') };
+        const handle = workflow.getHandle(EXPERIMENT);
+        await expect(workflowEnded(handle)).rejects.toMatchObject(refusal);
+        await expect(waitForEnd(handle, async () => null, {})).rejects.toMatchObject(refusal);
+      } finally {
+        await connection.close();
       }
     },
     MINUTE,
