@@ -1,3 +1,4 @@
+import type { RolloutPrecision } from '../contracts/config.ts';
 import type {
   GeneratedCompletion,
   GenerationPrompt,
@@ -17,6 +18,8 @@ export interface CompletionOptions {
   /** Tokens of a completion at most. */
   readonly maxCompletionLength: number;
   readonly sampling: Omit<SamplingParameters, 'maxNewTokens'>;
+  /** Default: `float32`. */
+  readonly precision?: RolloutPrecision;
   /** What the policy's training may take. */
   readonly memory: TrainingMemory;
 }
@@ -25,18 +28,16 @@ export interface CompletionOptions {
 export async function completePrompts(
   engine: PolicyEngine,
   prompts: readonly GenerationPrompt[],
-  { policy, text, trainable, maxCompletionLength, sampling, memory }: CompletionOptions,
+  { text, maxCompletionLength, sampling, ...request }: CompletionOptions,
 ): Promise<readonly GeneratedCompletion[]> {
   const longest = Math.max(0, ...prompts.map(({ ids }) => ids.length));
   const maxNewTokens = Math.min(maxCompletionLength, text.contextLength - longest);
   return engineCall((options) =>
     engine.generate(
       {
-        policy,
-        trainable,
+        ...request,
         prompts,
         sampling: { ...sampling, maxNewTokens },
-        memory,
       },
       options,
     ),
@@ -55,7 +56,7 @@ export interface GreedyAnswer {
 export async function completeGreedily(
   engine: PolicyEngine,
   prompts: readonly (readonly number[])[],
-  options: Omit<CompletionOptions, 'sampling'>,
+  options: Omit<CompletionOptions, 'sampling' | 'precision'>,
 ): Promise<readonly GreedyAnswer[]> {
   const generated = await completePrompts(
     engine,

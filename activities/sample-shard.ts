@@ -48,6 +48,7 @@ export async function sampleShard(
     trainable: trainableOptions(config),
     maxCompletionLength: config.maxCompletionLength,
     sampling: { temperature, topP },
+    precision: config.rolloutPrecision,
     memory: trainingMemory(config.memoryLimit),
   });
   const seconds = (performance.now() - started) / 1000;

@@ -21,6 +21,8 @@ const LORA_BARS = { share: 0.85, ratio: 1.5 } as const;
 const LORA = { mode: 'lora', loraRank: 8, loraAlpha: 16, seed: 0 } as const;
 const DECODING = { prompts: 1, promptTokens: 64, newTokens: 129 } as const;
 const DECODING_BAR = 0.9;
+/** Measured beside fp32, against the same peers; the bars are meant for what is exact. */
+const INT8 = { rolloutPrecision: 'int8' } as const;
 /** What a run of an own policy has by default; also bounds the peer's micro-batches. */
 const MICRO_BATCH_TOKENS = 2048;
 
@@ -33,6 +35,10 @@ export async function checkpointSampling(parts: TaskParts, policy: BenchModel): 
     {
       ...samplingTask(parts.config, model, completions, sampling),
       peers: hfGenerate(parts, model, job, SAMPLING_BARS),
+    },
+    {
+      ...samplingTask({ ...parts.config, ...INT8 }, model, completions, sampling),
+      peers: hfGenerate(parts, model, job, { fp32: null, bf16: null }),
     },
   ];
 }
@@ -67,20 +73,13 @@ export async function checkpointTraining(parts: TaskParts, model: BenchModel): P
 export async function checkpointDecoding(parts: TaskParts, policy: BenchModel): Promise<Task[]> {
   const model = withRandomPrompts(policy, DECODING);
   const { newTokens } = DECODING;
-  const { prompt, ...task } = decodingTask(parts.config, model, newTokens);
   const { peers, folderOf, scratch } = parts;
-  return [
-    {
-      ...task,
-      peers: [
-        {
-          name: 'llama.cpp BF16',
-          bar: DECODING_BAR,
-          open: async () => peers.llamaCpp(await folderOf(model), scratch, { prompt, newTokens }),
-        },
-      ],
-    },
-  ];
+  const against = (config: RunConfig, bar: number | null): Task => {
+    const { prompt, ...task } = decodingTask(config, model, newTokens);
+    const open = async () => peers.llamaCpp(await folderOf(model), scratch, { prompt, newTokens });
+    return { ...task, peers: [{ name: 'llama.cpp BF16', bar, open }] };
+  };
+  return [against(parts.config, DECODING_BAR), against({ ...parts.config, ...INT8 }, null)];
 }
 
 /** A whole step on prompts of rlla's length, and what sharing them is worth to the gradient step. */
@@ -101,6 +100,7 @@ export async function checkpointStep(parts: TaskParts, policy: BenchModel): Prom
       ...wholeStepTask(config, model, places, STEP),
       peers: trlStep({ ...parts, config }, model, job, STEP_BARS),
     },
+    wholeStepTask({ ...config, ...INT8 }, model, places, STEP),
     gradientFormsTask(config, model, STEP, SHARED_PROMPT_BAR),
   ];
 }

@@ -1,4 +1,4 @@
-import type { RunConfig } from '../contracts/config.ts';
+import type { RolloutPrecision, RunConfig } from '../contracts/config.ts';
 import { hashSeed } from '../contracts/hash.ts';
 import type {
   Demonstration,
@@ -29,6 +29,11 @@ import { randomIds, type BenchModel } from './models.ts';
 /** All weights train. */
 export const FULL: TrainableOptions = { mode: 'full', loraRank: 1, loraAlpha: 1, seed: 0 };
 
+/** What a row's name says of it. */
+export function inWords(precision: RolloutPrecision): string {
+  return precision === 'float32' ? '' : `, ${precision}`;
+}
+
 /** The model's prompts with seeds for so many completions each. */
 export function seededPrompts(model: BenchModel, completions: number): GenerationPrompt[] {
   return model.prompts.map((ids, prompt) => ({
@@ -42,7 +47,7 @@ export function seededPrompts(model: BenchModel, completions: number): Generatio
  * @param onGenerated receives each repetition's completions
  */
 export function samplingTask(
-  { threads }: RunConfig,
+  { threads, rolloutPrecision: precision }: RunConfig,
   model: BenchModel,
   completions: number,
   sampling: SamplingParameters,
@@ -51,7 +56,7 @@ export function samplingTask(
   const prompts = seededPrompts(model, completions);
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   return {
-    work: `sampling ${prompts.length} × ${completions}, prompts ≤ ${longest}, new ≤ ${sampling.maxNewTokens}`,
+    work: `sampling ${prompts.length} × ${completions}, prompts ≤ ${longest}, new ≤ ${sampling.maxNewTokens}${inWords(precision)}`,
     model: model.name,
     unit: 'tokens/s',
     open: async () => {
@@ -63,7 +68,7 @@ export function samplingTask(
           const onTokens = (): void => {
             if (first === started) first = performance.now();
           };
-          const call = { onTokens, weightsKey: model.name };
+          const call = { onTokens, precision, weightsKey: model.name };
           const generated = await generator.generate(model.weights, prompts, sampling, call);
           onGenerated(generated);
           const prefill = (first - started) / 1000;
@@ -83,7 +88,7 @@ export function samplingTask(
 
 /** Decoding of one row, greedily: tokens per second from the first new token to the last, without the prefill. */
 export function decodingTask(
-  { threads }: RunConfig,
+  { threads, rolloutPrecision: precision }: RunConfig,
   model: BenchModel,
   newTokens: number,
 ): Task & { readonly prompt: readonly number[] } {
@@ -91,7 +96,7 @@ export function decodingTask(
   const sampling = { temperature: 0, topP: 1, maxNewTokens: newTokens };
   return {
     prompt,
-    work: `decoding one row greedily, prompt ${prompt.length}, new ${newTokens}`,
+    work: `decoding one row greedily, prompt ${prompt.length}, new ${newTokens}${inWords(precision)}`,
     model: model.name,
     unit: 'tokens/s',
     open: async () => {
@@ -105,6 +110,7 @@ export function decodingTask(
           const wanted = [{ ids: prompt, seeds: [0] }];
           const [completion] = await generator.generate(model.weights, wanted, sampling, {
             onTokens,
+            precision,
             weightsKey: model.name,
           });
           const tokens = (completion?.ids.length ?? 0) - 1;

@@ -164,16 +164,25 @@ async function rollOutShard(
   });
 }
 
+type PlainSampling = Pick<RunConfig, 'temperature' | 'topP'> &
+  Partial<Pick<RunConfig, 'rolloutPrecision'>>;
+
 async function complete(
   { engine, text, config }: PlainRun,
   policy: PolicyRef,
   prompts: readonly GenerationPrompt[],
-  { temperature, topP }: Pick<RunConfig, 'temperature' | 'topP'>,
+  { temperature, topP, rolloutPrecision: precision = 'float32' }: PlainSampling,
 ): Promise<readonly GeneratedCompletion[]> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const maxNewTokens = Math.min(config.maxCompletionLength, text.contextLength - longest);
   const sampling = { temperature, topP, maxNewTokens };
-  return engine.generate({ policy, trainable: trainableOptions(config), prompts, sampling });
+  return engine.generate({
+    policy,
+    trainable: trainableOptions(config),
+    prompts,
+    sampling,
+    precision,
+  });
 }
 
 /** Of the text as Postgres would have stored it. */

@@ -6,7 +6,7 @@ import { adamW, objectiveOptions } from '../activities/engine-options.ts';
 import { importPolicyFolder } from '../policy/checkpoint/import-policy.ts';
 import { createPolicyEngine } from '../policy/engine/create-policy-engine.ts';
 import { openFolderStore } from '../services/artifacts/folder-store.ts';
-import { FULL, sampled, seededPrompts } from './engine-speed.ts';
+import { FULL, inWords, sampled, seededPrompts } from './engine-speed.ts';
 import { sharedPromptWork, trainingFlops } from './flops.ts';
 import type { Task } from './in-turn.ts';
 import type { BenchModel } from './models.ts';
@@ -32,8 +32,9 @@ export function wholeStepTask(
 ): Task {
   const { completions, newTokens } = size;
   const longest = Math.max(...model.prompts.map(({ length }) => length));
+  const { rolloutPrecision: precision } = config;
   return {
-    work: `whole GRPO step, ${model.prompts.length} × ${completions}, prompts ${longest}, new ${newTokens}`,
+    work: `whole GRPO step, ${model.prompts.length} × ${completions}, prompts ${longest}, new ${newTokens}${inWords(precision)}`,
     model: model.name,
     unit: 's',
     profiled: false,
@@ -52,6 +53,7 @@ export function wholeStepTask(
           trainable: FULL,
           prompts,
           sampling: { temperature: 1, topP: 1, maxNewTokens },
+          precision,
         });
         const sampledAt = performance.now();
         let lastMicroBatch = sampledAt;

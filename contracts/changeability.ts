@@ -45,6 +45,7 @@ export const CHANGEABILITY: { readonly [path in SettingPath]: Changeability } = 
   evalTokens: 'live',
   temperature: 'live',
   topP: 'live',
+  rolloutPrecision: 'live',
   rolloutShardSize: 'live',
   sampler: 'fork',
   'sampling.ablate': 'fork',

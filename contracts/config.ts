@@ -13,6 +13,10 @@ export const LR_SCHEDULER_TYPES = ['constant', 'linear', 'cosine'] as const;
 /** How the learning rate falls to 0 over a run, after its warm-up; names as in TRL. */
 export type LrSchedulerType = (typeof LR_SCHEDULER_TYPES)[number];
 
+export const ROLLOUT_PRECISIONS = ['float32', 'int8'] as const;
+/** Of the matrices that completions are sampled with in training; the policy itself is fp32. */
+export type RolloutPrecision = (typeof ROLLOUT_PRECISIONS)[number];
+
 export const DEVICES = ['cpu', 'cuda', 'webgpu', 'auto'] as const;
 /** Where tensors are computed, as it is asked for. */
 export type DeviceChoice = (typeof DEVICES)[number];
@@ -148,6 +152,7 @@ export interface RunConfig {
   // — rollout
   readonly temperature: number;
   readonly topP: number;
+  readonly rolloutPrecision: RolloutPrecision;
   /** Groups of one rollout activity at most: the most that a crash can lose. */
   readonly rolloutShardSize: number;
 
@@ -234,6 +239,7 @@ export const LATER_SETTINGS = {
   gradientShards: 1,
   evalTokens: 0,
   lrSchedulerType: 'constant',
+  rolloutPrecision: 'float32',
 } as const satisfies Partial<RunConfig>;
 
 /** What a user writes: any part of the configuration. */

@@ -1,5 +1,5 @@
 import type { ArtifactRef } from './artifacts.ts';
-import type { Device, LossType, TrainMode } from './config.ts';
+import type { Device, LossType, RolloutPrecision, TrainMode } from './config.ts';
 import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
@@ -54,6 +54,8 @@ export interface GenerationRequest {
   readonly trainable: TrainableOptions;
   readonly prompts: readonly GenerationPrompt[];
   readonly sampling: SamplingParameters;
+  /** Default: `float32`. */
+  readonly precision?: RolloutPrecision;
   /** What training may take: what earlier calls hold is given up where it and the completions may be more. Left out: all is kept. */
   readonly memory?: TrainingMemory;
 }

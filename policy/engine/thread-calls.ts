@@ -66,13 +66,15 @@ const CALLS: {
 
 async function generate(
   memory: PolicyMemory,
-  { policy, trainable, prompts, sampling, memory: limits = UNLIMITED }: ThreadCalls['generate'],
+  request: ThreadCalls['generate'],
   watch: CallWatch,
 ): Promise<ThreadResults['generate']> {
+  const { policy, trainable, prompts, sampling, precision, memory: limits = UNLIMITED } = request;
   const weights = await completeWeights(memory, policy, trainable);
   const { generator } = await loadBase(memory, policy);
   return generator.generate(weights, prompts, sampling, {
     weightsKey: weightsKey(policy, trainable),
+    ...(precision === undefined ? {} : { precision }),
     checkAbort: watch.check,
     makeRoom: (growth, choice) => makeRoomToGenerate(memory, growth, limits, { generator, choice }),
     onTokens: (done, total) => {

@@ -1,6 +1,6 @@
 import type { ModelTraits } from '../models/model-traits.ts';
 import { cacheSeconds, copySeconds, weightSeconds } from './generation-costs.ts';
-import type { MatrixPlace } from './graph-interface.ts';
+import type { MatrixPlace } from './matrices.ts';
 import { fits, type Budget, type GroupDemand, type PromptGroup } from './prompt-groups.ts';
 
 /** What a prefill costs besides its tokens, in readings of the weights. */

@@ -3,7 +3,7 @@ import type { Feeds, Session } from '../graph/session.ts';
 import { admit, countStep, createAdmission } from './admission.ts';
 import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts';
 import { decodeStep } from './decode-step.ts';
-import type { MatrixPlace } from './graph-interface.ts';
+import type { MatrixPlace } from './matrices.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
 import { chooseToken, type NextTokens } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';

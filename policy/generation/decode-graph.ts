@@ -9,7 +9,7 @@ import {
 } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
-import { decoderHidden } from '../models/decoder.ts';
+import { decoderHidden, type DecoderParts } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import {
   commonParts,
@@ -21,9 +21,8 @@ import {
   promptKeys,
   promptValues,
   type Choice,
-  type GenerationParts,
-  type MatrixPlace,
 } from './graph-interface.ts';
+import type { MatrixPlace } from './matrices.ts';
 
 /**
  * One more token for each row of a grid of P prompts × G completions (row p·G + g).
@@ -50,7 +49,7 @@ export function buildDecodeGraph(traits: ModelTraits, choice: Choice, place: Mat
   const mask = input(graph, 'mask', 'float32', ['P', 1, 'G', 1, 'Ts']);
   const prompt = ['P', kvHeads, 'Tp', headDim];
   const own = ['P', kvHeads, 'G', 'To', headDim];
-  const parts: GenerationParts = {
+  const parts: DecoderParts = {
     ...commonParts(graph, traits, place),
     positions: input(graph, 'positions', 'int64', ['N', 1]),
     attend: (q, k, v, layer) => {

@@ -1,5 +1,5 @@
 import type { ModelTraits } from '../models/model-traits.ts';
-import type { MatrixPlace } from './graph-interface.ts';
+import type { MatrixPlace } from './matrices.ts';
 
 /*
  * What generation is thought to cost, in seconds of one core. Only compared with one another, never measured at run time: the
@@ -9,9 +9,12 @@ import type { MatrixPlace } from './graph-interface.ts';
 const FLOPS_PER_SECOND = 5e10;
 const BYTES_PER_SECOND = 5e9;
 const COPIED_BYTES_PER_SECOND = 1e9;
+/** Of the weights in fp32. */
 const WEIGHT_BYTES_PER_SECOND: { readonly [place in MatrixPlace]: number } = {
   fed: 1e10,
   packed: 2.5e10,
+  int8: 5e10,
+  uint8: 5e10,
 };
 
 /** One token of one slot: its matrix products. */
@@ -59,7 +62,7 @@ const PACKED_BYTES = 64 * 1024 ** 2;
 const PACKED_STEPS = 64;
 
 /**
- * Where decoding's matrices go. Rounding differs between the places, so the request alone decides, not what happens to be
+ * Where decoding's matrices go in fp32. Rounding differs between the places, so the request alone decides, not what happens to be
  * packed already.
  * @param steps tokens of the longest completion at most.
  */

@@ -1,12 +1,16 @@
 import type { ModelTraits } from '../models/model-traits.ts';
 import { elementCount } from '../models/model-traits.ts';
 import { keyValueBytes } from './generation-costs.ts';
-import { matrixSpecs, type MatrixPlace } from './graph-interface.ts';
+import { int8Bytes } from './int8-weights.ts';
+import { matrixSpecs, type MatrixPlace } from './matrices.ts';
 import { PREFILL_TOKENS, prefillTokenBytes } from './prefill-run.ts';
 import type { GenerationBudget, PromptGroup } from './prompt-groups.ts';
 
 /** Keys and values are copied when prompts join or rows leave. */
 const CACHE_COPIES = 2;
+
+/** Copies of rounded matrices: as they are handed over, as prefill and decoding have them. */
+const INT8_COPIES = 3;
 
 /** Copies of a row's logits: scaled, as probabilities, and fetched. */
 const LOGITS = 4;
@@ -28,7 +32,12 @@ export function generationMemory(
   const prefill = Math.min(budget.prefillBytes, prefilled * prefillTokenBytes(traits, prompt));
   const logits = 4 * LOGITS * Math.min(rows, PREFILL_TOKENS) * traits.vocab;
   const decode = rows * prefillTokenBytes(traits, prompt + own) + logits;
-  const matrices = place === 'fed' ? [] : matrixSpecs(traits);
-  const packed = matrices.reduce((sum, { dims }) => sum + 4 * elementCount(dims), 0);
-  return CACHE_COPIES * cache + prefill + decode + packed;
+  return CACHE_COPIES * cache + prefill + decode + matrixBytes(traits, place);
+}
+
+function matrixBytes(traits: ModelTraits, place: MatrixPlace): number {
+  if (place === 'fed') return 0;
+  const bytes = (dims: readonly number[]): number =>
+    place === 'packed' ? 4 * elementCount(dims) : INT8_COPIES * int8Bytes(dims);
+  return matrixSpecs(traits).reduce((sum, { dims }) => sum + bytes(dims), 0);
 }

@@ -1,4 +1,5 @@
 import type { Tensor as Value } from 'onnxruntime-node';
+import type { RolloutPrecision } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
   GeneratedCompletion,
@@ -13,8 +14,9 @@ import type { RunningBatch } from './batch-interface.ts';
 import { completeGroups } from './complete-groups.ts';
 import { matrixPlace } from './generation-costs.ts';
 import { generationMemory } from './generation-memory.ts';
-import { createGenerationSessions } from './generation-sessions.ts';
-import { fedTensors, type Choice, type MatrixPlace } from './graph-interface.ts';
+import { createGenerationSessions, type SessionMatrices } from './generation-sessions.ts';
+import type { Choice } from './graph-interface.ts';
+import { fedTensors, type MatrixPlace } from './matrices.ts';
 import { BUDGET, promptGroups, type GenerationBudget } from './prompt-groups.ts';
 import { createRunningBatch } from './running-batch.ts';
 
@@ -27,12 +29,20 @@ export interface GeneratorOptions {
   readonly budget?: GenerationBudget;
 }
 
+/** Where the matrices of the two passes are. */
+interface MatrixPlaces {
+  readonly prefill: MatrixPlace;
+  readonly decode: MatrixPlace;
+}
+
 /** Lets a long call be watched and stopped. */
 interface GenerationCall {
   /** After each token of a batch: tokens made, and the most that can come of what is still open. */
   readonly onTokens?: (done: number, total: number) => void;
   /** Called before each run of a graph; throws to stop. */
   readonly checkAbort?: () => void;
+  /** Default: `float32`. */
+  readonly precision?: RolloutPrecision;
   /** Names the weights' content: what was prepared for it serves later calls of the same name. */
   readonly weightsKey?: string;
   /** Called before anything is computed, with the bytes by which the process may grow, as estimated: may free what else it holds. */
@@ -73,6 +83,29 @@ export function createGenerator(options: GeneratorOptions): Generator {
   const { cos, sin } = ropeTable(traits, contextLength);
   const dims = [contextLength, traits.headDim / 2];
   const rope = { cos: floats(cos, dims), sin: floats(sin, dims) };
+  const placesFor = async (precision: RolloutPrecision, steps: number): Promise<MatrixPlaces> => {
+    if (precision === 'float32') return { prefill: 'fed', decode: matrixPlace(traits, steps) };
+    requireCpu(options.runtime);
+    const type = await sessions.weightType();
+    return { prefill: type, decode: type };
+  };
+  /** What prefills and decodes, with its weights and other feeds. */
+  const passes = async (
+    choice: Choice,
+    places: MatrixPlaces,
+    policy: Omit<SessionMatrices, 'place'>,
+    common: Feeds,
+  ) => {
+    const prefill = { ...policy, place: places.prefill };
+    const decode = { ...policy, place: places.decode };
+    return {
+      prefill: await sessions.prefill(choice, prefill),
+      continuedPrefill: async () => sessions.continuedPrefill(choice, prefill),
+      decode: await sessions.decode(choice, decode),
+      prefillFeeds: { ...common, ...weightFeeds(traits, prefill) },
+      decodeFeeds: { ...common, ...weightFeeds(traits, decode) },
+    };
+  };
   return {
     generate: async (weights, prompts, sampling, call = {}) => {
       checkPrompts(options, prompts);
@@ -92,21 +125,18 @@ export function createGenerator(options: GeneratorOptions): Generator {
         );
         call.onTokens(done, open);
       };
-      const place = matrixPlace(traits, Math.max(0, ...rows.map((row) => row.limit)));
-      await call.makeRoom?.(generationMemory(traits, groups, place, budget), choice);
+      const longest = Math.max(0, ...rows.map((row) => row.limit));
+      const places = await placesFor(call.precision ?? 'float32', longest);
+      await call.makeRoom?.(generationMemory(traits, groups, places.decode, budget), choice);
       await completeGroups(
         {
           traits,
           eosIds: options.eosIds,
           budget,
-          prefill: await sessions.prefill(choice),
-          continuedPrefill: async () => sessions.continuedPrefill(choice),
-          decode: await sessions.decode(choice, place, weights, call.weightsKey),
-          place,
+          ...(await passes(choice, places, { weights, key: call.weightsKey }, common)),
+          place: places.decode,
           choice,
           sampling,
-          prefillFeeds: { ...common, ...weightFeeds(traits, weights, 'fed') },
-          decodeFeeds: { ...common, ...weightFeeds(traits, weights, place) },
           check: () => call.checkAbort?.(),
           report,
         },
@@ -125,18 +155,14 @@ export function createGenerator(options: GeneratorOptions): Generator {
     },
     openBatch: async (weights, batchBudget, call) => {
       // It will last: packing pays wherever it can.
-      const place = matrixPlace(traits, Number.POSITIVE_INFINITY);
+      const places = await placesFor('float32', Number.POSITIVE_INFINITY);
       return createRunningBatch({
         traits,
         contextLength,
         eosIds: options.eosIds,
         budget: batchBudget,
         choice: 'mixed',
-        prefill: await sessions.prefill('mixed'),
-        continuedPrefill: async () => sessions.continuedPrefill('mixed'),
-        decode: await sessions.decode('mixed', place, weights, call.weightsKey),
-        prefillFeeds: { ...rope, ...weightFeeds(traits, weights, 'fed') },
-        decodeFeeds: { ...rope, ...weightFeeds(traits, weights, place) },
+        ...(await passes('mixed', places, { weights, key: call.weightsKey }, rope)),
         check: () => call.checkAbort?.(),
       });
     },
@@ -146,13 +172,26 @@ export function createGenerator(options: GeneratorOptions): Generator {
 }
 
 /** The weights that a graph is fed, without a copy. */
-function weightFeeds(traits: ModelTraits, weights: Weights, place: MatrixPlace): Feeds {
+function weightFeeds(traits: ModelTraits, { weights, place }: SessionMatrices): Feeds {
   const feeds: Record<string, Value> = {};
   for (const { name } of fedTensors(traits, place)) {
     const { dims, data } = weights.get(name)!;
     feeds[name] = floats(data, dims);
   }
   return feeds;
+}
+
+/** @throws ToolsampleError `config`: products of 8-bit integers elsewhere are not those that ONNX Runtime's other providers have */
+function requireCpu({ device }: Runtime): void {
+  if (device === 'cpu') return;
+  throw new ToolsampleError(
+    'config',
+    `rollout_precision int8 is for the CPU, the policy is on ${device}`,
+    {
+      at: { field: 'rolloutPrecision' },
+      hint: 'use rollout_precision float32, or device cpu',
+    },
+  );
 }
 
 function checkPrompts(

@@ -1,20 +1,8 @@
-import {
-  emitOne,
-  externalInitializer,
-  input,
-  integers,
-  output,
-  type Graph,
-  type Tensor,
-} from '../graph/graph.ts';
+import { emitOne, input, integers, output, type Graph, type Tensor } from '../graph/graph.ts';
 import { mul, softmax } from '../graph/operations.ts';
-import { linear, decoderLogits, type DecoderParts } from '../models/decoder.ts';
-import {
-  EMBEDDING,
-  tensorSpecs,
-  type ModelTraits,
-  type TensorSpec,
-} from '../models/model-traits.ts';
+import type { DecoderParts } from '../models/decoder.ts';
+import { EMBEDDING, HEAD, type ModelTraits } from '../models/model-traits.ts';
+import { fedTensors, projections, type MatrixPlace } from './matrices.ts';
 
 /**
  * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
@@ -44,34 +32,6 @@ export function fetchNames(traits: ModelTraits, choice: Choice): string[] {
   return [...CHOICE_FETCHES[choice], ...layers.flat()];
 }
 
-/**
- * Where the matrices are that activations are multiplied with: fed with every run, or part of the session, which ONNX Runtime
- * then lays out in its own order once instead of at every product.
- */
-export type MatrixPlace = 'fed' | 'packed';
-
-/** Name of the external initializer with a matrix. */
-export const packedMatrix = (name: string): string => `packed.${name}`;
-
-/** The matrices of {@link MatrixPlace}: projections and the output layer, which may be the embedding. */
-export function matrixSpecs(traits: ModelTraits): TensorSpec[] {
-  return tensorSpecs(traits).filter(
-    ({ role, dims }) => dims.length === 2 && (role !== 'embedding' || traits.tied),
-  );
-}
-
-/** The tensors that are fed: all but packed matrices; tokens are looked up in an embedding that is fed. */
-export function fedTensors(traits: ModelTraits, place: MatrixPlace): TensorSpec[] {
-  const packed = new Set(place === 'fed' ? [] : matrixSpecs(traits).map(({ name }) => name));
-  return tensorSpecs(traits).filter(({ name }) => name === EMBEDDING || !packed.has(name));
-}
-
-/** A pass of generation. */
-export interface GenerationParts extends DecoderParts {
-  /** A matrix of {@link MatrixPlace} by its Hugging Face name. */
-  readonly matrix: (name: string) => Tensor;
-}
-
 function find(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
   const tensor = tensors.get(name);
   if (tensor === undefined) throw new Error(`the policy has no tensor ${name}`);
@@ -83,35 +43,25 @@ export function commonParts(
   graph: Graph,
   traits: ModelTraits,
   place: MatrixPlace,
-): Omit<GenerationParts, 'positions' | 'attend'> {
+): Omit<DecoderParts, 'positions' | 'attend'> {
   const weights = new Map(
     fedTensors(traits, place).map(({ name, dims }) => [name, input(graph, name, 'float32', dims)]),
   );
-  const matrices =
-    place === 'fed'
-      ? weights
-      : new Map(
-          matrixSpecs(traits).map(({ name, dims }) => [
-            name,
-            externalInitializer(graph, packedMatrix(name), 'float32', dims),
-          ]),
-        );
-  const matrix = (name: string): Tensor => find(matrices, name);
+  const weight = (name: string): Tensor => find(weights, name);
   const half = traits.headDim / 2;
   return {
     traits,
-    weight: (name) => find(weights, name),
-    matrix,
-    project: (x, name) => linear(x, matrix(name)),
+    weight,
+    project: projections(graph, traits, place, weight),
     cos: input(graph, 'cos', 'float32', ['positions', half]),
     sin: input(graph, 'sin', 'float32', ['positions', half]),
   };
 }
 
 /** Adds the outputs of {@link Choice} for hidden states [R, hidden]. */
-export function outputChoice(parts: GenerationParts, hidden: Tensor, choice: Choice): void {
+export function outputChoice(parts: DecoderParts, hidden: Tensor, choice: Choice): void {
   const { graph } = hidden;
-  const logits = decoderLogits({ traits: parts.traits, weight: parts.matrix }, hidden);
+  const logits = parts.project(hidden, parts.traits.tied ? EMBEDDING : HEAD);
   const rows = hidden.shape.slice(0, 1);
   const scale = input(
     graph,

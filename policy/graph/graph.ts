@@ -154,7 +154,12 @@ export interface OutputSpec {
   readonly shape: readonly Dimension[];
 }
 
-const MICROSOFT_OPS: ReadonlySet<string> = new Set(['FusedMatMul', 'RotaryEmbedding', 'QuickGelu']);
+const MICROSOFT_OPS: ReadonlySet<string> = new Set([
+  'FusedMatMul',
+  'MatMulIntegerToFloat',
+  'RotaryEmbedding',
+  'QuickGelu',
+]);
 
 /**
  * Emits an operation. Names are numbered in the order of emission, so equal code gives equal bytes.

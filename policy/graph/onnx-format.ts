@@ -23,6 +23,8 @@ message Dim { optional int64 dim_value = 1; optional string dim_param = 2; }
 /** ONNX element types by number. */
 const ELEMENT_TYPES = {
   float32: 1,
+  uint8: 2,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,

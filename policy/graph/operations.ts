@@ -53,6 +53,7 @@ export const lessOrEqual = (a: Operand, b: Operand): Tensor => binary('LessOrEqu
 export const and = (a: Tensor, b: Tensor): Tensor => binary('And', a, b, 'bool');
 
 export const neg = (x: Tensor): Tensor => unary('Neg', x);
+export const abs = (x: Tensor): Tensor => unary('Abs', x);
 export const exp = (x: Tensor): Tensor => unary('Exp', x);
 export const log = (x: Tensor): Tensor => unary('Log', x);
 export const sqrt = (x: Tensor): Tensor => unary('Sqrt', x);

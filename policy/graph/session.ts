@@ -8,7 +8,7 @@ import { webgpuForms } from './webgpu-forms.ts';
 export type Feeds = { readonly [name: string]: Value };
 
 /** Data of external initializers by name. */
-export type SessionData = ReadonlyMap<string, Float32Array>;
+export type SessionData = ReadonlyMap<string, ArrayBufferView>;
 
 /** Where and how graphs are run. */
 export interface Runtime {

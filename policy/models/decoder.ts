@@ -127,11 +127,3 @@ export function decoderHidden(parts: DecoderParts, ids: Tensor, rows?: Tensor): 
 export function headWeight(parts: Pick<DecoderParts, 'traits' | 'weight'>): Tensor {
   return parts.weight(parts.traits.tied ? EMBEDDING : HEAD);
 }
-
-/** Hidden states [..., hidden] to logits [..., vocab]. */
-export function decoderLogits(
-  parts: Pick<DecoderParts, 'traits' | 'weight'>,
-  hidden: Tensor,
-): Tensor {
-  return linear(hidden, headWeight(parts));
-}

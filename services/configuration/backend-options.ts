@@ -44,6 +44,12 @@ export function refuseForService(
       "a service's log-probabilities are those of temperature 1, so that the loss of another one cannot be computed",
       'use 1, or the backend onnx',
     );
+  if (config.rolloutPrecision !== 'float32')
+    refuse(
+      'rolloutPrecision',
+      'a training service decides itself how it computes',
+      'leave it out, or use the backend onnx',
+    );
   if (config.gradientShards > 1)
     refuse(
       'gradientShards',

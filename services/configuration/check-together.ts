@@ -65,6 +65,18 @@ export function checkTogether(config: RunConfig, settings: Settings): void {
       `${config.microBatchTokens} tokens do not hold one sequence (max_prompt_length ${config.maxPromptLength} + max_completion_length ${config.maxCompletionLength})`,
       `use at least ${longest}`,
     );
+  if (config.rolloutPrecision === 'int8' && !['cpu', 'auto'].includes(config.device))
+    refuse(
+      'rolloutPrecision',
+      `int8 is for the CPU, the device is ${config.device}`,
+      'use float32, or device cpu',
+    );
+  if (config.rolloutPrecision === 'int8' && config.importanceSamplingCap === 0)
+    refuse(
+      'rolloutPrecision',
+      'what int8 does to the probabilities of tokens is made up for by their importance weights, which importance_sampling_cap 0 switches off',
+      'use float32, or leave importance_sampling_cap at 2',
+    );
   if (config.gradientShards > 1 && config.trainMode !== 'lora')
     refuse(
       'gradientShards',

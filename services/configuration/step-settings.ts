@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ROLLOUT_PRECISIONS } from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import { positiveInt, samplingSchema } from './nested-schemas.ts';
@@ -64,6 +65,15 @@ export const stepSettings = {
     .default(1)
     .meta(about('Rollout', 'sampling temperature of rollouts')),
   topP: z.number().gt(0).max(1).default(1).meta(about('Rollout', 'nucleus of rollouts')),
+  rolloutPrecision: z
+    .enum(ROLLOUT_PRECISIONS)
+    .default('float32')
+    .meta(
+      about(
+        'Rollout',
+        'of the products of rollouts: int8 is faster and less exact (docs/algorithm.md), and for the CPU',
+      ),
+    ),
   rolloutShardSize: positiveInt(65_536)
     .default(8)
     .meta(

@@ -103,6 +103,8 @@ describe('resolveConfig', () => {
       'field "rollout_shard_size": the 16002 groups that a step rolls out at first would be 2001 activities, 2000 can be under way at once — use at least 9',
     ],
     [{ data: 'x.json', train_batch_size: 2000, rolloutShardSize: 1 }, 'use at least 2'],
+    [{ rollout_precision: 'int8', device: 'cuda' }, 'int8 is for the CPU'],
+    [{ rollout_precision: 'int8', importance_sampling_cap: 0 }, 'importance weights'],
     [{ gradient_shards: 2 }, 'gradients of all weights are too large'],
     [{ gradient_shards: 2, train_mode: 'lora', num_iterations: 2 }, 'with num_iterations 2'],
     [
@@ -124,6 +126,7 @@ describe('resolveConfig', () => {
     [{ lora_alpha: 16 }, 'services use 32'],
     [{ beta: 0.1 }, 'no loss with a KL term'],
     [{ temperature: 0.7 }, 'those of temperature 1'],
+    [{ rollout_precision: 'int8' }, 'decides itself how it computes'],
     [{ gradient_shards: 2 }, 'divides a gradient step itself'],
     [{ warm_start: { steps: 1 } }, 'no supervised cold start'],
     [{ tinker_base_url: 'http://me:secret@host' }, 'without user, password'],

@@ -233,6 +233,37 @@ describe('generation', () => {
     await engine.close();
   });
 
+  it('samples in 8 bits near the policy, with the probabilities that it sampled with', async () => {
+    const call = { precision: 'int8', weightsKey: 'a' } as const;
+    const completions = await generator.generate(weights, prompts, sampling, call);
+    expect(await generator.generate(weights, prompts, sampling, call)).toEqual(completions);
+    const off = completions.flatMap((completion) => {
+      const start = prompts[completion.prompt]!.ids.length;
+      const logits = referenceLogits(traits, weights, whole(completion));
+      return completion.ids.map((id, t) =>
+        Math.abs(
+          referenceLogprob(logits[start + t - 1]!, id, sampling.temperature) -
+            completion.logprobs[t]!,
+        ),
+      );
+    });
+    const mean = off.reduce((sum, each) => sum + each, 0) / off.length;
+    expect(mean).toBeGreaterThan(1e-4);
+    expect(mean).toBeLessThan(0.1);
+    // fp32 is what comes next, not what was rounded.
+    const exact = await generator.generate(weights, prompts, sampling, { weightsKey: 'a' });
+    expect(exact).toEqual(await generator.generate(weights, prompts, sampling));
+    expect(exact).not.toEqual(completions);
+  });
+
+  it('samples in 8 bits on the CPU only', async () => {
+    const runtime = { device: 'webgpu', threads: 1 } as const;
+    const elsewhere = createGenerator({ traits, contextLength: 64, eosIds: [], runtime });
+    await expect(
+      elsewhere.generate(weights, prompts, sampling, { precision: 'int8' }),
+    ).rejects.toThrow('rolloutPrecision');
+  });
+
   it('stops at any EOS, which it keeps, or at a limit', async () => {
     const completions = await generator.generate(weights, prompts, sampling);
     for (const { ids, finishReason } of completions) {

@@ -6,7 +6,8 @@ import { foldMask, groupedAttention } from '../../../policy/models/attention.ts'
 import type { Weights } from '../../../policy/models/initial-weights.ts';
 import {
   decoderHidden,
-  decoderLogits,
+  headWeight,
+  linear,
   ropeTable,
   type DecoderParts,
 } from '../../../policy/models/decoder.ts';
@@ -28,10 +29,8 @@ export async function paddedLogits(
     positions: integers(graph, [0]),
     attend: (q, k, v) => groupedAttention(q, k, v, mask),
   };
-  output(
-    decoderLogits(parts, decoderHidden(parts, input(graph, 'ids', 'int32', ['B', 'T']))),
-    'logits',
-  );
+  const hidden = decoderHidden(parts, input(graph, 'ids', 'int32', ['B', 'T']));
+  output(linear(hidden, headWeight(parts)), 'logits');
   const length = Math.max(...sequences.map((ids) => ids.length));
   const ids = new Int32Array(sequences.length * length);
   sequences.forEach((sequence, row) => ids.set(sequence, row * length));
