@@ -53,6 +53,7 @@ export async function gradientStep(
       kl: result.kl,
       clipRatioLow: result.clipRatioLow,
       clipRatioHigh: result.clipRatioHigh,
+      samplingLogpDifference: result.samplingLogpDifference,
       trainedTokens: result.tokens,
       optimizerSteps: config.numIterations,
       seconds: result.seconds,

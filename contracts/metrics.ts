@@ -22,7 +22,7 @@ export interface StepMetrics extends StepStatus {
   readonly completionsClippedRatio: number | null;
   /** Up to and including this step. */
   readonly generatedTokensInAll: number;
-  /** Null, like the six below, when the step trained on nothing. Before clipping. */
+  /** Null, like the seven below, when the step trained on nothing. Before clipping. */
   readonly gradNorm: number | null;
   readonly learningRate: number | null;
   /** In nats. */
@@ -31,6 +31,8 @@ export interface StepMetrics extends StepStatus {
   readonly kl: number | null;
   readonly clipRatioLow: number | null;
   readonly clipRatioHigh: number | null;
+  /** Of a token's log-probability in the trainer to that in the rollout, on average; null also for steps before it was kept. */
+  readonly samplingLogpDifference: number | null;
   /** Prompts included. */
   readonly trainedTokens: number | null;
 }

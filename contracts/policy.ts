@@ -148,6 +148,8 @@ export interface GradientResult {
   /** Shares of active tokens whose ratio was clipped below and above. */
   readonly clipRatioLow: number;
   readonly clipRatioHigh: number;
+  /** Mean |log-probability before the step − that of the rollout| of an active token. */
+  readonly samplingLogpDifference: number;
   /** Tokens computed, prompts included, padding excluded. */
   readonly tokens: number;
   readonly seconds: number;

@@ -23,6 +23,7 @@ export interface GradientCommit {
     readonly kl: number | null;
     readonly clipRatioLow: number;
     readonly clipRatioHigh: number;
+    readonly samplingLogpDifference: number;
     readonly trainedTokens: number;
     readonly optimizerSteps: number;
     readonly seconds: number;
@@ -84,6 +85,7 @@ export async function commitGradientStep(
               kl: update.kl,
               clipRatioLow: update.clipRatioLow,
               clipRatioHigh: update.clipRatioHigh,
+              samplingLogpDifference: update.samplingLogpDifference,
               trainedTokens: update.trainedTokens,
             }),
       })

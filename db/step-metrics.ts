@@ -32,6 +32,7 @@ export async function stepMetrics(db: Database, run: string): Promise<StepMetric
       kl: step.kl,
       clipRatioLow: step.clipRatioLow,
       clipRatioHigh: step.clipRatioHigh,
+      samplingLogpDifference: step.samplingLogpDifference,
       trainedTokens: step.trainedTokens,
     };
   });

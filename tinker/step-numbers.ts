@@ -12,9 +12,17 @@ export interface StepNumbers {
   readonly entropy: number;
   readonly clippedLow: number;
   readonly clippedHigh: number;
+  /** Of |log-probability before the step − that of the rollout|. */
+  readonly samplingDifference: number;
 }
 
-export const NO_NUMBERS: StepNumbers = { loss: 0, entropy: 0, clippedLow: 0, clippedHigh: 0 };
+export const NO_NUMBERS: StepNumbers = {
+  loss: 0,
+  entropy: 0,
+  clippedLow: 0,
+  clippedHigh: 0,
+  samplingDifference: 0,
+};
 
 /** The truncated importance weight of each token between rollout and trainer; 1 where it is off. */
 export function importanceWeights(
@@ -40,16 +48,17 @@ export function sequenceNumbers(
   const { advantage, weight, rolloutLogprobs } = sequence;
   const importance = importanceWeights(old, rolloutLogprobs, importanceSamplingCap);
   const [low, high] = [1 - epsilon, 1 + epsilonHigh];
-  let { loss, entropy, clippedLow, clippedHigh } = NO_NUMBERS;
+  let { loss, entropy, clippedLow, clippedHigh, samplingDifference } = NO_NUMBERS;
   for (const [t, logprob] of current.entries()) {
     const r = ratio(logprob, old[t] ?? 0);
     const clipped = Math.min(high, Math.max(low, r));
     loss -= weight * Math.min(r * advantage, clipped * advantage) * (importance[t] ?? 1);
     entropy -= logprob;
+    samplingDifference += Math.abs((old[t] ?? 0) - (rolloutLogprobs[t] ?? 0));
     if (r < low && advantage < 0) clippedLow++;
     if (r > high && advantage > 0) clippedHigh++;
   }
-  return { loss, entropy, clippedLow, clippedHigh };
+  return { loss, entropy, clippedLow, clippedHigh, samplingDifference };
 }
 
 export function addNumbers(a: StepNumbers, b: StepNumbers): StepNumbers {
@@ -58,6 +67,7 @@ export function addNumbers(a: StepNumbers, b: StepNumbers): StepNumbers {
     entropy: a.entropy + b.entropy,
     clippedLow: a.clippedLow + b.clippedLow,
     clippedHigh: a.clippedHigh + b.clippedHigh,
+    samplingDifference: a.samplingDifference + b.samplingDifference,
   };
 }
 

@@ -70,6 +70,7 @@ export async function trainBatch(
     kl: null,
     clipRatioLow: perToken(numbers.clippedLow),
     clipRatioHigh: perToken(numbers.clippedHigh),
+    samplingLogpDifference: perToken(numbers.samplingDifference),
     tokens: steps * count(sequences, lengthOf),
   };
 }

@@ -85,6 +85,7 @@ export const steps = pgTable(
     kl: float('kl'),
     clipRatioLow: float('clip_ratio_low'),
     clipRatioHigh: float('clip_ratio_high'),
+    samplingLogpDifference: float('sampling_logp_difference'),
     trainedTokens: count('trained_tokens'),
     rolloutSeconds: float('rollout_seconds'),
     gradientSeconds: float('gradient_seconds'),
@@ -137,6 +138,8 @@ export const stepsComments = commentsOnTable(
     kl: 'Mean KL estimate to the policy at the start; null when beta is 0.',
     clipRatioLow: 'Share of tokens whose ratio was clipped below.',
     clipRatioHigh: 'Share of tokens whose ratio was clipped above.',
+    samplingLogpDifference:
+      'Mean distance of a completion token’s log-probability in the trainer to that in the rollout.',
     trainedTokens: 'Tokens the update computed, prompts included.',
     rolloutSeconds:
       'Seconds in which completions were sampled; what workers did side by side counts once.',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { AdamWOptions, ObjectiveOptions } from '../../contracts/policy.ts';
 import { addInto } from './gradient-total.ts';
-import { GRPO_SUMS } from './grpo-loss.ts';
 import {
   addSums,
+  BATCH_SUMS,
   grpoSums,
   planBatch,
   preparePasses,
@@ -42,7 +42,7 @@ export interface MicroGradient {
 }
 
 /** Of a micro-batch: sums over its completion tokens, how many these are, and all of its tokens. */
-export const MICRO_BATCH_NUMBERS = GRPO_SUMS.length + 2;
+export const MICRO_BATCH_NUMBERS = BATCH_SUMS.length + 2;
 
 export interface GradientShard {
   /** Names the division: shards of one batch belong together where it is the same. */
@@ -92,7 +92,7 @@ async function* computeEach(
     gradient.fill(0);
     const sums = await run(true);
     requireFinite(globalNorm(state.gradients), 'gradient');
-    const numbers = [...GRPO_SUMS.map((name) => sums[name]), micro.targets.length, micro.tokens];
+    const numbers = [...BATCH_SUMS.map((name) => sums[name]), micro.targets.length, micro.tokens];
     count(micro);
     yield { gradient, numbers: Float32Array.from(numbers) };
   }
@@ -120,8 +120,8 @@ export async function applyShards(
       totals,
       grpoSums((_, index) => numbers[index] ?? 0),
     );
-    predicted += numbers[GRPO_SUMS.length] ?? 0;
-    tokens += numbers[GRPO_SUMS.length + 1] ?? 0;
+    predicted += numbers[BATCH_SUMS.length] ?? 0;
+    tokens += numbers[BATCH_SUMS.length + 1] ?? 0;
   }
   const norms = predicted === 0 ? 0 : await applyGradients(state, optimizer);
   return outcomeOf(objective, { totals, norms, steps: 1, predicted, tokens });

@@ -40,8 +40,11 @@ export interface PlannedBatch extends StepPlan {
   readonly predicted: number;
 }
 
+/** {@link GRPO_SUMS}, and |old − rollout|: how far the log-probabilities that were sampled with are from the trainer's. */
+export const BATCH_SUMS = [...GRPO_SUMS, 'rollout_difference'] as const;
+
 /** Sums over a micro-batch's completion tokens. */
-export type GrpoSums = { [name in (typeof GRPO_SUMS)[number]]: number };
+export type GrpoSums = { [name in (typeof BATCH_SUMS)[number]]: number };
 
 /** One micro-batch with all that stays the same over the optimiser steps on it. */
 export interface GrpoPass {
@@ -99,7 +102,7 @@ export async function preparePasses(
     await reference?.release();
   }
   const session = await sessionFor(state, 'grpo', form);
-  return prepared.map(({ micro, old, feeds }) => {
+  return prepared.map(({ micro, old, rollout, feeds }) => {
     const run = async (first: boolean): Promise<GrpoSums> => {
       const results = await addMicroBatch(
         state,
@@ -111,7 +114,9 @@ export async function preparePasses(
       );
       requireFinite(fetchedNumber(results, 'loss'), 'loss');
       if (first) old.set(floatData(results, 'logprobs'));
-      return grpoSums((name) => fetchedNumber(results, name));
+      return grpoSums((name) =>
+        name === 'rollout_difference' ? distance(old, rollout) : fetchedNumber(results, name),
+      );
     };
     return { micro, run };
   });
@@ -119,14 +124,18 @@ export async function preparePasses(
 
 /** One number for each of the sums. */
 export function grpoSums(value: (name: keyof GrpoSums, index: number) => number): GrpoSums {
-  const sums: GrpoSums = { loss: 0, entropy: 0, kl: 0, clipped_low: 0, clipped_high: 0 };
-  for (const [index, name] of GRPO_SUMS.entries()) sums[name] = value(name, index);
-  return sums;
+  const sums = BATCH_SUMS.map((name, index) => [name, value(name, index)] as const);
+  return Object.fromEntries(sums) as GrpoSums;
 }
 
 /** Adds in place. */
 export function addSums(to: GrpoSums, sums: GrpoSums): void {
-  for (const name of GRPO_SUMS) to[name] += sums[name];
+  for (const name of BATCH_SUMS) to[name] += sums[name];
+}
+
+/** In fp32, as the other sums: shards pass it on in that. */
+function distance(a: Float32Array, b: Float32Array): number {
+  return Math.fround(a.reduce((sum, value, i) => sum + Math.abs(value - (b[i] ?? 0)), 0));
 }
 
 function fetchBuffers(tokens: number): Feeds {
@@ -138,6 +147,7 @@ interface PreparedMicroBatch {
   readonly micro: MicroBatch;
   /** Filled by the first pass. */
   readonly old: Float32Array;
+  readonly rollout: Float32Array;
   /** All that the loss looks at but for the policy. */
   readonly feeds: Feeds;
 }
@@ -170,6 +180,7 @@ async function prepare(
   return {
     micro,
     old,
+    rollout,
     feeds: {
       advantage: floats(
         fill(({ advantage }) => advantage),

@@ -27,6 +27,7 @@ export interface GradientOutcome {
   readonly kl: number | null;
   readonly clipRatioLow: number;
   readonly clipRatioHigh: number;
+  readonly samplingLogpDifference: number;
   readonly tokens: number;
 }
 
@@ -92,6 +93,7 @@ export function outcomeOf(
     kl: beta > 0 ? perToken(totals.kl) : null,
     clipRatioLow: perToken(totals.clipped_low),
     clipRatioHigh: perToken(totals.clipped_high),
+    samplingLogpDifference: perToken(totals.rollout_difference),
     tokens: steps * tokens,
   };
 }

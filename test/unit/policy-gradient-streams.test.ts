@@ -14,7 +14,7 @@ import {
 import { onCpu } from '../../policy/graph/session.ts';
 import { initialWeights } from '../../policy/models/initial-weights.ts';
 import { totalElements } from '../../policy/models/model-traits.ts';
-import type { MicroGradient } from '../../policy/training/gradient-shards.ts';
+import { MICRO_BATCH_NUMBERS, type MicroGradient } from '../../policy/training/gradient-shards.ts';
 import { createTrainer, type Trainer } from '../../policy/training/trainer.ts';
 import { trainableSpecs, trainingModel } from '../../policy/training/training-graph.ts';
 import { openFolderStore } from '../../services/artifacts/folder-store.ts';
@@ -78,7 +78,10 @@ async function freshTrainer(): Promise<Trainer> {
 
 /** All gradients one after the other in the same memory, so that who keeps one has another one's numbers. */
 async function* inOneBuffer(asked: (index: number) => Promise<void> | void) {
-  const shared = { gradient: new Float32Array(SIZE), numbers: new Float32Array(7) };
+  const shared = {
+    gradient: new Float32Array(SIZE),
+    numbers: new Float32Array(MICRO_BATCH_NUMBERS),
+  };
   for (const [index, { gradient, numbers }] of gradients.entries()) {
     await asked(index);
     shared.gradient.set(gradient);
@@ -118,7 +121,7 @@ describe('one gradient is in memory at a time', () => {
       if (index > 0) sizes.push((await stat(path)).size);
     });
     const written = await writeMicroGradients(path, gradients.length, SIZE, micros);
-    const each = 4 * (SIZE + 7);
+    const each = 4 * (SIZE + MICRO_BATCH_NUMBERS);
     expect(sizes).toEqual([3, 2, 1, 0].map((missing) => file.length - missing * each));
     expect(written.bytes).toBe(file.length);
     expect(Buffer.compare(await readFile(path), file)).toBe(0);
@@ -138,15 +141,15 @@ describe('one gradient is in memory at a time', () => {
     );
     const read = readMicroGradients([{ path, microBatches: 4 }], SIZE);
     expect((await read.next()).value).toEqual(gradients[0]);
-    const replaced = new Float32Array(SIZE + 7).fill(0.5);
+    const replaced = new Float32Array(SIZE + MICRO_BATCH_NUMBERS).fill(0.5);
     const handle = await open(path, 'r+');
     await handle.write(replaced, 0, replaced.byteLength, file.length - replaced.byteLength);
     await handle.close();
     expect((await read.next()).value).toEqual(gradients[1]);
     expect((await read.next()).value).toEqual(gradients[2]);
     expect((await read.next()).value).toEqual({
-      gradient: replaced.subarray(7),
-      numbers: replaced.subarray(0, 7),
+      gradient: replaced.subarray(MICRO_BATCH_NUMBERS),
+      numbers: replaced.subarray(0, MICRO_BATCH_NUMBERS),
     });
     expect((await read.next()).done).toBe(true);
   });
@@ -199,7 +202,7 @@ describe('what breaks off', () => {
       stop,
     );
     const half = { path: join(root, 'half'), microBatches };
-    expect((await stat(half.path)).size).toBe(file.length - 2 * 4 * (SIZE + 7));
+    expect((await stat(half.path)).size).toBe(file.length - 2 * 4 * (SIZE + MICRO_BATCH_NUMBERS));
     // Should anybody take it for whole.
     await expect(readMicroGradients([half], SIZE).next()).rejects.toThrow(ToolsampleError);
   });

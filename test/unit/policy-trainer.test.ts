@@ -214,11 +214,15 @@ describe('supervised training', () => {
   });
 });
 
-const normWithCap = (logprob: number, cap: number) =>
-  withTrainer(async (trainer) => {
-    const batch = { ...grpo({ importanceSamplingCap: cap }), sequences: sequences(logprob) };
-    return (await trainer.gradientStep(batch)).gradNorm;
-  });
+const sampledAt = (logprob: number, cap = 2) =>
+  withTrainer(async (trainer) =>
+    trainer.gradientStep({
+      ...grpo({ importanceSamplingCap: cap }),
+      sequences: sequences(logprob),
+    }),
+  );
+const normWithCap = async (logprob: number, cap: number) =>
+  (await sampledAt(logprob, cap)).gradNorm;
 
 describe('GRPO', () => {
   it('on its own samples has ratio 1: the loss is the mean advantage, nothing is clipped', async () => {
@@ -351,6 +355,12 @@ describe('GRPO', () => {
     // Far more likely now than at sampling: every weight is at the cap.
     expect((await normWithCap(-20, 2)) / plain).toBeCloseTo(2, 4);
     expect((await normWithCap(0, 2)) / plain).toBeLessThan(0.1);
+  });
+
+  it('tells how far the log-probabilities that were sampled with are from its own', async () => {
+    const [near, far, above] = [await sampledAt(-20), await sampledAt(-23), await sampledAt(0)];
+    expect(far.samplingLogpDifference - near.samplingLogpDifference).toBeCloseTo(3, 4);
+    expect(near.samplingLogpDifference + above.samplingLogpDifference).toBeCloseTo(20, 4);
   });
 
   it.each([FULL, LORA])(

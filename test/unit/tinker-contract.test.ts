@@ -115,8 +115,9 @@ describe('a training service', () => {
       [1, 0],
       [1, 1],
     ]);
-    for (const { gradNorm, entropy } of [step, next, last]) {
+    for (const { gradNorm, entropy, samplingLogpDifference } of [step, next, last]) {
       expect(gradNorm).toBeGreaterThan(0);
+      expect(samplingLogpDifference).toBeGreaterThan(0);
       expect(entropy).toBeGreaterThan(0);
     }
     const saved = await readSavedWeights(step.policy.weights!, artifacts);

@@ -47,6 +47,7 @@ export async function takeStep(
     kl: null,
     clipRatioLow: 0,
     clipRatioHigh: 0,
+    samplingLogpDifference: 0.02,
     trainedTokens: 100,
     optimizerSteps: 1,
     seconds: 0.1,

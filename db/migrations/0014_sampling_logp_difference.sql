@@ -1,0 +1,1 @@
+ALTER TABLE "steps" ADD COLUMN "sampling_logp_difference" double precision;
