@@ -22,9 +22,10 @@ export const CHAOS_CONFIG: RunConfigInput = {
   ],
 };
 
-/** Less than a minute on a busy machine: two steps, each with several shards and a gradient. */
+/** Less than a minute on a busy machine: two steps, each with several shards, sampled in 8 bits, and a gradient. */
 export const SHORT_CONFIG: RunConfigInput = {
   ...SMALL,
+  rollout_precision: 'int8',
   eval_size: 8,
   max_steps: 2,
   train_batch_size: 6,
