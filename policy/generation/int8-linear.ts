@@ -1,19 +1,37 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import {
   createGraph,
+  emit,
   emitOne,
   externalInitializer,
   initializer,
   input,
+  integers,
   output,
   scalar,
   type Graph,
   type Tensor,
 } from '../graph/graph.ts';
-import { abs, add, div, maximum, mul, reduceMax, sub } from '../graph/operations.ts';
+import type { Dimension } from '../graph/onnx-format.ts';
+import {
+  abs,
+  add,
+  concat,
+  dimension,
+  div,
+  maximum,
+  mul,
+  reduceMax,
+  sub,
+} from '../graph/operations.ts';
 import { onCpu, openSession } from '../graph/session.ts';
-import type { TensorSpec } from '../models/model-traits.ts';
-import { scalesName, valuesName, WEIGHT_ZERO, type WeightType } from './int8-weights.ts';
+import {
+  scalesName,
+  valuesName,
+  WEIGHT_ZERO,
+  type Int8Group,
+  type WeightType,
+} from './int8-weights.ts';
 
 /*
  * Products of integers instead of fp32 numbers, for rollouts alone: weights are rounded to 8 bits for each output, activations for each
@@ -27,83 +45,90 @@ import { scalesName, valuesName, WEIGHT_ZERO, type WeightType } from './int8-wei
 const ZERO = 128;
 /** Of a token's largest activation. */
 const STEP = 1 / 127;
-/** Of what the first byte leaves: half a step at most. */
-const FINE_STEP = STEP / 254;
+/** Of what the first byte leaves, half a step at most, the second one's share of a step. */
+const FINENESS = 254;
 /** Keeps a token of zeros from being divided by zero. */
 const SMALLEST = 1e-20;
 
-/** Activations [..., in] in bytes. */
-interface Rounded {
-  /** The largest of each token [..., 1]. */
-  readonly largest: Tensor;
-  readonly first: Tensor;
-  /** What the first byte leaves. */
-  readonly second: () => Tensor;
-}
+/** Results so many times as wide as activations are not taken apart, which copies them. */
+const WIDE = 4;
 
-/**
- * x [..., in] times the transpose of a matrix [out, in] → [..., out], the matrices being `int8Data` of the session.
- * @param oneByte the matrices whose activations have one byte; those of the others have two
- */
+/** x [..., in] times the transpose of a matrix [out, in] → [..., out], the matrices being `int8Data` of the session. */
 export function int8Linear(
   graph: Graph,
-  specs: readonly TensorSpec[],
+  groups: readonly Int8Group[],
   type: WeightType,
-  oneByte: ReadonlySet<string>,
 ): (x: Tensor, name: string) => Tensor {
-  const matrices = new Map(
-    specs.map(({ name, dims }) => {
-      const [rows = 0, columns = 0] = dims;
-      return [
-        name,
-        {
-          rows,
-          values: externalInitializer(graph, valuesName(name), type, [columns, rows]),
-          scales: externalInitializer(graph, scalesName(name), 'float32', [rows]),
-        },
-      ];
-    }),
-  );
   const zero = byte(graph, 'activation_zero', ZERO);
   const weightZero = type === 'int8' ? null : byte(graph, 'weight_zero', WEIGHT_ZERO);
-  const bytes = (x: Tensor, step: Tensor): Tensor =>
-    emitOne(graph, 'QuantizeLinear', [x, step, zero], { type: 'uint8', shape: x.shape });
   const step = scalar(graph, STEP);
-  const fineStep = scalar(graph, FINE_STEP);
-  const round = (x: Tensor): Rounded => {
-    const largest = maximum(reduceMax(abs(x), [-1], true), SMALLEST);
-    const share = div(x, largest);
-    const first = bytes(share, step);
-    let second: Tensor | null = null;
-    return {
-      largest,
-      first,
-      second: () => {
-        const spec = { type: 'float32', shape: x.shape } as const;
-        second ??= bytes(
-          sub(share, emitOne(graph, 'DequantizeLinear', [first, step, zero], spec)),
-          fineStep,
-        );
-        return second;
-      },
+  const fineStep = scalar(graph, STEP / FINENESS);
+  const bytes = (x: Tensor, unit: Tensor): Tensor =>
+    emitOne(graph, 'QuantizeLinear', [x, unit, zero], { type: 'uint8', shape: x.shape });
+  const numbers = (x: Tensor): Tensor =>
+    emitOne(graph, 'DequantizeLinear', [x, step, zero], { type: 'float32', shape: x.shape });
+  return perGroup(groups, ({ name, rows, columns, twoBytes }) => {
+    const out = rows.reduce((sum, count) => sum + count, 0);
+    const values = externalInitializer(graph, valuesName(name), type, [columns, out]);
+    const scales = externalInitializer(graph, scalesName(name), 'float32', [out]);
+    const product = (x: Tensor, unit: Tensor): Tensor =>
+      emitOne(graph, 'MatMulIntegerToFloat', [x, values, unit, scales, zero, weightZero], {
+        type: 'float32',
+        shape: [...x.shape.slice(0, -1), out],
+      });
+    return (x) => {
+      const largest = maximum(reduceMax(abs(x), [-1], true), SMALLEST);
+      const share = div(x, largest);
+      const first = bytes(share, step);
+      const sums = (): Tensor => {
+        if (!twoBytes) return product(first, step);
+        const second = bytes(sub(share, numbers(first)), fineStep);
+        if (out > WIDE * columns) return add(product(first, step), product(second, fineStep));
+        // One product reads the matrix once.
+        const both = concat([first, second], 0, `2·${dimension(x, 0)}`);
+        const [coarse, fine] = halves(product(both, step), dimension(x, 0));
+        return add(coarse, mul(fine, 1 / FINENESS));
+      };
+      return parts(mul(sums(), largest), rows);
     };
-  };
-  // Several projections take the same activations.
-  const known = new Map<Tensor, Rounded>();
+  });
+}
+
+/** Calls a group's product once for the same activations, and gives each of its matrices its part. */
+function perGroup(
+  groups: readonly Int8Group[],
+  build: (group: Int8Group) => (x: Tensor) => readonly Tensor[],
+): (x: Tensor, name: string) => Tensor {
+  const matrices = new Map<string, (x: Tensor) => Tensor>();
+  for (const group of groups) {
+    const product = build(group);
+    const known = new Map<Tensor, readonly Tensor[]>();
+    group.names.forEach((name, index) => {
+      matrices.set(name, (x) => {
+        const made = known.get(x) ?? product(x);
+        known.set(x, made);
+        return made[index]!;
+      });
+    });
+  }
   return (x, name) => {
     const matrix = matrices.get(name);
     if (matrix === undefined) throw new Error(`the policy has no matrix ${name}`);
-    const rounded = known.get(x) ?? round(x);
-    known.set(x, rounded);
-    const product = (values: Tensor, unit: Tensor): Tensor => {
-      const operands = [values, matrix.values, unit, matrix.scales, zero, weightZero];
-      const spec = { type: 'float32', shape: [...x.shape.slice(0, -1), matrix.rows] } as const;
-      return emitOne(graph, 'MatMulIntegerToFloat', operands, spec);
-    };
-    const first = product(rounded.first, step);
-    const sum = oneByte.has(name) ? first : add(first, product(rounded.second(), fineStep));
-    return mul(sum, rounded.largest);
+    return matrix(x);
   };
+}
+
+/** What lies behind one another along the first axis. */
+function halves(x: Tensor, size: Dimension): [Tensor, Tensor] {
+  const half = { type: x.type, shape: [size, ...x.shape.slice(1)] };
+  const made = emit(x.graph, 'Split', [x], [half, half], { axis: 0n, num_outputs: 2n });
+  return made as [Tensor, Tensor];
+}
+
+function parts(x: Tensor, rows: readonly number[]): readonly Tensor[] {
+  if (rows.length === 1) return [x];
+  const specs = rows.map((count) => ({ type: x.type, shape: [...x.shape.slice(0, -1), count] }));
+  return emit(x.graph, 'Split', [x, integers(x.graph, rows)], specs, { axis: -1n });
 }
 
 function byte(graph: Graph, name: string, value: number): Tensor {
