@@ -110,7 +110,15 @@ export function createGenerationSessions(
     prefill: async (choice, matrices) => open('prefill', choice, matrices),
     continuedPrefill: async (choice, matrices) => open('continued-prefill', choice, matrices),
     decode: async (choice, matrices) => open('decode', choice, matrices),
-    weightType: async () => (weightType ??= exactWeightType()),
+    weightType: () => {
+      if (weightType !== null) return weightType;
+      const found = exactWeightType();
+      weightType = found;
+      found.catch(() => {
+        weightType = null;
+      });
+      return found;
+    },
     forgetWeights,
     close: async (but) => {
       for (const [part, { choice }] of own) {

@@ -17,6 +17,9 @@ test('a session that could not be opened is opened when it is asked for again', 
   const session = await sessions.prefill('mixed', FED);
   expect(await sessions.prefill('mixed', FED)).toBe(session);
   expect(create).toHaveBeenCalledTimes(2);
+  create.mockRejectedValueOnce(new Error('Failed to allocate memory'));
+  await expect(sessions.weightType()).rejects.toThrow('memory');
+  expect(await sessions.weightType()).toMatch(/^u?int8$/);
   create.mockRestore();
   await sessions.close();
 });
