@@ -164,14 +164,15 @@ async function rollOutShard(
   });
 }
 
-type PlainSampling = Pick<RunConfig, 'temperature' | 'topP'> &
-  Partial<Pick<RunConfig, 'rolloutPrecision'>>;
-
 async function complete(
   { engine, text, config }: PlainRun,
   policy: PolicyRef,
   prompts: readonly GenerationPrompt[],
-  { temperature, topP, rolloutPrecision: precision = 'float32' }: PlainSampling,
+  {
+    temperature,
+    topP,
+    rolloutPrecision: precision,
+  }: Pick<RunConfig, 'temperature' | 'topP' | 'rolloutPrecision'>,
 ): Promise<readonly GeneratedCompletion[]> {
   const longest = Math.max(...prompts.map(({ ids }) => ids.length));
   const maxNewTokens = Math.min(config.maxCompletionLength, text.contextLength - longest);
@@ -243,7 +244,7 @@ async function evaluate(run: PlainRun, policy: PolicyRef): Promise<void> {
       ids: run.text.encodePrompt(sample),
       seeds: [0],
     }));
-    const greedy = { temperature: 0, topP: 1 };
+    const greedy = { temperature: 0, topP: 1, rolloutPrecision: 'float32' } as const;
     for (const { prompt, ids } of await complete(run, policy, prompts, greedy)) {
       const sample = samples[prompt];
       if (sample !== undefined) score(run, sample, ids);

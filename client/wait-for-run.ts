@@ -30,14 +30,11 @@ export async function waitForEnd(
   status: () => Promise<RunStatus | null>,
   { onStatus, signal, intervalMs = 500 }: WaitOptions,
 ): Promise<EndedRun> {
-  let heard: { readonly end: WorkflowEnd } | { readonly refused: unknown } | undefined;
+  let heard: PromiseSettledResult<WorkflowEnd> | undefined;
   const watching = new AbortController();
-  void workflowEnd(handle, { signal: watching.signal, intervalMs }).then(
-    (end) => {
-      heard = { end };
-    },
-    (error: unknown) => {
-      heard = { refused: error };
+  void Promise.allSettled([workflowEnd(handle, { signal: watching.signal, intervalMs })]).then(
+    ([settled]) => {
+      heard = settled;
     },
   );
   let last: RunStatus | null = null;
@@ -48,8 +45,8 @@ export async function waitForEnd(
       const now = await status();
       if (now !== null && !isDeepStrictEqual(now, last)) onStatus?.(now);
       last = now;
-      if (ended !== undefined && 'refused' in ended) throw ended.refused;
-      if (ended !== undefined) return finalStatus(handle.workflowId, ended.end, now);
+      if (ended?.status === 'rejected') throw ended.reason;
+      if (ended !== undefined) return finalStatus(handle.workflowId, ended.value, now);
       await sleep(intervalMs, undefined, signal === undefined ? {} : { signal });
     }
   } finally {

@@ -69,12 +69,13 @@ async function generate(
   request: ThreadCalls['generate'],
   watch: CallWatch,
 ): Promise<ThreadResults['generate']> {
-  const { policy, trainable, prompts, sampling, precision, memory: limits = UNLIMITED } = request;
+  const { policy, trainable, prompts, sampling } = request;
+  const { precision = 'float32', memory: limits = UNLIMITED } = request;
   const weights = await completeWeights(memory, policy, trainable);
   const { generator } = await loadBase(memory, policy);
   return generator.generate(weights, prompts, sampling, {
     weightsKey: weightsKey(policy, trainable),
-    ...(precision === undefined ? {} : { precision }),
+    precision,
     checkAbort: watch.check,
     makeRoom: (growth, choice) => makeRoomToGenerate(memory, growth, limits, { generator, choice }),
     onTokens: (done, total) => {

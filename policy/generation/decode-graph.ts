@@ -1,14 +1,15 @@
-import {
-  createGraph,
-  emit,
-  emitOne,
-  input,
-  output,
-  type Graph,
-  type Tensor,
-} from '../graph/graph.ts';
+import { createGraph, emitOne, input, output, type Graph, type Tensor } from '../graph/graph.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
-import { add, concat, matMul, mul, reshape, softmax, transpose } from '../graph/operations.ts';
+import {
+  add,
+  concat,
+  matMul,
+  mul,
+  reshape,
+  softmax,
+  split,
+  transpose,
+} from '../graph/operations.ts';
 import { decoderHidden, type DecoderParts } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import {
@@ -149,11 +150,8 @@ function attendPast(
     'Tp',
   ]);
   const scores = concat([promptScores, scoresOf(q, past.ownK), scoresOf(q, k)], 4, 'Ts');
-  const [onPrompt, onOwn, onSelf] = split(softmax(add(scores, mask)), targets.sections, [
-    'Tp',
-    'To',
-    1,
-  ]);
+  const weights = split(softmax(add(scores, mask)), -1, ['Tp', 'To', 1], targets.sections);
+  const [onPrompt, onOwn, onSelf] = weights as [Tensor, Tensor, Tensor];
   const foldedWeights = reshapeTo(onPrompt, targets.folded, ['P', kvHeads, 'GR', 'Tp']);
   const fromPrompt = reshapeTo(matMul(foldedWeights, past.promptV), targets.unfolded, q.shape);
   const attended = add(add(fromPrompt, matMul(onOwn, past.ownV)), mul(onSelf, v));
@@ -163,15 +161,4 @@ function attendPast(
 /** Reshape to a target that is fed. */
 function reshapeTo(x: Tensor, target: Tensor, shape: readonly Dimension[]): Tensor {
   return emitOne(x.graph, 'Reshape', [x, target], { type: x.type, shape });
-}
-
-/** Three sections of the last axis, of sizes that are fed. */
-function split(
-  x: Tensor,
-  sizes: Tensor,
-  sections: readonly [Dimension, Dimension, Dimension],
-): [Tensor, Tensor, Tensor] {
-  const shapes = sections.map((size) => ({ type: x.type, shape: [...x.shape.slice(0, -1), size] }));
-  const made = emit(x.graph, 'Split', [x, sizes], shapes, { axis: -1n });
-  return made as [Tensor, Tensor, Tensor];
 }

@@ -181,7 +181,7 @@ function weightFeeds(traits: ModelTraits, { weights, place }: SessionMatrices): 
   return feeds;
 }
 
-/** @throws ToolsampleError `config`: products of 8-bit integers elsewhere are not those that ONNX Runtime's other providers have */
+/** Other providers lack these products, or have others. @throws ToolsampleError `config` */
 function requireCpu({ device }: Runtime): void {
   if (device === 'cpu') return;
   throw new ToolsampleError(

@@ -1,7 +1,7 @@
 import { emitOne, input, integers, output, type Graph, type Tensor } from '../graph/graph.ts';
 import { mul, softmax } from '../graph/operations.ts';
 import type { DecoderParts } from '../models/decoder.ts';
-import { EMBEDDING, HEAD, type ModelTraits } from '../models/model-traits.ts';
+import { headName, type ModelTraits } from '../models/model-traits.ts';
 import { fedTensors, projections, type MatrixPlace } from './matrices.ts';
 
 /**
@@ -61,7 +61,7 @@ export function commonParts(
 /** Adds the outputs of {@link Choice} for hidden states [R, hidden]. */
 export function outputChoice(parts: DecoderParts, hidden: Tensor, choice: Choice): void {
   const { graph } = hidden;
-  const logits = parts.project(hidden, parts.traits.tied ? EMBEDDING : HEAD);
+  const logits = parts.project(hidden, headName(parts.traits));
   const rows = hidden.shape.slice(0, 1);
   const scale = input(
     graph,

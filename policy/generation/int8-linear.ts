@@ -1,7 +1,6 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import {
   createGraph,
-  emit,
   emitOne,
   externalInitializer,
   initializer,
@@ -12,7 +11,6 @@ import {
   type Graph,
   type Tensor,
 } from '../graph/graph.ts';
-import type { Dimension } from '../graph/onnx-format.ts';
 import {
   abs,
   add,
@@ -22,6 +20,7 @@ import {
   maximum,
   mul,
   reduceMax,
+  split,
   sub,
 } from '../graph/operations.ts';
 import { onCpu, openSession } from '../graph/session.ts';
@@ -86,10 +85,12 @@ export function int8Linear(
         if (out > WIDE * columns) return add(product(first, step), product(second, fineStep));
         // One product reads the matrix once.
         const both = concat([first, second], 0, `2·${dimension(x, 0)}`);
-        const [coarse, fine] = halves(product(both, step), dimension(x, 0));
+        const size = dimension(x, 0);
+        const [coarse, fine] = split(product(both, step), 0, [size, size]) as [Tensor, Tensor];
         return add(coarse, mul(fine, 1 / FINENESS));
       };
-      return parts(mul(sums(), largest), rows);
+      const products = mul(sums(), largest);
+      return rows.length === 1 ? [products] : split(products, -1, rows, integers(graph, rows));
     };
   });
 }
@@ -118,19 +119,6 @@ function perGroup(
   };
 }
 
-/** What lies behind one another along the first axis. */
-function halves(x: Tensor, size: Dimension): [Tensor, Tensor] {
-  const half = { type: x.type, shape: [size, ...x.shape.slice(1)] };
-  const made = emit(x.graph, 'Split', [x], [half, half], { axis: 0n, num_outputs: 2n });
-  return made as [Tensor, Tensor];
-}
-
-function parts(x: Tensor, rows: readonly number[]): readonly Tensor[] {
-  if (rows.length === 1) return [x];
-  const specs = rows.map((count) => ({ type: x.type, shape: [...x.shape.slice(0, -1), count] }));
-  return emit(x.graph, 'Split', [x, integers(x.graph, rows)], specs, { axis: -1n });
-}
-
 function byte(graph: Graph, name: string, value: number): Tensor {
   return initializer(graph, name, 'uint8', [], Uint8Array.of(value));
 }
@@ -144,15 +132,13 @@ export async function exactWeightType(): Promise<WeightType> {
   const graph = createGraph();
   const largest = new Int8Array(size * size).fill(127);
   const matrix = initializer(graph, 'w', 'int8', [size, size], largest);
-  const x = input(graph, 'x', 'float32', [1, size]);
-  const spec = { type: 'uint8', shape: x.shape } as const;
-  const values = emitOne(graph, 'QuantizeLinear', [x, scalar(graph, 1)], spec);
-  const sums = emitOne(graph, 'MatMulInteger', [values, matrix], { type: 'int32', shape: x.shape });
+  const x = input(graph, 'x', 'uint8', [1, size]);
+  const sums = emitOne(graph, 'MatMulInteger', [x, matrix], { type: 'int32', shape: x.shape });
   output(sums, 'sums');
   const session = await openSession(graph, onCpu(1));
   try {
     const { sums: found } = await session.run(
-      { x: new Value('float32', new Float32Array(size).fill(255), [1, size]) },
+      { x: new Value('uint8', new Uint8Array(size).fill(255), [1, size]) },
       ['sums'],
     );
     return (found!.data as Int32Array).every((sum) => sum === size * 255 * 127) ? 'int8' : 'uint8';

@@ -4,7 +4,7 @@ import { linear, type DecoderParts } from '../models/decoder.ts';
 import type { Weights } from '../models/initial-weights.ts';
 import {
   EMBEDDING,
-  HEAD,
+  headName,
   layerNames,
   tensorSpecs,
   type ModelTraits,
@@ -87,5 +87,5 @@ function int8Groups(traits: ModelTraits): Int8Group[] {
       group([down], true),
     ];
   });
-  return [...layers.flat(), group([traits.tied ? EMBEDDING : HEAD], true)];
+  return [...layers.flat(), group([headName(traits)], true)];
 }

@@ -243,6 +243,23 @@ export function selectRows(x: Tensor, indices: Tensor): Tensor {
   return rows;
 }
 
+/** The parts of `x` along an axis. @param sizes int64, one for each part; left out: equal parts */
+export function split(
+  x: Tensor,
+  axis: number,
+  parts: readonly Dimension[],
+  sizes?: Tensor,
+): Tensor[] {
+  const place = axis < 0 ? x.shape.length + axis : axis;
+  const specs = parts.map((size) => ({ type: x.type, shape: x.shape.with(place, size) }));
+  return sizes === undefined
+    ? emit(x.graph, 'Split', [x], specs, {
+        axis: BigInt(axis),
+        num_outputs: BigInt(parts.length),
+      })
+    : emit(x.graph, 'Split', [x, sizes], specs, { axis: BigInt(axis) });
+}
+
 /** Zeros in the run-time shape of `x`. */
 export function zerosLike(x: Tensor): Tensor {
   return emitOne(x.graph, 'ConstantOfShape', [shapeOf(x)], { type: 'float32', shape: x.shape });

@@ -14,7 +14,7 @@ import {
 } from '../graph/operations.ts';
 import type { Dimension } from '../graph/onnx-format.ts';
 import { rotaryFrequencies } from './rope-scaling.ts';
-import { EMBEDDING, FINAL_NORM, HEAD, layerNames, type ModelTraits } from './model-traits.ts';
+import { EMBEDDING, FINAL_NORM, headName, layerNames, type ModelTraits } from './model-traits.ts';
 
 /**
  * What a forward pass is made of besides its architecture. Training, prefill and decode differ only here:
@@ -123,7 +123,7 @@ export function decoderHidden(parts: DecoderParts, ids: Tensor, rows?: Tensor): 
   return rmsNorm(x, weight(FINAL_NORM), traits.rmsEps);
 }
 
-/** The output layer's weight [vocab, hidden]: the embedding's where tied. */
+/** The output layer's weight [vocab, hidden]. */
 export function headWeight(parts: Pick<DecoderParts, 'traits' | 'weight'>): Tensor {
-  return parts.weight(parts.traits.tied ? EMBEDDING : HEAD);
+  return parts.weight(headName(parts.traits));
 }

@@ -39,6 +39,11 @@ export const EMBEDDING = 'model.embed_tokens.weight';
 export const FINAL_NORM = 'model.norm.weight';
 export const HEAD = 'lm_head.weight';
 
+/** Name of the output layer's weight [vocab, hidden]: the embedding's where tied. */
+export function headName({ tied }: ModelTraits): string {
+  return tied ? EMBEDDING : HEAD;
+}
+
 /** The names of one layer's tensors, those that not every family has included. */
 export function layerNames(layer: number): {
   readonly [
