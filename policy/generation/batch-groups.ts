@@ -2,7 +2,8 @@ import type { DecodeRequest } from '../../contracts/decoding.ts';
 import { floats, type Feeds } from '../graph/session.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
 import type { BatchRun } from './batch-interface.ts';
-import type { TokenChoice } from './next-tokens.ts';
+import type { Reading } from './graph-interface.ts';
+import { readingOf, type TokenChoice } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';
 import type { PrefilledPrompts } from './prefill-run.ts';
 import { chunks, groupWidth, type Budget, type GroupDemand } from './prompt-groups.ts';
@@ -66,4 +67,15 @@ export async function prefillGroups(
 export function temperatureFeed(choices: readonly (TokenChoice | null)[]): Feeds {
   const values = choices.map((choice) => 1 / (choice?.temperature || 1));
   return { inverse_temperature: floats(Float32Array.from(values), [values.length, 1]) };
+}
+
+/** What a decoding step is to tell so that each of these groups gets what it needs. */
+export function batchReading(
+  { vocab }: ModelTraits,
+  groups: ReadonlyMap<number, BatchGroup>,
+): Reading {
+  const each = [...groups.values()].map(({ request: { sampling, topLogprobs } }) =>
+    readingOf(vocab, sampling, topLogprobs),
+  );
+  return { drawn: each.some(({ drawn }) => drawn), whole: each.some(({ whole }) => whole) };
 }

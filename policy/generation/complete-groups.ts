@@ -5,7 +5,7 @@ import { layOutCache, paddedLength, type PromptBlocks } from './cache-layout.ts'
 import { decodeStep } from './decode-step.ts';
 import type { MatrixPlace } from './matrices.ts';
 import type { KeyValueCache } from './key-value-cache.ts';
-import { chooseToken, type NextTokens } from './next-tokens.ts';
+import { chooseToken, readingOf, type NextTokens } from './next-tokens.ts';
 import { prefillPrompts } from './prefill.ts';
 import type { PrefillRun } from './prefill-run.ts';
 import type { CompletionRow, GenerationBudget, PromptGroup } from './prompt-groups.ts';
@@ -88,7 +88,8 @@ async function step(
   rows: readonly CompletionRow[],
   cache: KeyValueCache,
 ): Promise<void> {
-  const nexts = await decodeStep(run, run.decodeFeeds, cache, (row) => rows[row]!);
+  const reading = readingOf(run.traits.vocab, run.sampling, 0);
+  const nexts = await decodeStep(run, run.decodeFeeds, cache, reading, (row) => rows[row]!);
   for (const { row, next } of nexts) take(run, rows[row]!, next);
   run.report();
 }

@@ -12,6 +12,7 @@ import {
 } from '../graph/operations.ts';
 import { decoderHidden, type DecoderParts } from '../models/decoder.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
+import { drawBlock, outputDraws } from './block-draw.ts';
 import {
   commonParts,
   newKeys,
@@ -31,8 +32,8 @@ import type { MatrixPlace } from './matrices.ts';
  * Feeds: weights by name ({@link fedTensors}), `ids` int32 [P·G, 1], `positions` int64 [P·G, 1], prompt keys and values
  * [P, kvHeads, Tp, headDim] (shared by a prompt's rows), own keys and values [P, kvHeads, G, To, headDim],
  * `mask` [P, 1, G, 1, Tp + To + 1] added to the scores of prompt, own past and the token itself, `cos`, `sin`,
- * `inverse_temperature`, and {@link gridFeeds}. Fetches: {@link fetchNames}; new keys and values as
- * [P, kvHeads, G, 1, headDim].
+ * `inverse_temperature`, {@link gridFeeds}, and `draws` where rows are drawn in the graph ({@link outputDraws}). Fetches:
+ * {@link fetchNames}; new keys and values as [P, kvHeads, G, 1, headDim].
  *
  * The past is only read: what is new leaves the graph, and the host appends it. Scores are put together, not keys:
  * joining keys would copy the whole past at every token.
@@ -68,7 +69,10 @@ export function buildDecodeGraph(traits: ModelTraits, choice: Choice, place: Mat
   };
   const ids = input(graph, 'ids', 'int32', ['N', 1]);
   const hidden = decoderHidden(parts, ids);
-  outputChoice(parts, reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]), choice);
+  const rows = reshape(hidden, [-1, traits.hidden], ['N', traits.hidden]);
+  const probabilities = outputChoice(parts, rows, choice);
+  const block = drawBlock(traits.vocab);
+  if (choice !== 'greedy' && block !== null) outputDraws(probabilities, block);
   return graph;
 }
 

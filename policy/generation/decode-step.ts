@@ -1,11 +1,13 @@
 import { Tensor as Value } from 'onnxruntime-node';
 import type { Feeds, Session } from '../graph/session.ts';
 import type { ModelTraits } from '../models/model-traits.ts';
+import { drawBlock } from './block-draw.ts';
 import { gridFeeds } from './decode-graph.ts';
-import { fetchNames, type Choice } from './graph-interface.ts';
+import { fetchNames, type Choice, type Reading } from './graph-interface.ts';
 import { appendToken, reserveToken, type KeyValueCache } from './key-value-cache.ts';
 import { readChoices, type NextTokens } from './next-tokens.ts';
 import type { CompletionRow } from './prompt-groups.ts';
+import { uniformDraw } from './token-sampler.ts';
 
 /** What decodes. */
 export interface Decoding {
@@ -24,16 +26,18 @@ export interface RowChoices {
 }
 
 /** A row as far as decoding reads it. */
-type DecodedRow = Pick<CompletionRow, 'ids' | 'finished'>;
+type DecodedRow = Pick<CompletionRow, 'ids' | 'seed' | 'finished'>;
 
 /**
  * Computes one more token for each row of the grid that goes on.
- * @param feeds weights, rotary tables and temperature. @param rowAt the row of a number in the grid.
+ * @param feeds weights, rotary tables and temperature. @param reading what is wanted of any row.
+ * @param rowAt the row of a number in the grid.
  */
 export async function decodeStep(
   { traits, decode, choice, check }: Decoding,
   feeds: Feeds,
   cache: KeyValueCache,
+  reading: Reading,
   rowAt: (row: number) => DecodedRow,
 ): Promise<RowChoices[]> {
   const { slots } = cache.grid;
@@ -43,8 +47,13 @@ export async function decodeStep(
   reserveToken(cache, open);
   check();
   const results = await decode.run(
-    { ...feeds, ...cache.feeds, ...stepFeeds(traits, cache, rowAt) },
-    fetchNames(traits, choice),
+    {
+      ...feeds,
+      ...cache.feeds,
+      ...stepFeeds(traits, cache, rowAt),
+      ...(choice === 'greedy' ? {} : drawFeed(traits, cache, rowAt)),
+    },
+    fetchNames(traits, choice, reading),
   );
   appendToken(cache, results, open);
   const choices = readChoices(results);
@@ -74,4 +83,19 @@ function stepFeeds(
     feeds[name] = new Value('int64', BigInt64Array.from(shape, BigInt), [shape.length]);
   }
   return feeds;
+}
+
+/** The rows' draws, where the graph takes them. */
+function drawFeed(
+  { vocab }: ModelTraits,
+  { grid }: KeyValueCache,
+  rowAt: (row: number) => DecodedRow,
+): Feeds {
+  if (drawBlock(vocab) === null) return {};
+  const draws = Float64Array.from(grid.slots, (row) => {
+    if (row < 0) return 0;
+    const { seed, ids } = rowAt(row);
+    return uniformDraw(seed, ids.length);
+  });
+  return { draws: new Value('float64', draws, [draws.length, 1]) };
 }

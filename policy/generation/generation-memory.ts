@@ -12,8 +12,8 @@ const CACHE_COPIES = 2;
 /** Copies of rounded matrices: as they are handed over, as prefill and decoding have them. */
 const INT8_COPIES = 3;
 
-/** Copies of a row's logits: scaled, as probabilities, and fetched. */
-const LOGITS = 4;
+/** A row's logits, as probabilities, and fetched. */
+const LOGITS = 3;
 
 /** Bytes by which a process may grow while it completes groups, as an estimate from shapes. @param place where decoding's matrices go */
 export function generationMemory(

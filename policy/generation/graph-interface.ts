@@ -1,21 +1,23 @@
-import { emitOne, input, integers, output, type Graph, type Tensor } from '../graph/graph.ts';
-import { mul, softmax } from '../graph/operations.ts';
+import { emitOne, input, output, type Graph, type Tensor } from '../graph/graph.ts';
+import { mul, reduceMax, softmax } from '../graph/operations.ts';
 import type { DecoderParts } from '../models/decoder.ts';
 import { headName, type ModelTraits } from '../models/model-traits.ts';
+import { DRAW_FETCHES } from './block-draw.ts';
 import { fedTensors, projections, type MatrixPlace } from './matrices.ts';
 
 /**
  * What a graph gives for each row: `probabilities` [rows, vocab] of softmax(logits · inverse_temperature), or, greedy,
  * `best` (int64 [rows]) and `best_probability` [rows], which spares copying the vocabulary. `mixed`: rows that are chosen in
- * different ways, `probabilities` and `best`; inverse_temperature is [rows, 1] then.
+ * different ways, all of these; inverse_temperature is [rows, 1] then.
  */
 export type Choice = 'sampled' | 'greedy' | 'mixed';
 
-const CHOICE_FETCHES: { readonly [choice in Choice]: readonly string[] } = {
-  sampled: ['probabilities'],
-  greedy: ['best', 'best_probability'],
-  mixed: ['best', 'probabilities'],
-};
+/** What is read of distributions besides the likeliest token. */
+export interface Reading {
+  readonly whole: boolean;
+  /** The blocks that draws fall into, of graphs that draw. */
+  readonly drawn: boolean;
+}
 
 /** Name of the fetch with a layer's new keys or values. */
 export const newKeys = (layer: number): string => `new_k.${layer}`;
@@ -27,9 +29,18 @@ export const ownKeys = (layer: number): string => `own_k.${layer}`;
 export const ownValues = (layer: number): string => `own_v.${layer}`;
 
 /** What to fetch from a graph built for `choice`. */
-export function fetchNames(traits: ModelTraits, choice: Choice): string[] {
+export function fetchNames(
+  traits: ModelTraits,
+  choice: Choice,
+  { whole, drawn }: Reading = { whole: choice !== 'greedy', drawn: false },
+): string[] {
   const layers = Array.from({ length: traits.layers }, (_, i) => [newKeys(i), newValues(i)]);
-  return [...CHOICE_FETCHES[choice], ...layers.flat()];
+  return [
+    ...(choice === 'sampled' ? [] : ['best', 'best_probability']),
+    ...(whole ? ['probabilities'] : []),
+    ...(drawn ? DRAW_FETCHES : []),
+    ...layers.flat(),
+  ];
 }
 
 function find(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor {
@@ -58,10 +69,9 @@ export function commonParts(
   };
 }
 
-/** Adds the outputs of {@link Choice} for hidden states [R, hidden]. */
-export function outputChoice(parts: DecoderParts, hidden: Tensor, choice: Choice): void {
+/** Adds the outputs of {@link Choice} for hidden states [R, hidden]; the probabilities, [R, vocab]. */
+export function outputChoice(parts: DecoderParts, hidden: Tensor, choice: Choice): Tensor {
   const { graph } = hidden;
-  const logits = parts.project(hidden, headName(parts.traits));
   const rows = hidden.shape.slice(0, 1);
   const scale = input(
     graph,
@@ -69,18 +79,13 @@ export function outputChoice(parts: DecoderParts, hidden: Tensor, choice: Choice
     'float32',
     choice === 'mixed' ? [...rows, 1] : [],
   );
-  const probabilities = softmax(mul(logits, scale));
+  // Temperature scales hidden states, which are far fewer than logits.
+  const logits = parts.project(mul(hidden, scale), headName(parts.traits));
+  const probabilities = softmax(logits);
   if (choice !== 'greedy') output(probabilities, 'probabilities');
-  if (choice === 'sampled') return;
+  if (choice === 'sampled') return probabilities;
   const axis = { axis: 1n, keepdims: 0n };
   output(emitOne(graph, 'ArgMax', [logits], { type: 'int64', shape: rows }, axis), 'best');
-  if (choice === 'mixed') return;
-  const top = emitOne(
-    graph,
-    'ReduceMax',
-    [probabilities, integers(graph, [1])],
-    { type: 'float32', shape: rows },
-    { keepdims: 0n },
-  );
-  output(top, 'best_probability');
+  output(reduceMax(probabilities, [1]), 'best_probability');
+  return probabilities;
 }

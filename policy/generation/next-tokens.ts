@@ -2,17 +2,18 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import type { TokenLogprob } from '../../contracts/decoding.ts';
 import type { SamplingParameters } from '../../contracts/policy.ts';
 import { floatData, type Feeds } from '../graph/session.ts';
+import { drawBlock, readDraws, tokenOfBlock, type DrawnBlocks } from './block-draw.ts';
+import type { Reading } from './graph-interface.ts';
 import { drawToken, uniformDraw, type DrawnToken } from './token-sampler.ts';
 
-/** What a graph said about the next token of each of its rows: whole distributions, the likeliest token, or both. */
-export type Choices =
-  | { readonly kind: 'sampled'; readonly probabilities: Float32Array }
-  | { readonly kind: 'greedy'; readonly best: BigInt64Array; readonly probability: Float32Array }
-  | {
-      readonly kind: 'mixed';
-      readonly best: BigInt64Array;
-      readonly probabilities: Float32Array;
-    };
+/** What a graph said about the next token of each of its rows; null: it was not asked. */
+export interface Choices {
+  /** The likeliest token of each row, and its probability. */
+  readonly best: { readonly ids: BigInt64Array; readonly probabilities: Float32Array } | null;
+  readonly drawn: DrawnBlocks | null;
+  /** Distributions, [rows, vocab]. */
+  readonly whole: Float32Array | null;
+}
 
 /** How a row's tokens are chosen. Temperature 0: the likeliest. */
 export type TokenChoice = Pick<SamplingParameters, 'temperature' | 'topP'>;
@@ -23,15 +24,26 @@ export interface NextTokens {
   readonly row: number;
 }
 
+/** What a decoding step is to tell of a row with this choice, which does not depend on the other rows. */
+export function readingOf(
+  vocab: number,
+  { temperature, topP }: TokenChoice,
+  topLogprobs: number,
+): Reading {
+  const sampled = temperature > 0;
+  const drawn = sampled && topP >= 1 && drawBlock(vocab) !== null;
+  return { drawn, whole: (sampled && !drawn) || topLogprobs > 0 };
+}
+
 /** Takes a run's fetches apart. */
 export function readChoices(results: Feeds): Choices {
-  const best = results['best']?.data;
-  if (!(best instanceof BigInt64Array)) {
-    return { kind: 'sampled', probabilities: floatData(results, 'probabilities') };
-  }
-  return results['probabilities'] === undefined
-    ? { kind: 'greedy', best, probability: floatData(results, 'best_probability') }
-    : { kind: 'mixed', best, probabilities: floatData(results, 'probabilities') };
+  const ids = results['best']?.data;
+  const greedy = ids instanceof BigInt64Array;
+  return {
+    best: greedy ? { ids, probabilities: floatData(results, 'best_probability') } : null,
+    drawn: readDraws(results),
+    whole: results['probabilities'] === undefined ? null : floatData(results, 'probabilities'),
+  };
 }
 
 /**
@@ -54,21 +66,18 @@ export function chooseToken(
 }
 
 function readToken(
-  { results, row }: NextTokens,
+  { results: { best, drawn, whole }, row }: NextTokens,
   vocab: number,
-  sampling: TokenChoice,
+  { temperature, topP }: TokenChoice,
   seed: number,
   position: number,
 ): DrawnToken {
-  if (results.kind === 'greedy') {
-    return { id: Number(results.best[row]), logprob: Math.log(results.probability[row]!) };
+  if (temperature === 0 && best !== null) {
+    return { id: Number(best.ids[row]), logprob: Math.log(best.probabilities[row]!) };
   }
-  if (results.kind === 'mixed' && sampling.temperature === 0) {
-    const id = Number(results.best[row]);
-    return { id, logprob: Math.log(results.probabilities[row * vocab + id]!) };
-  }
-  const u = uniformDraw(seed, position);
-  return drawToken(results.probabilities, row * vocab, vocab, u, sampling.topP);
+  if (topP >= 1 && drawn !== null) return tokenOfBlock(drawn, row);
+  if (whole === null) throw new Error('the graph told nothing to choose a token from');
+  return drawToken(whole, row * vocab, vocab, uniformDraw(seed, position), topP);
 }
 
 /** The likeliest tokens of a row, likeliest first, equal ones by id. @param count few. */
@@ -77,8 +86,8 @@ export function likeliestTokens(
   vocab: number,
   count: number,
 ): TokenLogprob[] {
-  if (count === 0 || results.kind === 'greedy') return [];
-  const probabilities = results.probabilities.subarray(row * vocab, (row + 1) * vocab);
+  if (count === 0 || results.whole === null) return [];
+  const probabilities = results.whole.subarray(row * vocab, (row + 1) * vocab);
   const best: number[] = [];
   for (let id = 0; id < vocab; id++) {
     const p = probabilities[id]!;

@@ -1,5 +1,6 @@
 import type { BatchRun, BatchStep, RunningBatch } from './batch-interface.ts';
 import {
+  batchReading,
   demandOf,
   prefillGroups,
   requestGroups,
@@ -26,6 +27,7 @@ const SPACIOUS = 4;
 interface BatchRow {
   readonly group: number;
   readonly index: number;
+  readonly seed: number;
   readonly ids: number[];
   finished: boolean;
 }
@@ -79,10 +81,10 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
   const take = (step: BatchStep, number: number, next: NextTokens): void => {
     const row = rows.get(number)!;
     const { key, request, limit } = groups.get(row.group)!;
-    const { sampling, seeds, topLogprobs } = request;
+    const { sampling, topLogprobs } = request;
     let drawn: DrawnToken;
     try {
-      drawn = chooseToken(next, traits.vocab, sampling, seeds[row.index]!, row.ids.length);
+      drawn = chooseToken(next, traits.vocab, sampling, row.seed, row.ids.length);
     } catch (error) {
       fail(step, key, error);
       return;
@@ -137,7 +139,8 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
       for (const index of group.wanted) {
         if (step.failures.some(({ key }) => key === group.key)) break;
         groups.set(numbers[i]!, group);
-        rows.set(++lastRow, { group: numbers[i]!, index, ids: [], finished: false });
+        const seed = group.request.seeds[index]!;
+        rows.set(++lastRow, { group: numbers[i]!, index, seed, ids: [], finished: false });
         take(step, lastRow, next[i]!);
       }
     }
@@ -226,7 +229,9 @@ export function createRunningBatch(run: BatchRun): RunningBatch {
       cache = past;
       const choices = past.grid.slots.map((row) => (row < 0 ? null : choiceOf(row)));
       const feeds = { ...run.decodeFeeds, ...temperatureFeed(choices) };
-      const nexts = await decodeStep(run, feeds, past, (row) => rows.get(row)!);
+      const nexts = await decodeStep(run, feeds, past, batchReading(traits, groups), (row) =>
+        rows.get(row)!,
+      );
       for (const { row, next } of nexts) if (rows.has(row)) take(made, row, next);
       leave(finishedRows(rows));
       owed -= performance.now() - started;
