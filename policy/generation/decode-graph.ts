@@ -54,6 +54,7 @@ export function buildDecodeGraph(traits: ModelTraits, choice: Choice, place: Mat
   const parts: DecoderParts = {
     ...commonParts(graph, traits, place),
     positions: input(graph, 'positions', 'int64', ['N', 1]),
+    single: true,
     attend: (q, k, v, layer) => {
       const past = {
         promptK: input(graph, promptKeys(layer), 'float32', prompt),

@@ -31,6 +31,8 @@ export interface DecoderParts {
   /** cos and sin of {@link ropeTable}: [positions, headDim / 2]. */
   readonly cos: Tensor;
   readonly sin: Tensor;
+  /** Rows have one token each: T is 1, and what is only put in another order stays as it is. */
+  readonly single?: boolean;
   /** q [B, heads, T, hd] and this pass's k, v [B, kvHeads, T, hd], rotated → [B, heads, T, hd]. */
   readonly attend: (q: Tensor, k: Tensor, v: Tensor, layer: number) => Tensor;
   /** How a layer is put into the graph; left out: as it is. */
@@ -61,14 +63,16 @@ export function ropeTable(
 }
 
 /** [B, T, heads·hd] → [B, heads, T, hd]. */
-function splitHeads(x: Tensor, heads: number, width: number): Tensor {
+function splitHeads(x: Tensor, heads: number, width: number, single: boolean): Tensor {
   const shape = [dimension(x, 0), dimension(x, 1), heads, width];
+  if (single) return reshape(x, [0, heads, 1, width], [dimension(x, 0), heads, 1, width]);
   return transpose(reshape(x, [0, 0, heads, width], shape), [0, 2, 1, 3]);
 }
 
 /** [B, heads, T, hd] → [B, T, heads·hd]. */
-function mergeHeads(x: Tensor): Tensor {
+function mergeHeads(x: Tensor, single: boolean): Tensor {
   const width = Number(dimension(x, 1)) * Number(dimension(x, 3));
+  if (single) return reshape(x, [0, 1, width], [dimension(x, 0), dimension(x, 2), width]);
   return reshape(
     transpose(x, [0, 2, 1, 3]),
     [0, 0, width],
@@ -78,13 +82,13 @@ function mergeHeads(x: Tensor): Tensor {
 
 /** One decoder layer. With `rows`, only these rows of the flattened [B·T] leave it, as [R, hidden]. */
 function decoderLayer(parts: DecoderParts, x: Tensor, layer: number, rows?: Tensor): Tensor {
-  const { traits, weight, project, positions, cos, sin } = parts;
+  const { traits, weight, project, positions, cos, sin, single = false } = parts;
   const names = layerNames(layer);
   const normed = rmsNorm(x, weight(names.inputNorm), traits.rmsEps);
   const heads = (name: string, bias: string, count: number): Tensor => {
     const plain = project(normed, name);
     const whole = traits.qkvBias === true ? add(plain, weight(bias)) : plain;
-    return splitHeads(whole, count, traits.headDim);
+    return splitHeads(whole, count, traits.headDim, single);
   };
   const rotated = (x: Tensor, norm: string): Tensor => {
     const own = traits.qkNorm === true ? rmsNorm(x, weight(norm), traits.rmsEps) : x;
@@ -93,7 +97,7 @@ function decoderLayer(parts: DecoderParts, x: Tensor, layer: number, rows?: Tens
   const q = rotated(heads(names.query, names.queryBias, traits.heads), names.queryNorm);
   const k = rotated(heads(names.key, names.keyBias, traits.kvHeads), names.keyNorm);
   const v = heads(names.value, names.valueBias, traits.kvHeads);
-  const attended = mergeHeads(parts.attend(q, k, v, layer));
+  const attended = mergeHeads(parts.attend(q, k, v, layer), single);
   const chosen = (whole: Tensor): Tensor =>
     rows === undefined ? whole : selectRows(flatten(whole), rows);
   const after = add(chosen(x), project(chosen(attended), names.attentionOutput));
