@@ -1,4 +1,4 @@
-import type { RolloutPrecision } from '../contracts/config.ts';
+import type { Precision } from '../contracts/config.ts';
 import type {
   GeneratedCompletion,
   GenerationPrompt,
@@ -19,7 +19,7 @@ export interface CompletionOptions {
   readonly maxCompletionLength: number;
   readonly sampling: Omit<SamplingParameters, 'maxNewTokens'>;
   /** Default: `float32`. */
-  readonly precision?: RolloutPrecision;
+  readonly precision?: Precision;
   /** What the policy's training may take. */
   readonly memory: TrainingMemory;
 }

@@ -1,4 +1,4 @@
-import type { RolloutPrecision, RunConfig } from '../contracts/config.ts';
+import type { Precision, RunConfig } from '../contracts/config.ts';
 import { hashSeed } from '../contracts/hash.ts';
 import type {
   Demonstration,
@@ -30,7 +30,7 @@ import { randomIds, type BenchModel } from './models.ts';
 export const FULL: TrainableOptions = { mode: 'full', loraRank: 1, loraAlpha: 1, seed: 0 };
 
 /** What a row's name says of it. */
-export function inWords(precision: RolloutPrecision): string {
+export function inWords(precision: Precision): string {
   return precision === 'float32' ? '' : `, ${precision}`;
 }
 

@@ -1,5 +1,5 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { DEVICES, type DeviceChoice } from '../contracts/config.ts';
+import { DEVICES, PRECISIONS, type DeviceChoice, type Precision } from '../contracts/config.ts';
 import { atLeastOne, portNumber, timerSeconds, wholeNumber } from './argument-values.ts';
 import type { CommandContext, SharedOptions } from './program.ts';
 
@@ -17,6 +17,7 @@ export interface ServeFlags {
   readonly requestTimeout: number;
   readonly threads: number;
   readonly device: DeviceChoice;
+  readonly precision: Precision;
 }
 
 /** Options of `call`. */
@@ -68,6 +69,11 @@ export function defineServingCommands(
     .option('--threads <n>', 'threads of ONNX Runtime; 0: all cores', wholeNumber, 0)
     .addOption(
       new Option('--device <device>', 'where tensors are computed').choices(DEVICES).default('cpu'),
+    )
+    .addOption(
+      new Option('--precision <precision>', 'of its matrices; int8 is faster, and near the policy')
+        .choices(PRECISIONS)
+        .default('float32'),
     )
     .action(async (options: SharedOptions & ServeFlags) => {
       const { serve } = await import('./commands/serve.ts');

@@ -13,9 +13,9 @@ export const LR_SCHEDULER_TYPES = ['constant', 'linear', 'cosine'] as const;
 /** How the learning rate falls to 0 over a run, after its warm-up; names as in TRL. */
 export type LrSchedulerType = (typeof LR_SCHEDULER_TYPES)[number];
 
-export const ROLLOUT_PRECISIONS = ['float32', 'int8'] as const;
-/** Of the matrices that completions are sampled with in training; the policy itself is fp32. */
-export type RolloutPrecision = (typeof ROLLOUT_PRECISIONS)[number];
+export const PRECISIONS = ['float32', 'int8'] as const;
+/** Of the matrices that completions are computed with; the policy itself is fp32. */
+export type Precision = (typeof PRECISIONS)[number];
 
 export const DEVICES = ['cpu', 'cuda', 'webgpu', 'auto'] as const;
 /** Where tensors are computed, as it is asked for. */
@@ -152,7 +152,7 @@ export interface RunConfig {
   // — rollout
   readonly temperature: number;
   readonly topP: number;
-  readonly rolloutPrecision: RolloutPrecision;
+  readonly rolloutPrecision: Precision;
   /** Groups of one rollout activity at most: the most that a crash can lose. */
   readonly rolloutShardSize: number;
 

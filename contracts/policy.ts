@@ -1,5 +1,5 @@
 import type { ArtifactRef } from './artifacts.ts';
-import type { Device, LossType, RolloutPrecision, TrainMode } from './config.ts';
+import type { Device, LossType, Precision, TrainMode } from './config.ts';
 import type { Prompt } from './sample.ts';
 
 /** A policy at one instant: a base checkpoint and what training has changed since. Small; safe in a workflow payload. */
@@ -55,7 +55,7 @@ export interface GenerationRequest {
   readonly prompts: readonly GenerationPrompt[];
   readonly sampling: SamplingParameters;
   /** Default: `float32`. */
-  readonly precision?: RolloutPrecision;
+  readonly precision?: Precision;
   /** What training may take: what earlier calls hold is given up where it and the completions may be more. Left out: all is kept. */
   readonly memory?: TrainingMemory;
 }

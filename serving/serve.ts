@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DeviceChoice } from '../contracts/config.ts';
+import type { DeviceChoice, Precision } from '../contracts/config.ts';
 import { createDecoder } from '../policy/engine/create-decoder.ts';
 import type { LoadablePolicy } from '../policy/engine/policy-files.ts';
 import { readPolicyText } from '../policy/text/policy-text.ts';
@@ -33,6 +33,7 @@ export interface ServeOptions {
   /** Threads of ONNX Runtime; 0: all cores. */
   readonly threads: number;
   readonly device: DeviceChoice;
+  readonly precision: Precision;
   /** Receives what nobody foresaw. */
   readonly log: (message: string) => void;
 }
@@ -58,9 +59,10 @@ export async function servePolicy(
   policy: LoadablePolicy,
   options: ServeOptions,
 ): Promise<PolicyServer> {
-  const { host, token, rows, queue, seconds, threads, device, maxCompletionLength } = options;
+  const { host, token, rows, queue, seconds, maxCompletionLength } = options;
+  const { threads, device, precision } = options;
   const text = await readPolicyText(policy.files.base);
-  const decoder = createDecoder({ ...policy, rows, threads, device });
+  const decoder = createDecoder({ ...policy, rows, threads, device, precision });
   try {
     const decoderLimits = await decoder.ready();
     const gate = createGate();

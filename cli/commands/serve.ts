@@ -38,6 +38,7 @@ async function serveUntilStopped(
     seconds: flags.requestTimeout,
     threads: flags.threads,
     device: flags.device,
+    precision: flags.precision,
     log,
   });
   if (token === null && !isLoopback(flags.host)) {

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { DeviceChoice } from '../../contracts/config.ts';
+import type { DeviceChoice, Precision } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
   DecodedToken,
@@ -21,6 +21,8 @@ export interface DecoderOptions extends LoadablePolicy {
   readonly threads?: number;
   /** Default: `cpu`. */
   readonly device?: DeviceChoice;
+  /** Default: `float32`. */
+  readonly precision?: Precision;
 }
 
 /** The thread's call that goes on while there is something to decode. */
@@ -42,7 +44,8 @@ interface OpenRequest {
  * ToolsampleError `service`, and the next one starts a new thread.
  */
 export function createDecoder(options: DecoderOptions): Decoder {
-  const { files: policy, trainable, rows, threads = 0, device = 'cpu' } = options;
+  const { files: policy, trainable, rows, threads = 0 } = options;
+  const { device = 'cpu', precision = 'float32' } = options;
   const budget = { ...BUDGET, rows };
   const host = createThreadHost({ threads, device });
   const requests = new Map<number, OpenRequest>();
@@ -54,7 +57,7 @@ export function createDecoder(options: DecoderOptions): Decoder {
     const { port1: port, port2 } = new MessageChannel();
     const call = host.call(
       'decode',
-      { policy, trainable, budget, port: port2 },
+      { policy, trainable, budget, precision, port: port2 },
       { transfer: [port2] },
     );
     const ended = call.then(() => {

@@ -11,7 +11,7 @@ import { packError } from './transferred-error.ts';
  */
 export async function decodeRequests(
   memory: PolicyMemory,
-  { policy, trainable, budget, port }: ThreadCalls['decode'],
+  { policy, trainable, budget, precision, port }: ThreadCalls['decode'],
   watch: { readonly check: () => void },
 ): Promise<null> {
   try {
@@ -20,6 +20,7 @@ export async function decodeRequests(
     const batch = await generator.openBatch(weights, budget, {
       weightsKey: weightsKey(policy, trainable),
       checkAbort: watch.check,
+      precision,
     });
     const mail: ToDecoding[] = [];
     let wake: (() => void) | null = null;

@@ -1,6 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ArtifactRef } from '../../contracts/artifacts.ts';
-import type { DeviceChoice } from '../../contracts/config.ts';
+import type { DeviceChoice, Precision } from '../../contracts/config.ts';
 import type {
   EngineDevice,
   EngineProgress,
@@ -81,6 +81,7 @@ export interface ThreadCalls {
     readonly policy: PolicyFiles;
     readonly trainable: TrainableOptions;
     readonly budget: GenerationBudget;
+    readonly precision: Precision;
     /** Speaks decode-port.ts. */
     readonly port: MessagePort;
   };

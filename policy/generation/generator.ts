@@ -1,5 +1,5 @@
 import type { Tensor as Value } from 'onnxruntime-node';
-import type { RolloutPrecision } from '../../contracts/config.ts';
+import type { Precision } from '../../contracts/config.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import type {
   GeneratedCompletion,
@@ -42,7 +42,7 @@ interface GenerationCall {
   /** Called before each run of a graph; throws to stop. */
   readonly checkAbort?: () => void;
   /** Default: `float32`. */
-  readonly precision?: RolloutPrecision;
+  readonly precision?: Precision;
   /** Names the weights' content: what was prepared for it serves later calls of the same name. */
   readonly weightsKey?: string;
   /** Called before anything is computed, with the bytes by which the process may grow, as estimated: may free what else it holds. */
@@ -63,12 +63,12 @@ export interface Generator {
   ) => Promise<GeneratedCompletion[]>;
   /**
    * A batch that prompts join and leave while others are completed. No other call before it has come to its end.
-   * @param call what stops a step, and names the weights
+   * @param call what stops a step, the precision, and what names the weights
    */
   readonly openBatch: (
     weights: Weights,
     budget: GenerationBudget,
-    call: Pick<GenerationCall, 'checkAbort' | 'weightsKey'>,
+    call: Pick<GenerationCall, 'checkAbort' | 'precision' | 'weightsKey'>,
   ) => Promise<RunningBatch>;
   /** Gives back the memory that serves later calls with the same weights. */
   readonly forgetWeights: () => Promise<void>;
@@ -83,7 +83,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
   const { cos, sin } = ropeTable(traits, contextLength);
   const dims = [contextLength, traits.headDim / 2];
   const rope = { cos: floats(cos, dims), sin: floats(sin, dims) };
-  const placesFor = async (precision: RolloutPrecision, steps: number): Promise<MatrixPlaces> => {
+  const placesFor = async (precision: Precision, steps: number): Promise<MatrixPlaces> => {
     if (precision === 'float32') return { prefill: 'fed', decode: matrixPlace(traits, steps) };
     requireCpu(options.runtime);
     const type = await sessions.weightType();
@@ -155,7 +155,7 @@ export function createGenerator(options: GeneratorOptions): Generator {
     },
     openBatch: async (weights, batchBudget, call) => {
       // It will last: packing pays wherever it can.
-      const places = await placesFor('float32', Number.POSITIVE_INFINITY);
+      const places = await placesFor(call.precision ?? 'float32', Number.POSITIVE_INFINITY);
       return createRunningBatch({
         traits,
         contextLength,
@@ -186,11 +186,8 @@ function requireCpu({ device }: Runtime): void {
   if (device === 'cpu') return;
   throw new ToolsampleError(
     'config',
-    `rollout_precision int8 is for the CPU, the policy is on ${device}`,
-    {
-      at: { field: 'rolloutPrecision' },
-      hint: 'use rollout_precision float32, or device cpu',
-    },
+    `8-bit matrices are for the CPU, the policy is on ${device}`,
+    { hint: 'take float32 instead of int8, or device cpu' },
   );
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ROLLOUT_PRECISIONS } from '../../contracts/config.ts';
+import { PRECISIONS } from '../../contracts/config.ts';
 import { VALUE_MATCHES } from '../../contracts/reward.ts';
 import { CURRICULA, SAMPLERS } from '../../contracts/sampling.ts';
 import { positiveInt, samplingSchema } from './nested-schemas.ts';
@@ -66,7 +66,7 @@ export const stepSettings = {
     .meta(about('Rollout', 'sampling temperature of rollouts')),
   topP: z.number().gt(0).max(1).default(1).meta(about('Rollout', 'nucleus of rollouts')),
   rolloutPrecision: z
-    .enum(ROLLOUT_PRECISIONS)
+    .enum(PRECISIONS)
     .default('float32')
     .meta(
       about(

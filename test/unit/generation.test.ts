@@ -261,7 +261,7 @@ describe('generation', () => {
     const elsewhere = createGenerator({ traits, contextLength: 64, eosIds: [], runtime });
     await expect(
       elsewhere.generate(weights, prompts, sampling, { precision: 'int8' }),
-    ).rejects.toThrow('rolloutPrecision');
+    ).rejects.toThrow('8-bit matrices are for the CPU, the policy is on webgpu');
   });
 
   it('stops at any EOS, which it keeps, or at a limit', async () => {

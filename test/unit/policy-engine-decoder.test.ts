@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Decoder, DecodeRequest } from '../../contracts/decoding.ts';
+import type { DecodedToken, Decoder, DecodeRequest } from '../../contracts/decoding.ts';
 import { BUILTIN_POLICY } from '../../policy/checkpoint/builtin-policy.ts';
 import { createDecoder } from '../../policy/engine/create-decoder.ts';
 import { folderPolicy } from '../../policy/engine/policy-files.ts';
@@ -20,19 +20,21 @@ const request = (ids: number[]): DecodeRequest => ({
   topLogprobs: 0,
 });
 
-async function complete(asked: DecodeRequest): Promise<number[]> {
+async function decode(asked: DecodeRequest, by = decoder): Promise<DecodedToken[]> {
   return new Promise((resolve, reject) => {
-    const ids: number[] = [];
-    decoder.decode(asked, {
+    const made: DecodedToken[] = [];
+    by.decode(asked, {
       onFailure: reject,
       onTokens: (tokens) => {
-        for (const { id, finishReason } of tokens) {
-          ids.push(id);
-          if (finishReason !== null) resolve(ids);
-        }
+        made.push(...tokens);
+        if (tokens.some(({ finishReason }) => finishReason !== null)) resolve(made);
       },
     });
   });
+}
+
+async function complete(asked: DecodeRequest): Promise<number[]> {
+  return (await decode(asked)).map(({ id }) => id);
 }
 
 it('tells what it has room for', async () => {
@@ -52,4 +54,15 @@ it('fails a request that cannot be computed, and goes on with those beside it', 
   });
   expect(before).toEqual({ status: 'fulfilled', value: expected });
   expect(after).toEqual({ status: 'fulfilled', value: expected });
+});
+
+it('decodes in 8 bits near the policy, where that is asked for', async () => {
+  const policy = await folderPolicy(BUILTIN_POLICY);
+  const rounded = createDecoder({ ...policy, rows: 4, threads: 1, precision: 'int8' });
+  const asked = { ...request([2, 30, 3]), topLogprobs: 1 };
+  const [[exact], [near]] = [await decode(asked), await decode(asked, rounded)];
+  const off = Math.abs(exact!.top[0]!.logprob - near!.top[0]!.logprob);
+  expect(off).toBeGreaterThan(0);
+  expect(off).toBeLessThan(0.05);
+  await rounded.close();
 });

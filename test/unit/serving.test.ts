@@ -32,6 +32,7 @@ const OPTIONS: ServeOptions = {
   seconds: 60,
   threads: 0,
   device: 'cpu',
+  precision: 'float32',
   log: (message) => {
     failures.push(message);
   },
