@@ -12,11 +12,15 @@ import {
   readSuiteEvaluation,
   type SuiteEvaluationRow,
 } from '../db/suite-evaluations.ts';
-import { TOO_LONG } from '../evaluation/judge.ts';
+import { TOO_LONG, type InTime } from '../evaluation/judge.ts';
 import { storedTask } from '../evaluation/stored-task.ts';
+import { createTimeLimit, withinLimit } from '../policy/text/time-limit.ts';
 import { completeGreedily, type GreedyAnswer } from './complete-prompts.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainingMemory } from './training-memory.ts';
+
+/** Milliseconds for one answer, which usually takes less than one; far below the time after which a heartbeat is missed. */
+const LONGEST_READING = 1000;
 
 /** Completes the questions of one shard greedily, judges the answers, and commits both together. */
 export async function evaluateSuiteShard(
@@ -31,7 +35,9 @@ export async function evaluateSuiteShard(
   const { asked } = evaluation;
   const started = performance.now();
   const questions = await questionsOfShard(db, key, asked.shardSize);
-  const tasks = questions.map((question) => storedTask(question, asked.valueMatch));
+  const limit = createTimeLimit();
+  const inTime: InTime = (work) => withinLimit(limit, LONGEST_READING, work);
+  const tasks = questions.map((question) => storedTask(question, asked.valueMatch, inTime));
   const text = await deps.policyText(evaluatedPolicy(evaluation).base);
   const prompts = tasks.map(({ prompt }) => text.encodePrompt(prompt));
   const answers = await answer(deps, evaluation, text, prompts);

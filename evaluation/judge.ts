@@ -28,10 +28,17 @@ export interface Judgement {
   readonly scores: PerSubTask | null;
 }
 
+/** Runs what reads an answer, and ends it after a time: null then. BFCL's patterns try all ways to read some answers. */
+export type InTime = <T>(work: () => T) => T | null;
+
+/** The kind of error of an answer that takes too long to read. */
+const ENDLESS = 'answer_takes_too_long';
+
 /** A question of BFCL, shown as the official harness shows it to a server of OpenAI's interface, judged by BFCL's rules. */
 export function bfclTask(
   category: BfclCategory,
   { question, answer }: AnsweredQuestion,
+  inTime: InTime,
 ): SuiteTask {
   const { functions, messages } = question;
   const tools = readTools(offeredFunctions(functions, category), 'function');
@@ -45,13 +52,20 @@ export function bfclTask(
         name,
         arguments: parameters,
       }));
-      const { valid, errorType, errors } = checkBfcl({
-        category,
-        functions,
-        calls: calls ?? null,
-        answers,
-        underscoredNames: true,
-      });
+      const verdict = inTime(() =>
+        checkBfcl({
+          category,
+          functions,
+          calls: calls ?? null,
+          answers,
+          underscoredNames: true,
+        }),
+      );
+      const { valid, errorType, errors } = verdict ?? {
+        valid: false,
+        errorType: ENDLESS,
+        errors: ['its values cannot be read in time'],
+      };
       return { correct: valid, errorType, errors, reward: null, scores: null };
     },
   };

