@@ -9,8 +9,8 @@ import type { GenerationBudget, PromptGroup } from './prompt-groups.ts';
 /** Keys and values are copied when prompts join or rows leave. */
 const CACHE_COPIES = 2;
 
-/** Copies of rounded matrices: as they are handed over, as prefill and decoding have them. */
-const INT8_COPIES = 3;
+/** Copies of rounded matrices: as they are handed over, as prefill, long prefill and decoding have them. */
+const INT8_COPIES = 4;
 
 /** A row's logits, as probabilities, and fetched. */
 const LOGITS = 3;

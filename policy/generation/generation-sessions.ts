@@ -79,6 +79,8 @@ export function createGenerationSessions(
     const { weights, key } = matrices;
     if (place === 'packed') return matrixData(traits, place, weights);
     if (rounded !== null && rounded.key === key) return rounded.data;
+    // Before the next ones are made: two would be there at once.
+    rounded = null;
     const data = matrixData(traits, place, weights);
     rounded = key === undefined ? null : { key, data };
     return data;

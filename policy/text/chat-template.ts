@@ -16,6 +16,8 @@ const FALLBACK_TEMPLATE =
   "{% if add_generation_prompt %}{{ '<|assistant|>\\n' }}{% endif %}";
 
 const MAX_TEMPLATE_CHARACTERS = 200_000;
+/** In one piece: the library takes quadratic time for it, and a line of a real template is indented by some dozens. */
+const MAX_WHITE_SPACE = 2_000;
 
 /**
  * Renders messages to the prompt's text, generation prompt included, as transformers' `apply_chat_template` does. A message's
@@ -68,11 +70,27 @@ function parse(source: string, file: string): TemplateProgram {
   if (source.length > MAX_TEMPLATE_CHARACTERS) {
     throw templateError(file, `is longer than ${MAX_TEMPLATE_CHARACTERS} characters`);
   }
+  if (longestWhiteSpace(source) > MAX_WHITE_SPACE) {
+    throw templateError(
+      file,
+      `has more than ${MAX_WHITE_SPACE} characters of white space in a row`,
+    );
+  }
   try {
     return parseTemplate(source);
   } catch (cause) {
     throw templateError(file, `cannot be parsed: ${errorLine(cause)}`, cause);
   }
+}
+
+function longestWhiteSpace(text: string): number {
+  let longest = 0;
+  let run = 0;
+  for (let at = 0; at < text.length; at++) {
+    run = /\s/.test(text[at]!) ? run + 1 : 0;
+    longest = Math.max(longest, run);
+  }
+  return longest;
 }
 
 function templateError(file: string, problem: string, cause?: unknown): ToolsampleError {

@@ -33,9 +33,12 @@ export async function loadPolicyText(base: ArtifactRef, store: ArtifactStore): P
 export async function readPolicyText(files: CheckpointFiles): Promise<PolicyText> {
   const parts = await readTokenizerFiles(files);
   const promptText = createPromptRenderer(await readChatTemplate(files, parts));
-  const hasPatterns = ownPatterns(parts.tokenizer).some((own) => !KNOWN_PATTERNS.has(own));
+  const hasPatterns =
+    ownPatterns(parts.tokenizer).some((own) => !KNOWN_PATTERNS.has(own)) ||
+    lengthens(parts.tokenizer);
   // What cuts texts has no part in putting them together.
-  const decodesByPatterns = ownPatterns(parts.tokenizer['decoder']).length > 0;
+  const decoder = parts.tokenizer['decoder'];
+  const decodesByPatterns = ownPatterns(decoder).length > 0 || lengthens(decoder);
   const limit = createTimeLimit();
   const timed = inTime(limit);
   const tokenizer = timed(() => buildTokenizer(parts.tokenizer, parts.config));
@@ -104,6 +107,18 @@ function ownPatterns(part: unknown): string[] {
       hint: 'is it a complete tokenizer.json of the tokenizers library?',
     });
   });
+}
+
+/** Whether what a tokenizer puts in the place of a text is longer: a short text may become one without end. */
+function lengthens(part: unknown): boolean {
+  if (typeof part !== 'object' || part === null) return false;
+  const { type, pattern, content, prepend } = part as Record<string, unknown>;
+  if (type === 'Prepend') return typeof prepend === 'string' && prepend.length > 1;
+  if (type === 'Replace' && typeof content === 'string') {
+    const literal = (pattern as { readonly String?: unknown } | null | undefined)?.String;
+    return content.length > (typeof literal === 'string' ? literal.length : 1);
+  }
+  return Object.entries(part).some(([name, value]) => name !== 'model' && lengthens(value));
 }
 
 function buildTokenizer(json: Record<string, unknown>, config: Record<string, unknown>): Tokenizer {

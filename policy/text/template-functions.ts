@@ -28,7 +28,7 @@ export const TEXT_METHODS: Readonly<Record<string, TemplateFunction>> = {
 /** Filters, with the filtered value as first parameter. */
 export const FILTERS: Readonly<Record<string, TemplateFunction>> = {
   trim: (text, characters) => strip(text, characters, 'both'),
-  tojson: (value, ...rest) => toJson(value ?? null, jsonStyle(rest), '\n'),
+  tojson: (value, ...rest) => toJson(value ?? null, jsonStyle(rest)),
 };
 
 const WHITE_SPACE = /\p{White_Space}/u;
@@ -95,6 +95,11 @@ function formatTime(format: string): string {
   return format.replace(/%(.)/g, (directive, name: string) => TIME_PARTS[name] ?? directive);
 }
 
+/** Longer ones would make much out of little. */
+const MAX_SEPARATOR = 100;
+/** Characters of a value as JSON. */
+const MAX_JSON = 1 << 24;
+
 interface JsonStyle {
   readonly ascii: boolean;
   readonly sorted: boolean;
@@ -114,25 +119,58 @@ function jsonStyle(parameters: readonly unknown[]): JsonStyle {
     (name, place) => ordered[place] ?? unwrapped(named.get(name)) ?? null,
   );
   const texts = Array.isArray(separators) ? separators.map(unwrapped).map(pythonText) : [];
-  return {
+  if (typeof indent === 'number' && !(indent <= MAX_SEPARATOR)) {
+    throw new Error(`indent=${indent} is more than ${MAX_SEPARATOR}`);
+  }
+  const style = {
     ascii: ascii === true,
     sorted: sorted === true,
     indent:
-      indent === null ? null : typeof indent === 'number' ? ' '.repeat(indent) : pythonText(indent),
+      indent === null
+        ? null
+        : typeof indent === 'number'
+          ? ' '.repeat(Math.max(0, indent))
+          : pythonText(indent),
     comma: texts[0] ?? (indent === null ? ', ' : ','),
     colon: texts[1] ?? ': ',
   };
+  if ([style.indent ?? '', style.comma, style.colon].some(({ length }) => length > MAX_SEPARATOR)) {
+    throw new Error(`indent and separators have at most ${MAX_SEPARATOR} characters`);
+  }
+  return style;
 }
 
-/** @param newLine line feed and the white space of the level that `value` stands on */
-function toJson(value: unknown, style: JsonStyle, newLine: string): string {
-  if (typeof value === 'string') return jsonText(value, style);
+/** {@link writeJson}, which ends before the text outgrows {@link MAX_JSON}. */
+function toJson(value: unknown, style: JsonStyle): string {
+  let left = MAX_JSON;
+  return writeJson(value, style, '\n', (length) => {
+    left -= length;
+    if (left < 0) throw new Error(`a value has more than ${MAX_JSON} characters as JSON`);
+  });
+}
+
+/**
+ * @param newLine line feed and the white space of the level that `value` stands on
+ * @param spend told how many characters come, before they are put together
+ */
+function writeJson(
+  value: unknown,
+  style: JsonStyle,
+  newLine: string,
+  spend: (length: number) => void,
+): string {
+  if (typeof value === 'string') {
+    spend(value.length);
+    return jsonText(value, style);
+  }
   if (typeof value === 'number') return pythonNumber(value);
   if (typeof value === 'boolean' || value === null) return String(value);
   const inner = style.indent === null ? '' : newLine + style.indent;
   const outer = style.indent === null ? '' : newLine;
-  const item = (part: unknown): string =>
-    toJson(unwrapped(part), style, newLine + (style.indent ?? ''));
+  const item = (part: unknown): string => {
+    spend(style.comma.length + inner.length + 1);
+    return writeJson(unwrapped(part), style, newLine + (style.indent ?? ''), spend);
+  };
   if (Array.isArray(value)) {
     if (value.length === 0) return '[]';
     return `[${inner}${value.map(item).join(style.comma + inner)}${outer}]`;
@@ -141,7 +179,10 @@ function toJson(value: unknown, style: JsonStyle, newLine: string): string {
     if (value.size === 0) return '{}';
     const entries = [...(value as Map<string, unknown>)];
     if (style.sorted) entries.sort(([a], [b]) => (a < b ? -1 : 1));
-    const members = entries.map(([key, part]) => jsonText(key, style) + style.colon + item(part));
+    const members = entries.map(([key, part]) => {
+      spend(key.length + style.colon.length);
+      return jsonText(key, style) + style.colon + item(part);
+    });
     return `{${inner}${members.join(style.comma + inner)}${outer}}`;
   }
   throw new Error('only data can be written as JSON, not functions or undefined values');

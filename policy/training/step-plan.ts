@@ -25,7 +25,8 @@ const MICRO_BATCH_COST = 150;
 /**
  * The cheapest plan whose estimated memory is within the limit: among micro-batches of `microBatchTokens`, a half of them, a
  * quarter …, each with as many recomputed layers as it needs. What fits as it is stays as it is, with a limit as without one:
- * bytes do not depend on the machine's memory then.
+ * bytes do not depend on the machine's memory then. Where that ran out of memory, `recompute` asks for the same micro-batches with all
+ * layers recomputed.
  * @param rowsFor the rows of a micro-batch, given the tokens it may have.
  * @throws ToolsampleError `config` when nothing is within a limit that the user set.
  */
@@ -38,6 +39,18 @@ export function planStep(
   reference: KlReference = 'none',
 ): StepPlan {
   const { layers } = model.traits;
+  if (memory.recompute) {
+    const again = { ...memory, recompute: false };
+    const { micros, form } = planStep(
+      model,
+      sequences,
+      rowsFor,
+      microBatchTokens,
+      again,
+      reference,
+    );
+    return { micros, form: { ...form, recomputedLayers: layers } };
+  }
   const { limit } = memory;
   const levels = Array.from({ length: LEVELS + 1 }, (_, i) => Math.ceil((i * layers) / LEVELS));
   let best: { readonly plan: StepPlan; readonly cost: number } | undefined;
@@ -51,7 +64,6 @@ export function planStep(
         attentionParts: attentionParts(micros.map(({ length }) => length)),
       },
     });
-    if (memory.recompute) return planned(layers);
     if (limit === null) return planned(0);
     const recomputedLayers = levels.find(
       (level) => peakMemory(model, planned(level), reference) <= limit,

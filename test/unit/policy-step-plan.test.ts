@@ -155,5 +155,12 @@ describe('the plan of a step', () => {
 
   it('recomputes everything when told to', () => {
     expect(shape(plan(FULL, sequences, { recompute: true }))).toBe('8×1517, 30');
+    // Within a limit the batch stays as it was divided: a larger micro-batch would take more than what was too much.
+    for (const limit of [7e9, 4.3e9, 3.9e9]) {
+      const failed = plan(FULL, sequences, { limit, strict: true });
+      const next = plan(FULL, sequences, { limit, strict: true, recompute: true });
+      expect(next.micros).toEqual(failed.micros);
+      expect(peakOf(FULL, next)).toBeLessThanOrEqual(peakOf(FULL, failed));
+    }
   });
 });

@@ -72,6 +72,12 @@ describe('templates', () => {
     expect(() => parseTemplate('{{ range(0, 9, 0) }}')({})).toThrow(/range/);
     expect(() => parseTemplate('{{ [range] | tojson }}')({})).toThrow(/only data/);
     expect(() => parseTemplate('{{ none | trim }}')({})).toThrow(/a text is expected/);
+    expect(() => parseTemplate('{{ [1] | tojson(indent=2000000) }}')({})).toThrow(/more than 100/);
+    expect(parseTemplate('{{ [[1]] | tojson(indent=9) }}')({})).toBe(
+      `[\n${' '.repeat(9)}[\n${' '.repeat(18)}1\n${' '.repeat(9)}]\n]`,
+    );
+    const deep = `{% set a = range(9000) %}${'{% set a = [a] %}'.repeat(40)}{{ a | tojson(indent=90) }}`;
+    expect(() => parseTemplate(deep)({})).toThrow(/characters as JSON/);
   });
 
   it('takes the template for tools where there are tools', async () => {

@@ -125,6 +125,12 @@ describe('policy text', () => {
       /cannot be parsed/,
     ],
     [
+      'a template of white space',
+      async () =>
+        edit('tokenizer_config.json', (json) => (json['chat_template'] = ' '.repeat(90_000))),
+      /white space in a row/,
+    ],
+    [
       'JSON cut off',
       async () => writeFile(join(folder, 'tokenizer.json'), '{"a'),
       /not valid JSON/,
