@@ -6,6 +6,12 @@ export interface ToolCall {
   readonly parameters: JsonObject;
 }
 
+/** A call of an earlier turn. */
+export interface EarlierCall extends ToolCall {
+  /** The line of JSON that tells it exactly; absent where {@link ToolCall}, which has passed through JavaScript's numbers, does. */
+  readonly line?: string;
+}
+
 /** A tool that a prompt offers. */
 export interface ToolDefinition {
   readonly name: string;
@@ -20,7 +26,7 @@ export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant' | 'tool';
   readonly content: string;
   /** What an earlier turn of the assistant called; absent where it called nothing, and where its text holds the calls. */
-  readonly calls?: readonly ToolCall[];
+  readonly calls?: readonly EarlierCall[];
 }
 
 /** What a task's user asked for last; empty for a prompt without a user. */

@@ -32,7 +32,7 @@ export function callBlock(lines: readonly string[]): string {
 export function withCallsAsText(message: ChatMessage): ChatMessage {
   const { role, content, calls } = message;
   if (calls === undefined) return message;
-  const block = callBlock(calls.map(callLine));
+  const block = callBlock(calls.map((call) => call.line ?? callLine(call)));
   return { role, content: content === '' ? block : `${content}\n${block}` };
 }
 

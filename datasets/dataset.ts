@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { DataFormat, RejectedRow, Sample } from '../contracts/sample.ts';
 import { builtinCorpus } from './builtin/corpus.ts';
+import { parseExactly } from './exact-content.ts';
 import { commonFormat, KNOWN_FORMATS, openRowReader, recogniseRow } from './formats/recognise.ts';
 import type { RowReader } from './formats/row-reader.ts';
 import { excerpt, isRecord } from './ground-truth.ts';
@@ -116,7 +117,7 @@ function unknownRow(content: unknown): string {
 }
 
 async function* rawRows(file: string): AsyncGenerator<RawRow> {
-  yield* (await isParquet(file)) ? parquetRows(file) : jsonRows(file);
+  yield* (await isParquet(file)) ? parquetRows(file) : jsonRows(file, parseExactly);
 }
 
 /** Whether a file begins as parquet does. @throws ToolsampleError `not-found` or `dataset` when it is no file to be read */

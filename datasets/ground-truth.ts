@@ -1,4 +1,5 @@
 import { cutText } from '../contracts/cut-text.ts';
+import { ExactNumber } from '../contracts/exact-number.ts';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { CompletionShape, ToolCall } from '../contracts/sample.ts';
 
@@ -104,9 +105,14 @@ export function textFault(text: string): string | undefined {
   return /\p{Surrogate}/u.test(text) ? 'half of a surrogate pair' : undefined;
 }
 
-/** An object that is neither null nor a list. */
+/** An object that is neither null nor a list, nor a number as it was written. */
 export function isRecord(value: unknown): value is { readonly [key: string]: unknown } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    !(value instanceof ExactNumber)
+  );
 }
 
 /** The beginning of a text, on one line, to be recognised in a message. */

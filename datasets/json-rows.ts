@@ -21,17 +21,21 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The rows of a JSON file, either a list or JSON lines; one row and a piece of the file are in memory at a time.
+ * @param parse what reads a row's text, which is JSON if it reads it
  * @throws ToolsampleError `dataset` when the file is not UTF-8 text, neither of both, or ends in the middle of a list
  */
-export async function* jsonRows(file: string): AsyncGenerator<RawRow> {
+export async function* jsonRows(
+  file: string,
+  parse: (text: string) => unknown = JSON.parse,
+): AsyncGenerator<RawRow> {
   const splitter = new RowSplitter(file);
   for await (const chunk of createReadStream(file, { highWaterMark: CHUNK_BYTES })) {
-    for (const row of splitter.push(chunk as Uint8Array)) yield parseRow(row);
+    for (const row of splitter.push(chunk as Uint8Array)) yield parseRow(row, parse);
   }
-  for (const row of splitter.end()) yield parseRow(row);
+  for (const row of splitter.end()) yield parseRow(row, parse);
 }
 
-function parseRow({ row, bytes }: SplitRow): RawRow {
+function parseRow({ row, bytes }: SplitRow, parse: (text: string) => unknown): RawRow {
   if (bytes === null) return { row, problem: `is longer than ${MAX_ROW_BYTES >> 20} MiB` };
   let text: string;
   try {
@@ -45,7 +49,7 @@ function parseRow({ row, bytes }: SplitRow): RawRow {
     return { row, problem: `holds more than ${MAX_ROW_VALUES} JSON values` };
   }
   try {
-    return { row, content: JSON.parse(text) as unknown };
+    return { row, content: parse(text) };
   } catch (error) {
     return { row, problem: `is not JSON (${parseProblem(error)})` };
   }

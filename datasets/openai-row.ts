@@ -45,7 +45,11 @@ function contextMessage(
   if (role !== 'assistant') return { message: { role, content }, ids: [] };
   const ids = (calls ?? []).map(nextId);
   const written = (calls ?? []).map((call, i) =>
-    toolCall(call, JSON.stringify(call.parameters), ids[i] ?? ''),
+    toolCall(
+      call,
+      call.line === undefined ? JSON.stringify(call.parameters) : argumentsOf(call.line, call),
+      ids[i] ?? '',
+    ),
   );
   const toolCalls = written.length === 0 ? {} : { tool_calls: written };
   return { message: { role, content, ...toolCalls, weight: 0 }, ids };
@@ -79,12 +83,14 @@ function exactArguments({ groundTruth, shape, calls }: Sample): readonly string[
     groundTruth.endsWith('\n') ? groundTruth.slice(0, -1) : groundTruth,
     shape,
   );
-  return calls.map((call, i) => {
-    const read = readValueText(lines?.[i] ?? '', 'call');
-    const parameters =
-      isFault(read) || !isRecord(read.value) ? undefined : read.value['parameters'];
-    return isRecord(parameters) ? spacedJson(parameters) : spacedJson(call.parameters);
-  });
+  return calls.map((call, i) => argumentsOf(lines?.[i] ?? '', call));
+}
+
+/** As the line of a call has them; where it cannot be read, as the call has them. */
+function argumentsOf(line: string, call: ToolCall): string {
+  const read = readValueText(line, 'call');
+  const parameters = isFault(read) || !isRecord(read.value) ? undefined : read.value['parameters'];
+  return isRecord(parameters) ? spacedJson(parameters) : spacedJson(call.parameters);
 }
 
 /** Up to the first end, as a reward reads it. */

@@ -1,4 +1,6 @@
 import { ToolsampleError } from '../contracts/errors.ts';
+import { ExactNumber } from '../contracts/exact-number.ts';
+import { isExactField } from './exact-content.ts';
 import { knownColumns } from './formats/recognise.ts';
 import type { RawRow } from './json-rows.ts';
 import {
@@ -137,17 +139,23 @@ function plainRow(content: unknown, row: number): RawRow {
  * Members of structs that are null are left out: Arrow gives every struct of a column all members that any of them has, so an
  * argument that is null is another tool's. Columns and items of lists stay.
  */
-function plain(value: unknown, depth: number): unknown {
+function plain(value: unknown, depth: number, exact = false): unknown {
   if (depth > MAX_ROW_DEPTH) throw new Error(`nests deeper than ${MAX_ROW_DEPTH} levels`);
-  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'bigint') return wholeNumber(value, exact);
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1));
+  if (Array.isArray(value)) return value.map((item) => plain(item, depth + 1, exact));
   if (ArrayBuffer.isView(value)) throw new Error('holds bytes where a text belongs');
   const members = Object.entries(value).map(
-    ([key, part]) => [key, plain(part, depth + 1)] as const,
+    ([key, part]) => [key, plain(part, depth + 1, exact || isExactField(key))] as const,
   );
   return Object.fromEntries(
     depth === 0 ? members : members.filter(([, part]) => part !== null && part !== undefined),
   );
+}
+
+/** Of what a call is made with, all digits. */
+function wholeNumber(value: bigint, exact: boolean): number | ExactNumber {
+  const number = Number(value);
+  return exact && !Number.isSafeInteger(number) ? new ExactNumber(value.toString()) : number;
 }

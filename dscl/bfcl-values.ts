@@ -30,7 +30,7 @@ export function bfclRule(
       const list = alternatives.get(key);
       if (list === undefined) return own !== undefined && sameValue(value, own, asksFloat(own));
       const floats = list.some(asksFloat) || (own !== undefined && asksFloat(own));
-      return list.some((wanted) => isAllowed(value, wanted, floats));
+      return list.some((wanted) => isAllowed(value, wanted, floats, own));
     },
   };
 }
@@ -39,25 +39,47 @@ function asksFloat(value: PythonValue): boolean {
   return typeof value === 'number' || (isList(value) && value.some(asksFloat));
 }
 
-/** `wanted` in BFCL's notation: a dict lists the allowed values of each key, a list of dicts does so in order. */
-function isAllowed(value: PythonValue, wanted: PythonValue, floats: boolean): boolean {
-  if (isDict(wanted)) return isDict(value) && isAllowedDict(value, wanted, floats);
+/**
+ * `wanted` in BFCL's notation: a dict lists the allowed values of each key, a list of dicts does so in order.
+ * @param own the value of the ground truth in this place, which tells floats where the list of allowed ones has lost their points
+ */
+function isAllowed(
+  value: PythonValue,
+  wanted: PythonValue,
+  floats: boolean,
+  own: PythonValue | undefined,
+): boolean {
+  if (isDict(wanted)) return isDict(value) && isAllowedDict(value, wanted, floats, own);
   if (isList(wanted) && wanted.some(isDict)) {
     return (
       isList(value) &&
       value.length === wanted.length &&
-      value.every((element, i) => isAllowed(element, wanted[i] as PythonValue, floats))
+      value.every((element, i) =>
+        isAllowed(
+          element,
+          wanted[i] as PythonValue,
+          floats,
+          own !== undefined && isList(own) ? own[i] : undefined,
+        ),
+      )
     );
   }
   return sameValue(value, wanted, floats);
 }
 
-function isAllowedDict(value: PythonDict, wanted: PythonDict, floats: boolean): boolean {
+function isAllowedDict(
+  value: PythonDict,
+  wanted: PythonDict,
+  floats: boolean,
+  own: PythonValue | undefined,
+): boolean {
+  const known = own !== undefined && isDict(own) ? own : undefined;
   for (const key of value.keys()) if (!wanted.has(key)) return false;
   for (const [key, entry] of wanted) {
     const list = isList(entry) ? entry : [entry];
     const given = value.get(key);
-    const asked = floats || list.some(asksFloat);
+    const ownEntry = known?.get(key);
+    const asked = floats || list.some(asksFloat) || (ownEntry !== undefined && asksFloat(ownEntry));
     const right =
       given === undefined
         ? list.includes('')

@@ -24,15 +24,16 @@ export interface PartCounts {
 export function partResult({ rewardError, scores, ...counts }: PartCounts): PartResult {
   const { answered, correct, reward } = counts;
   const { low, high } = wilsonInterval(correct, answered);
-  const half = Z_95 * (rewardError ?? 0);
+  // Of a single answer there is no interval.
+  const half = rewardError === null ? null : Z_95 * rewardError;
   const [format, name, key, value] = scores.map((score) => score ?? 0);
   return {
     ...counts,
     accuracy: answered === 0 ? 0 : correct / answered,
     accuracyLow: low,
     accuracyHigh: high,
-    rewardLow: reward === null ? null : reward - half,
-    rewardHigh: reward === null ? null : reward + half,
+    rewardLow: reward === null || half === null ? null : reward - half,
+    rewardHigh: reward === null || half === null ? null : reward + half,
     scores:
       reward === null
         ? null

@@ -58,7 +58,9 @@ function samplesTable(parts: readonly PartResult[], paint: Paint): string[] {
             [
               'reward',
               part.reward.toFixed(3),
-              `[${(part.rewardLow ?? 0).toFixed(3)}, ${(part.rewardHigh ?? 0).toFixed(3)}]`,
+              part.rewardLow === null || part.rewardHigh === null
+                ? ''
+                : `[${part.rewardLow.toFixed(3)}, ${part.rewardHigh.toFixed(3)}]`,
             ],
           ];
     const scores = SUB_TASKS.map((task) => [task, (part.scores?.[task] ?? 0).toFixed(3), '']);

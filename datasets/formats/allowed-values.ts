@@ -1,5 +1,7 @@
+import type { ExactRecord } from '../../contracts/exact-number.ts';
 import type { JsonValue } from '../../contracts/json.ts';
 import { isRecord, valueFault } from '../ground-truth.ts';
+import { plainValue } from './exact-values.ts';
 import { readEach, type Read } from './fields.ts';
 
 /** Allowed values by parameter, as in BFCL's answers; `""` in a list marks the parameter optional. */
@@ -10,7 +12,7 @@ export function readAllowed(value: unknown, field: string): Read<AllowedValues> 
   const fault = valueFault(value, 0);
   if (fault !== undefined) return { field, reason: `has ${fault}` };
   return Object.values(value).every(Array.isArray)
-    ? { value: value as AllowedValues }
+    ? { value: plainValue(value as ExactRecord) as AllowedValues }
     : { field, reason: 'has a parameter without a list of allowed values' };
 }
 

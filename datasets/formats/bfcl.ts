@@ -1,8 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import type { JsonValue } from '../../contracts/json.ts';
 import type { ChatMessage, Sample } from '../../contracts/sample.ts';
+import type { ExactRecord, ExactValue } from '../../contracts/exact-number.ts';
+import { parseExactly } from '../exact-content.ts';
 import { isRecord } from '../ground-truth.ts';
 import { jsonRows } from '../json-rows.ts';
 import { readAllowed, type AllowedValues } from './allowed-values.ts';
@@ -54,7 +55,7 @@ async function readAnswers(path: string): Promise<ReadonlyMap<unknown, unknown>>
       hint: 'split questions and answers into several files',
     });
   }
-  for await (const read of jsonRows(path)) {
+  for await (const read of jsonRows(path, parseExactly)) {
     if ('problem' in read || !isRecord(read.content)) {
       throw new ToolsampleError('dataset', 'problem' in read ? read.problem : 'is not an object', {
         at: { file: path, row: read.row },
@@ -135,25 +136,25 @@ function readPossibleAnswer(item: unknown, field: string): Read<PossibleAnswer> 
   const [name, given] = entry;
   const allowed = readAllowed(given, field);
   if (isFault(allowed)) return allowed;
-  const call = writtenCall(name, shortest(allowed.value), field);
+  const call = writtenCall(name, shortest(given as ExactRecord), field);
   return isFault(call) ? call : { value: { call: call.value, allowed: allowed.value } };
 }
 
 /** The first allowed value of every parameter; one that may be left out is. */
-function shortest(allowed: { readonly [key: string]: JsonValue }): { [key: string]: JsonValue } {
+function shortest(allowed: ExactRecord): ExactRecord {
   return Object.fromEntries(
-    Object.entries(allowed).flatMap(([key, list]): [string, JsonValue][] => {
+    Object.entries(allowed).flatMap(([key, list]): [string, ExactValue][] => {
       if (!Array.isArray(list)) return [[key, list]];
-      const [first] = list as readonly JsonValue[];
+      const [first] = list as readonly ExactValue[];
       return first === undefined || list.includes('') ? [] : [[key, shortestValue(first)]];
     }),
   );
 }
 
 /** Dicts hold allowed values in their turn, and so do those in a list. */
-function shortestValue(value: JsonValue): JsonValue {
+function shortestValue(value: ExactValue): ExactValue {
   if (Array.isArray(value)) {
-    return (value as readonly JsonValue[]).map((item) => (isRecord(item) ? shortest(item) : item));
+    return (value as readonly ExactValue[]).map((item) => (isRecord(item) ? shortest(item) : item));
   }
   return isRecord(value) ? shortest(value) : value;
 }

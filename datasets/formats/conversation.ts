@@ -2,11 +2,12 @@ import type {
   ChatMessage,
   CompletionShape,
   DataFormat,
+  EarlierCall,
   Provenance,
   Sample,
   ToolDefinition,
 } from '../../contracts/sample.ts';
-import { callBlock } from '../../contracts/tool-call-text.ts';
+import { callBlock, callLine } from '../../contracts/tool-call-text.ts';
 import { readGroundTruth } from '../ground-truth.ts';
 import { isFault, type Read } from './fields.ts';
 import type { WrittenCall } from './exact-values.ts';
@@ -143,7 +144,12 @@ const plainCalls = (calls: readonly WrittenCall[]) =>
 function asMessage({ shown, calls }: AssistantTurn): ChatMessage {
   return calls.length === 0
     ? { role: 'assistant', content: shown }
-    : { role: 'assistant', content: shown, calls: plainCalls(calls) };
+    : { role: 'assistant', content: shown, calls: calls.map(earlierCall) };
+}
+
+function earlierCall({ name, parameters, line }: WrittenCall): EarlierCall {
+  const plain = { name, parameters };
+  return line === callLine(plain) ? plain : { ...plain, line };
 }
 
 /** Turns as a prompt shows them. */

@@ -2,6 +2,7 @@ import type { ToolDefinition } from '../../contracts/sample.ts';
 import { shownValue } from '../ground-truth.ts';
 import { readSpokenText, spokenTurn } from './assistant-text.ts';
 import type { Conversation, Turn } from './conversation.ts';
+import { withExpressedCalls } from './expressed-calls.ts';
 import { isFault, readOptionalText, readRecords, readText, type Read } from './fields.ts';
 import { takeTagged } from './tagged-text.ts';
 import { takeTaggedTools } from './tagged-tools.ts';
@@ -46,8 +47,10 @@ function readRow(row: Row): Read<Conversation> {
     if (isFault(read)) return read;
     tools = read.value;
   }
-  return { value: { tools, turns } };
+  return { value: { tools, turns: withExpressedCalls(turns, tools) } };
 }
+
+const NO_RESULTS = { inside: [], outside: '' };
 
 function readTurns(from: unknown, content: string, field: string): Read<readonly Turn[]> {
   switch (from) {
@@ -55,8 +58,11 @@ function readTurns(from: unknown, content: string, field: string): Read<readonly
     case 'user':
       return { value: [{ role: 'user', content }] };
     case 'tool': {
-      const results = takeTagged(content, 'tool_response')?.inside ?? [];
-      const texts = results.length === 0 ? [content] : results;
+      const { inside: results, outside } = takeTagged(content, 'tool_response') ?? NO_RESULTS;
+      if (results.length === 0) return { value: [{ role: 'tool', content }] };
+      // What stands around results belongs to them.
+      const texts =
+        outside === '' ? results : [content.replaceAll(/<\/?tool_response>/gu, '').trim()];
       return { value: texts.map((text) => ({ role: 'tool', content: text })) };
     }
     case 'gpt':

@@ -2,6 +2,7 @@ import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord } from '../ground-truth.ts';
 import { readAllowedValues } from './allowed-values.ts';
 import type { Conversation, Turn } from './conversation.ts';
+import { withExpressedCalls } from './expressed-calls.ts';
 import { isFault, type Read } from './fields.ts';
 import { readTurns } from './openai-turns.ts';
 import { conversationReader, type Row } from './row-reader.ts';
@@ -25,7 +26,7 @@ function readRow(row: Row): Read<Conversation> {
   const tags = isRecord(row['toolsample']) ? 'kept' : 'read';
   const read = readTurns(row['messages'], 'messages', tags);
   if (isFault(read)) return read;
-  const turns = read.value;
+  const turns = tags === 'read' ? withExpressedCalls(read.value, tools) : read.value;
   const remembered = readRemembered(row['toolsample'], turns);
   return isFault(remembered)
     ? remembered

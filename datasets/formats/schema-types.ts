@@ -29,13 +29,21 @@ export function standardSchema(schema: JsonObject): JsonObject {
   return Object.fromEntries(
     Object.entries(schema).flatMap(([key, value]): [string, JsonValue][] => {
       if (key === 'type' && typeof value === 'string') {
-        const type = TYPES.get(value.trim().toLowerCase());
+        const type = standardType(value);
         return type === undefined ? [] : [[key, type]];
+      }
+      if (key === 'type' && Array.isArray(value)) {
+        const types = value.map((each) =>
+          typeof each === 'string' ? standardType(each) : undefined,
+        );
+        return types.includes(undefined) ? [] : [[key, types as readonly string[]]];
       }
       return [[key, standardPart(key, value)]];
     }),
   );
 }
+
+const standardType = (name: string): string | undefined => TYPES.get(name.trim().toLowerCase());
 
 function standardPart(key: string, value: JsonValue): JsonValue {
   if (includes(INSIDE.one, key)) return standardValue(value);
@@ -62,7 +70,8 @@ function isObject(value: JsonValue): value is JsonObject {
 export function flatSchema(parameters: { readonly [name: string]: JsonObject }): JsonObject {
   const required: string[] = [];
   const properties = Object.entries(parameters).map(([name, value]): [string, JsonValue] => {
-    const { type: written, ...rest } = value;
+    const { type: written, ...further } = value;
+    const rest = standardSchema(Array.isArray(written) ? { type: written, ...further } : further);
     const { type, optional } = pythonType(typeof written === 'string' ? written : '');
     if (!optional && !('default' in rest)) required.push(name);
     return [name, { ...type, ...rest }];

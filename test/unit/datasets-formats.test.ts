@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Sample } from '../../contracts/sample.ts';
+import { withCallsAsText } from '../../contracts/tool-call-text.ts';
 import { readCallExpressions } from '../../datasets/formats/call-expressions.ts';
 import { plainValue } from '../../datasets/formats/exact-values.ts';
 import { parseLiteral } from '../../datasets/formats/literal.ts';
 import { readTools } from '../../datasets/formats/tool-definitions.ts';
+import { openaiRow } from '../../datasets/openai-row.ts';
 import { groundTruthCalls } from '../../dscl/ground-truth.ts';
 import { scoreCompletion } from '../../dscl/reward.ts';
 import { formatFixture, readAll } from './support/read-data.ts';
@@ -180,7 +182,11 @@ describe('ToolACE', () => {
       'assistant',
       'user',
     ]);
-    expect(third?.messages[2]).toEqual({ role: 'assistant', content: '', calls: first?.calls });
+    // With its numbers as they were written, where JavaScript's are others.
+    const line =
+      '{"name": "Tide Table", "parameters": {"harbour": "Wismar \\"old\\"", "days": 2, "marks": [1.5, 2.0]}}';
+    const calls = first?.calls.map((call, i) => (i === 0 ? { ...call, line } : call));
+    expect(third?.messages[2]).toEqual({ role: 'assistant', content: '', calls });
     expect(third?.provenance).toMatchObject({ row: 1, turn: 3 });
   });
 
@@ -662,5 +668,158 @@ describe.skipIf(data === undefined)("BFCL's own files", () => {
       });
       expect([sample.id, reward]).toEqual([sample.id, max]);
     }
+  });
+});
+
+describe('numbers of calls', () => {
+  const tools = [
+    {
+      name: 'send',
+      description: '',
+      parameters: { type: 'object', properties: { to: { type: 'integer', default: 5.5 } } },
+    },
+  ];
+  const row = (rest: object): string =>
+    JSON.stringify({ tools, ...rest })
+      .replaceAll('"BIG"', '1234567890123456789')
+      .replaceAll('"WHOLE"', '2.0');
+
+  test('are as they were written where arguments are objects', async () => {
+    const answers = [{ name: 'send', arguments: { to: 'BIG', ratio: 'WHOLE' } }];
+    const { samples } = await readAll(file(row({ query: 'Write.', answers })));
+    expect(samples[0]!.groundTruth).toContain('{"to": 1234567890123456789, "ratio": 2.0}');
+    // What is no argument stays plain.
+    expect(samples[0]!.tools).toEqual(tools);
+  });
+
+  test('are as they were written in what a prompt shows of earlier turns', async () => {
+    const call = { function: { name: 'send', arguments: { to: 'BIG', ratio: 'WHOLE' } } };
+    const messages = [
+      { role: 'user', content: 'Write.' },
+      { role: 'assistant', tool_calls: [call], weight: 0.0 },
+      { role: 'tool', content: 'done' },
+      { role: 'assistant', content: 'It is written.' },
+    ];
+    const { samples } = await readAll(
+      file(row({ messages }).replace('"weight":0', '"weight":0.0')),
+    );
+    expect(samples).toHaveLength(1);
+    const shown = withCallsAsText(samples[0]!.messages[1]!);
+    expect(shown.content).toContain('{"to": 1234567890123456789, "ratio": 2.0}');
+    const again = await readAll(file(`${JSON.stringify(openaiRow(samples[0]!))}\n`));
+    expect(content(again.samples)[0]).toMatchObject({ messages: samples[0]!.messages });
+  });
+
+  test('are floats for the reward where BFCL writes them so', async () => {
+    const parameters = { type: 'dict', properties: { at: { type: 'dict' } }, required: ['at'] };
+    const question = {
+      id: 'simple_1',
+      question: [[{ role: 'user', content: 'Go.' }]],
+      function: [{ name: 'go', description: '', parameters }],
+      ground_truth: [{ go: { at: [{ x: ['WHOLE'], y: [3] }], far: ['WHOLE', 7] } }],
+    };
+    const path = file(JSON.stringify([question]).replaceAll('"WHOLE"', '2.0'));
+    const [sample] = (await readAll(path)).samples;
+    const score = (x: string, y: string, far: string) =>
+      scoreCompletion({
+        completion: `<think></think>\n<tool_call>\n{"name": "go", "parameters": {"at": {"x": ${x}, "y": ${y}}, "far": ${far}}}\n</tool_call>`,
+        groundTruth: sample!,
+        valueMatch: 'bfcl',
+      }).exactMatch;
+    expect(score('2.0', '3', '2.0')).toBe(true);
+    expect(score('2', '3', '7.0')).toBe(true);
+    expect(score('2.0', '3.0', '2.0')).toBe(false);
+  });
+
+  test('of 64 bits are as parquet has them', async () => {
+    const path = join(folder, 'big.parquet');
+    const int = { type: 'INT64', repetition_type: 'OPTIONAL' } as const;
+    parquetWriteFile({
+      filename: path,
+      schema: [
+        { name: 'schema', num_children: 3 },
+        { name: 'query', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+        { name: 'tools', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+        { name: 'answers', converted_type: 'LIST', repetition_type: 'OPTIONAL', num_children: 1 },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', repetition_type: 'OPTIONAL', num_children: 2 },
+        { name: 'name', type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'OPTIONAL' },
+        { name: 'arguments', repetition_type: 'OPTIONAL', num_children: 1 },
+        { name: 'to', ...int },
+      ],
+      columnData: [
+        { name: 'query', data: ['Write.'] },
+        { name: 'tools', data: [JSON.stringify(tools)] },
+        { name: 'answers', data: [[{ name: 'send', arguments: { to: 1234567890123456789n } }]] },
+      ],
+    });
+    const { samples } = await readAll(path);
+    expect(samples[0]!.groundTruth).toContain('{"to": 1234567890123456789}');
+  });
+});
+
+describe('calls and texts in unusual places', () => {
+  const weather = { name: 'get_weather', description: '', parameters: {} };
+
+  test('calls as ToolACE writes them are calls where such a tool is offered', async () => {
+    const said = (words: string) => ({
+      tools: [weather],
+      conversations: [
+        { from: 'user', value: 'Paris?' },
+        { from: 'assistant', value: words },
+      ],
+    });
+    const rows = [said('[get_weather(city="Paris")]'), said('[draw(x=1)]')];
+    const { samples } = await readAll(file(JSON.stringify(rows)));
+    expect(samples.map(({ shape }) => shape)).toEqual(['call', 'response']);
+    expect(samples[0]!.calls).toEqual([{ name: 'get_weather', parameters: { city: 'Paris' } }]);
+    const chat = {
+      tools: [weather],
+      messages: [
+        { role: 'user', content: 'Paris?' },
+        { role: 'assistant', content: '[get_weather(city="Paris")]' },
+      ],
+    };
+    const read = await readAll(file(`${JSON.stringify(chat)}\n`));
+    expect(read.samples[0]!.calls).toEqual(samples[0]!.calls);
+  });
+
+  test('what a system text says behind its tools, but for the form, is shown', async () => {
+    const form =
+      'Use the following pydantic model json schema for each tool call you will make: {"title": "FunctionCall", "type": "object"} For each function call return a json object within <tool_call></tool_call> XML tags as follows:\n<tool_call>\n{"name": <name>}\n</tool_call>';
+    const value = `You help.\n<tools>${JSON.stringify([weather])}</tools>\nToday is 2024-05-01. ${form}\nThe user lives in Paris.`;
+    const conversations = [
+      { from: 'system', value },
+      { from: 'human', value: 'Weather?' },
+      { from: 'gpt', value: 'Sunny.' },
+      { from: 'tool', value: 'note: partial <tool_response>{"x": 1}</tool_response> retry later' },
+      { from: 'gpt', value: 'Well.' },
+    ];
+    const { samples } = await readAll(file(JSON.stringify([{ conversations }])));
+    const [system] = samples[0]!.messages;
+    expect(system!.content.split(/\s+/u).join(' ')).toBe(
+      'You help. Today is 2024-05-01. The user lives in Paris.',
+    );
+    expect(samples[1]!.messages.at(-1)!.content).toBe('note: partial {"x": 1} retry later');
+  });
+
+  test('types within flat parameters are those of JSON Schema', () => {
+    const parameters = {
+      place: { type: 'dict', properties: { y: { type: 'str' } } },
+      unit: { type: ['string', 'null'], description: 'C or F' },
+    };
+    const read = readTools([{ name: 'f', parameters }], 'tools');
+    expect(read).toMatchObject({
+      value: [
+        {
+          parameters: {
+            properties: {
+              place: { type: 'object', properties: { y: { type: 'string' } } },
+              unit: { type: ['string', 'null'] },
+            },
+          },
+        },
+      ],
+    });
   });
 });
