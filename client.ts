@@ -9,6 +9,7 @@ import type { RunConfig, RunConfigInput } from './contracts/config.ts';
 import { ToolsampleError } from './contracts/errors.ts';
 import type { StopAsked } from './contracts/requests.ts';
 import type { RunStatus } from './contracts/run-status.ts';
+import { shellWord } from './contracts/shell-word.ts';
 import {
   PROGRESS_QUERY,
   RUN_SIGNALS,
@@ -33,11 +34,12 @@ import { endableConnection } from './services/temporal/endable-connection.ts';
 import { runSteering, type RunSteering } from './client/steer-run.ts';
 import { waitForEnd, type EndedRun, type WaitOptions } from './client/wait-for-run.ts';
 import { newRunId, originMemo, shownInTemporal } from './client/run-labels.ts';
+import { requireNameOfRun, unpreparedRuns, type UnpreparedRun } from './client/unprepared-runs.ts';
 import { workUnderWay } from './client/work-under-way.ts';
 import { isUnderWay, requireIdFor, requireType } from './client/workflow-ids.ts';
 
 export interface StartRunOptions {
-  /** Id of the run, which is also its workflow id. Default: sampler and time, e.g. `dscl-20261124-093015`. */
+  /** Id of the run, which is also its workflow id: up to 80 letters, digits, `.`, `_`, `-`. Default: sampler and time, e.g. `dscl-20261124-093015`. */
   readonly run?: string | undefined;
   /** Any part of the configuration; keys in snake_case, kebab-case or camelCase. Relative paths are of the working directory. */
   readonly config?: RunConfigInput | undefined;
@@ -50,8 +52,8 @@ export interface ToolsampleClient
   /**
    * Starts a run; one of that id that is under way is left alone, one that failed, stopped or was lost goes on.
    *
-   * @throws ToolsampleError `config` when the configuration is wrong, or the id belongs to a completed run, one with another
-   *   configuration, or an experiment or evaluation
+   * @throws ToolsampleError `config` when the configuration is wrong, the id of a new run is no name, or belongs to a completed run,
+   *   one with another configuration, or an experiment or evaluation
    */
   startRun(options?: StartRunOptions): Promise<{ readonly run: string }>;
   /**
@@ -62,7 +64,7 @@ export interface ToolsampleClient
    */
   resumeRun(run: string): Promise<'running' | 'completed'>;
   /** Runs under way that no worker has prepared yet, so that Postgres does not know them; with the configuration each was given. */
-  unpreparedRuns(): Promise<{ readonly run: string; readonly config: unknown }[]>;
+  unpreparedRuns(): Promise<UnpreparedRun[]>;
   /** Waits until the run completes, fails or stops. @throws ToolsampleError when it failed before it was recorded */
   waitFor(run: string, options?: WaitOptions): Promise<EndedRun>;
   /** What the run is doing now; null when no worker answers within a second. */
@@ -102,6 +104,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
   const { connection, close: disconnect } = await endableConnection(temporal.connection);
   const { workflow } = new Client({ connection, namespace: temporal.namespace });
   const reader = runReader(database, services.folder);
+  const waiting = async () => unpreparedRuns({ workflow }, database.db, temporal.taskQueue);
 
   /** Starts the workflow, or tells the one under way to go on: one request, nothing can come between. */
   const goOn = async (
@@ -143,9 +146,10 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
       const config = withAbsolutePaths(resolveConfig(input), process.cwd());
       const id = run ?? newRunId(config.sampler);
       const known = await findRun(database.db, id);
+      if (known === null) await requireNameOfRun(id, waiting);
       if (known !== null && !isDeepStrictEqual(known.config, config)) {
         throw new ToolsampleError('config', `run "${id}" exists with another configuration`, {
-          hint: `choose another name, or go on with it: toolsample resume ${id}`,
+          hint: `choose another name, or go on with it: toolsample resume ${shellWord(id)}`,
         });
       }
       const status = known === null ? null : await reader.status(id);
@@ -166,15 +170,7 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
         ? 'completed'
         : goOn(run, await reader.config(run), status);
     },
-    async unpreparedRuns() {
-      const query = `WorkflowType = '${TRAINING_RUN}' and ExecutionStatus = 'Running' and TaskQueue = '${temporal.taskQueue}'`;
-      const found = [];
-      for await (const { workflowId, memo } of workflow.list({ query })) {
-        if ((await findRun(database.db, workflowId)) === null)
-          found.push({ run: workflowId, config: memo?.['config'] });
-      }
-      return found;
-    },
+    unpreparedRuns: waiting,
     waitFor: async (run, wait = {}) =>
       waitForEnd(workflow.getHandle(run), async () => statusOrNull(reader, run), wait),
     async progress(run) {
@@ -230,7 +226,7 @@ async function whileUnderWay(
     if (!(error instanceof WorkflowNotFoundError)) throw error;
     const { workflowId: id } = run;
     throw new ToolsampleError('not-found', `run "${id}" is not under way`, {
-      hint: `toolsample resume ${id}`,
+      hint: `toolsample resume ${shellWord(id)}`,
       cause: error,
     });
   }

@@ -5,6 +5,7 @@ import { INITIAL_CURRICULUM } from '../contracts/curriculum.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { LARGE_CORPUS } from '../contracts/large-corpus.ts';
 import type { PolicyRef } from '../contracts/policy.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 import { jsonSha256 } from '../db/canonical-json.ts';
 import { commitCheckpoint } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
@@ -95,7 +96,7 @@ function requireSame(run: RunRow, input: RunConfigInput): void {
   if (jsonSha256(run.config) === jsonSha256(config)) return;
   throw new ToolsampleError('config', `the run "${run.run}" exists with another configuration`, {
     at: { field: firstDifference(run.config, config) },
-    hint: `\`toolsample resume ${run.run}\` goes on with its own; for another configuration choose another run id`,
+    hint: `\`toolsample resume ${shellWord(run.run)}\` goes on with its own; for another configuration choose another run id`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { relative, resolve } from 'node:path';
+import { shellWord } from '../contracts/shell-word.ts';
 
 /** How the user calls the program, so that the commands we suggest can be copied. */
 export interface Invocation {
@@ -12,7 +13,7 @@ function programName({ argv, env, workingDirectory }: Invocation): string {
   if (env['npm_lifecycle_event'] !== undefined) return 'npx toolsample';
   const script = argv[1] ?? '';
   return script.endsWith('.js')
-    ? `node ${quoted(relative(workingDirectory, script) || script)}`
+    ? `node ${shellWord(relative(workingDirectory, script) || script)}`
     : 'toolsample';
 }
 
@@ -22,15 +23,11 @@ export function suggestion(invocation: Invocation, home: string, command: string
     invocation.workingDirectory,
     invocation.env['TOOLSAMPLE_HOME'] ?? '.toolsample',
   );
-  const where = usual === home ? '' : ` --home ${quoted(home)}`;
+  const where = usual === home ? '' : ` --home ${shellWord(home)}`;
   return `${programName(invocation)} ${command}${where}`;
 }
 
 /** This process's own. */
 export function ownInvocation(): Invocation {
   return { argv: process.argv, env: process.env, workingDirectory: process.cwd() };
-}
-
-function quoted(text: string): string {
-  return /^[\w./:@=+-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

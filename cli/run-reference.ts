@@ -1,4 +1,5 @@
 import { ToolsampleError } from '../contracts/errors.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 
 /**
  * The run that a user means: a whole id, a prefix that only one run has, or `latest`.
@@ -18,12 +19,12 @@ export function findRunId(reference: string, runs: readonly string[]): string {
   const [only] = matching;
   if (only === undefined || reference === '') {
     throw new ToolsampleError('not-found', `there is no run "${reference}"`, {
-      hint: `\`toolsample runs\` lists them; the newest is ${newest}`,
+      hint: `\`toolsample runs\` lists them; the newest is ${shellWord(newest)}`,
     });
   }
   if (matching.length > 1) {
     throw new ToolsampleError('not-found', `"${reference}" could be ${matching.length} runs`, {
-      hint: `write more of the id: ${matching.slice(0, 4).join(', ')}${matching.length > 4 ? ', …' : ''}`,
+      hint: `write more of the id: ${matching.slice(0, 4).map(shellWord).join(', ')}${matching.length > 4 ? ', …' : ''}`,
     });
   }
   return only;
@@ -49,7 +50,7 @@ export function findRunAtEpoch(reference: string, runs: readonly string[]): RunA
   if (epoch === 'best') return { run: findRunId(before, runs), epoch };
   if (!/^\d{1,9}$/.test(epoch)) {
     throw new ToolsampleError('config', `"${epoch}" is not an epoch`, {
-      hint: `epochs are numbers: ${before}@1 is the first, @0 before it; ${before}@best is the best evaluated`,
+      hint: `epochs are numbers: ${shellWord(`${before}@1`)} is the first, @0 before it; ${shellWord(`${before}@best`)} is the best evaluated`,
     });
   }
   return { run: findRunId(before, runs), epoch: Number(epoch) };

@@ -1,6 +1,7 @@
 import type { ToolsampleClient } from '../client.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 import type { EndedRun } from '../client/wait-for-run.ts';
 import type { ExitCode } from './failure.ts';
 import { followRun } from './follow-run.ts';
@@ -36,7 +37,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
     ? panelView(terminal, (text) => process.stdout.write(text))
     : logView(terminal, options.before);
   const workflowUrl = workflowAddress(client, run);
-  const goOn = suggestion(ownInvocation(), home, `resume ${run}`);
+  const goOn = suggestion(ownInvocation(), home, `resume ${shellWord(run)}`);
   const from = options.before === null ? '' : `, going on after step ${options.before.step}`;
   terminal.note(`run ${run}${from}`);
   if (workflowUrl !== null) terminal.note(`Temporal UI  ${workflowUrl}`);

@@ -2,6 +2,7 @@ import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/c
 import type { RunConfigInput } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { originAt, type ForkAsked, type ForkPoint, type RunOrigin } from '../contracts/fork.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 import { TRAINING_RUN } from '../contracts/temporal.ts';
 import type { Database } from '../db/connection.ts';
 import { findForkPoint } from '../db/fork-points.ts';
@@ -9,6 +10,7 @@ import { findRun, readRun } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
 import { newRunId, originMemo, shownInTemporal } from './run-labels.ts';
 import { changedConfig } from '../services/configuration/change.ts';
+import { requireNewName } from '../services/new-name.ts';
 import { requireIdFor } from './workflow-ids.ts';
 
 export interface ForkOptions {
@@ -31,7 +33,7 @@ export interface RunForking {
    * fork would have no step left.
    *
    * @throws ToolsampleError `not-found` when there is no such run, it has not come there, or its policy of that step is no longer kept;
-   *   `config` for settings that are wrong or that a fork cannot change, and when the id is taken
+   *   `config` for settings that are wrong or that a fork cannot change, and when the id is none or taken
    */
   forkRun(options: ForkOptions): Promise<{ readonly run: string; readonly forkOf: RunOrigin }>;
 }
@@ -43,6 +45,7 @@ export function runForking(
 ): RunForking {
   return {
     async forkRun({ of, at = 'newest', run = newRunId('fork'), settings = {}, by }) {
+      requireNewName('run', run);
       const parent = await readRun(db, of);
       const step = await findForkPoint(db, parent, at);
       const before = (await readRunAt(db, of, step + 1)).config;
@@ -73,6 +76,6 @@ export function runForking(
 
 function taken(run: string): ToolsampleError {
   return new ToolsampleError('config', `there is a run "${run}" already`, {
-    hint: `choose another name, or go on with it: toolsample resume ${run}`,
+    hint: `choose another name, or go on with it: toolsample resume ${shellWord(run)}`,
   });
 }

@@ -7,6 +7,7 @@ import { readRun } from '../db/runs.ts';
 import { findSuiteEvaluation, requireSameEvaluation } from '../db/suite-evaluations.ts';
 import { evaluationReport } from './evaluation-report.ts';
 import { checkedEvaluation, type EvaluationInput } from '../evaluation/checked-input.ts';
+import { requireNewName } from '../services/new-name.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 import { requireIdFor } from './workflow-ids.ts';
 
@@ -48,7 +49,8 @@ export function policyEvaluations(
       };
       const evaluation = named ?? `eval-${asked.suite}-${jsonSha256(asked).slice(0, 12)}`;
       const known = await findSuiteEvaluation(db, evaluation);
-      if (known !== null) requireSameEvaluation(known, asked);
+      if (known === null) requireNewName('evaluation', evaluation);
+      else requireSameEvaluation(known, asked);
       if (known?.state === 'completed') return { evaluation, completed: true };
       await requireIdFor(POLICY_EVALUATION, evaluation, { workflow, db });
       try {

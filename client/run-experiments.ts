@@ -12,6 +12,7 @@ import { experimentResults, experimentStatus, findExperiment } from '../db/exper
 import { newRunId } from './run-labels.ts';
 import { withAbsoluteInput } from '../services/configuration/absolute-paths.ts';
 import { planGrowth } from '../services/experiments/growth.ts';
+import { requireNewName } from '../services/new-name.ts';
 import { cancelWorkflow, workflowEnded } from './workflow-end.ts';
 import { requireIdFor } from './workflow-ids.ts';
 
@@ -65,6 +66,7 @@ export function runExperiments(
       const known = await findExperiment(db, experiment);
       const wanted = asked === null ? known?.asked : withPaths(asked);
       if (wanted === undefined) return failUnknown(experiment);
+      if (known === null) requireNewName('experiment', experiment);
       const { plan, grows } = planGrowth(experiment, known?.asked ?? null, wanted);
       const started = { experiment, notes: plan.notes, arms: plan.arms.map(({ arm }) => arm) };
       await requireIdFor(EXPERIMENT, experiment, { workflow, db });

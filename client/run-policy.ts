@@ -2,6 +2,7 @@ import { trainableOptions } from '../activities/engine-options.ts';
 import type { ArtifactReader } from '../contracts/artifacts.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { ExportOptions } from '../contracts/export.ts';
+import { shellQuery, shellWord } from '../contracts/shell-word.ts';
 import { bestPolicyOf } from '../db/best-policy.ts';
 import { committedStep, newestPolicy, type PolicyPoint } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
@@ -61,7 +62,7 @@ export async function pointOf(
   if (epoch === 'best') return bestPolicyOf(db, run);
   if (epoch !== undefined && epoch > epochs) {
     throw new ToolsampleError('config', `run ${run} has ${epochs} epochs, no epoch ${epoch}`, {
-      hint: `write ${run}@${epochs} for the last one, ${run}@0 for the policy before the first step`,
+      hint: `write ${shellWord(`${run}@${epochs}`)} for the last one, ${shellWord(`${run}@0`)} for the policy before the first step`,
     });
   }
   const upTo = epoch === undefined ? undefined : Math.min(epoch * stepsPerEpoch, totalSteps);
@@ -73,7 +74,9 @@ export async function pointOf(
     throw new ToolsampleError(
       'not-found',
       `run ${run} has not come to epoch ${epoch}: it is after step ${step}, in epoch ${reached}`,
-      { hint: `write ${run}@${reached}, or go on with it: toolsample resume ${run}` },
+      {
+        hint: `write ${shellWord(`${run}@${reached}`)}, or go on with it: toolsample resume ${shellWord(run)}`,
+      },
     );
   }
   if (upTo !== undefined && step >= upTo && point.step < upTo) {
@@ -81,7 +84,7 @@ export async function pointOf(
       'not-found',
       `the policy after epoch ${epoch} of run ${run} was deleted to save space (save_epochs)`,
       {
-        hint: `\`toolsample sql "select step from checkpoints where run = '${run}' and not pruned"\` lists what is kept`,
+        hint: `\`toolsample sql ${shellQuery('select step from checkpoints where run = ', run, ' and not pruned')}\` lists what is kept`,
       },
     );
   }

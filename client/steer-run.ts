@@ -15,6 +15,7 @@ import type {
   StopAsked,
 } from '../contracts/requests.ts';
 import type { RunStatus } from '../contracts/run-status.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 import { PROGRESS_QUERY } from '../contracts/temporal.ts';
 
 /**
@@ -83,13 +84,16 @@ export function runSteering(
 
 function over(run: string, state: string): ToolsampleError {
   return new ToolsampleError('refused', `run "${run}" is not under way: it is ${state}`, {
-    hint: state === 'completed' ? 'start another run' : `toolsample resume ${run} goes on with it`,
+    hint:
+      state === 'completed'
+        ? 'start another run'
+        : `toolsample resume ${shellWord(run)} goes on with it`,
   });
 }
 
 function unattended(run: string, cause: unknown): ToolsampleError {
   return new ToolsampleError('refused', `no worker works on run "${run}"`, {
-    hint: `nothing is computed now; toolsample resume ${run} starts a worker`,
+    hint: `nothing is computed now; toolsample resume ${shellWord(run)} starts a worker`,
     cause,
   });
 }
@@ -99,7 +103,7 @@ function explained(run: string, error: unknown): unknown {
   if (error instanceof WorkflowNotFoundError) return over(run, 'at its end');
   if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) {
     return new ToolsampleError('service', `run "${run}" has not answered in time`, {
-      hint: `toolsample status ${run} shows whether the request was accepted`,
+      hint: `toolsample status ${shellWord(run)} shows whether the request was accepted`,
       cause: error,
     });
   }

@@ -1,6 +1,7 @@
 import { and, asc, eq, sql } from 'drizzle-orm';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { ForkPoint } from '../contracts/fork.ts';
+import { shellWord } from '../contracts/shell-word.ts';
 import { bestPolicyOf } from './best-policy.ts';
 import { committedStep, findCheckpoint } from './checkpoints.ts';
 import type { Database } from './connection.ts';
@@ -23,7 +24,7 @@ export async function findForkPoint(db: Database, run: RunRow, at: ForkPoint): P
     throw new ToolsampleError(
       'not-found',
       `run "${run.run}" has not come to ${pointText(at, step)}: it is after step ${reached} of ${run.totalSteps}`,
-      { hint: `go on with it (toolsample resume ${run.run}), or fork it where it is` },
+      { hint: `go on with it (toolsample resume ${shellWord(run.run)}), or fork it where it is` },
     );
   }
   await requireKept(db, run, step);
@@ -40,7 +41,7 @@ export async function requireKept(db: Database, run: RunRow, step: number): Prom
     const { warmStartSlices: slice } = run;
     if ((await findCheckpoint(db, { run: run.run, step, slice })) !== null) return;
     throw new ToolsampleError('not-found', `run "${run.run}" has not ended its cold start`, {
-      hint: `go on with it: toolsample resume ${run.run}`,
+      hint: `go on with it: toolsample resume ${shellWord(run.run)}`,
     });
   }
   const kept = await keptSteps(db, run);

@@ -1,4 +1,5 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { shellWord } from '../../contracts/shell-word.ts';
 import { runsUnderWay } from '../../client/run-reader.ts';
 import { stopServices } from '../../services/services.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
@@ -17,7 +18,7 @@ export async function down(
   if (run !== undefined) {
     const again = suggestion(ownInvocation(), home, 'down --force');
     throw new ToolsampleError('config', `run ${run} is under way`, {
-      hint: `stop it with Ctrl-C first, or use \`${again}\`: what it has saved stays, \`resume ${run}\` goes on from there`,
+      hint: `stop it with Ctrl-C first, or use \`${again}\`: what it has saved stays, \`resume ${shellWord(run)}\` goes on from there`,
     });
   }
   const stopped = await stopServices(home);

@@ -3,6 +3,7 @@ import { originText, type ForkPoint, type RunOrigin } from '../../contracts/fork
 import type { RunStatus } from '../../contracts/run-status.ts';
 import { settingsFromText } from '../../services/configuration/change.ts';
 import { checkSettings } from '../../services/configuration/resolve.ts';
+import { requireNewName } from '../../services/new-name.ts';
 import type { ExitCode } from '../failure.ts';
 import type { CommandContext } from '../program.ts';
 import { findRunAtEpoch, type RunAtEpoch } from '../run-reference.ts';
@@ -25,6 +26,7 @@ export async function fork(
   reference: string,
   { step, set, name }: ForkFlags,
 ): Promise<ExitCode> {
+  if (name !== undefined) requireNewName('run', name);
   const settings = settingsFromText(set);
   checkSettings(settings);
   return withClient(context, async (client, serviceSeconds) => {

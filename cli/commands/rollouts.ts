@@ -1,6 +1,7 @@
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { UNIT_WEIGHTS } from '../../contracts/curriculum.ts';
 import type { PerSubTask } from '../../contracts/reward.ts';
+import { shellWord } from '../../contracts/shell-word.ts';
 import { openRuns, type RunReader } from '../../client/run-reader.ts';
 import type { CommandContext } from '../program.ts';
 import { groupLines } from '../render/rollouts.ts';
@@ -57,7 +58,7 @@ async function nothingFound(
   const last = (await reader.status(run)).step;
   if (sample !== undefined && step <= last) {
     return new ToolsampleError('not-found', `step ${step} did not draw sample "${sample}"`, {
-      hint: `\`toolsample rollouts ${run} --step ${step}\` shows those it drew`,
+      hint: `\`toolsample rollouts ${shellWord(run)} --step ${step}\` shows those it drew`,
     });
   }
   return new ToolsampleError('not-found', `run ${run} has no rollouts of step ${step}`, {

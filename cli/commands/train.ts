@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ToolsampleClient } from '../../client.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
+import { shellWord } from '../../contracts/shell-word.ts';
 import type { ExitCode } from '../failure.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import type { CommandContext } from '../program.ts';
@@ -50,7 +51,7 @@ export async function resume(context: CommandContext, reference: string): Promis
     const before = prepared.find((each) => each.run === run) ?? null;
     if ((await client.resumeRun(run)) === 'completed') {
       context.terminal.note(
-        `run ${run} has completed; ${suggestion(ownInvocation(), context.home, `status ${run}`)} shows the result`,
+        `run ${run} has completed; ${suggestion(ownInvocation(), context.home, `status ${shellWord(run)}`)} shows the result`,
       );
       return 0;
     }

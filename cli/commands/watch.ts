@@ -1,5 +1,6 @@
 import type { ToolsampleClient } from '../../client.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
+import { shellWord } from '../../contracts/shell-word.ts';
 import type { ExitCode } from '../failure.ts';
 import { followRun } from '../follow-run.ts';
 import { onInterrupt } from '../interrupt.ts';
@@ -55,8 +56,9 @@ async function follow(
   if (json) terminal.print(JSON.stringify(await client.status(run), null, 2));
   const note = json ? (): void => undefined : terminal.note;
   const command = (text: string): string => suggestion(ownInvocation(), home, text);
-  if (status.state !== 'completed') return reportEnd(status, false, command(`resume ${run}`), note);
-  note(`completed; ${command(`status ${run}`)} shows the result`);
+  if (status.state !== 'completed')
+    return reportEnd(status, false, command(`resume ${shellWord(run)}`), note);
+  note(`completed; ${command(`status ${shellWord(run)}`)} shows the result`);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 import { originText } from '../../contracts/fork.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import { stateText, type EvaluationStatus, type RunStatus } from '../../contracts/run-status.ts';
+import { shellQuery, shellWord } from '../../contracts/shell-word.ts';
 import { requestLines } from './requests.ts';
 import { count, duration, percent, printable, table, type Paint } from './text.ts';
 
@@ -123,11 +124,11 @@ export function timingLine(timings: readonly Timing[]): string {
 }
 
 /** What to do next with a completed run: commands without the program's name. */
-export function nextCommands({ run, step }: RunStatus): string[] {
+export function nextCommands({ run, step }: Pick<RunStatus, 'run' | 'step'>): string[] {
   return [
     'ui',
-    `rollouts ${run} --step ${step}`,
-    `sql "select * from learning_curve where run = '${run}' order by step"`,
+    `rollouts ${shellWord(run)} --step ${step}`,
+    `sql ${shellQuery('select * from learning_curve where run = ', run, ' order by step')}`,
     'down',
   ];
 }

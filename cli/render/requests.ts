@@ -1,6 +1,7 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import type { AcceptedRequest, RequestStatus, SettingChange } from '../../contracts/requests.ts';
 import type { RunStatus } from '../../contracts/run-status.ts';
+import { shellWord } from '../../contracts/shell-word.ts';
 import { spell } from '../../services/configuration/names.ts';
 import { printable, type Paint } from './text.ts';
 
@@ -16,24 +17,24 @@ export function acceptedLines(
     case 'pause':
       return [
         `run ${run} pauses after the piece of work under way (step ${step} is committed)`,
-        `go on with: ${command(`continue ${run}`)}`,
+        `go on with: ${command(`continue ${shellWord(run)}`)}`,
       ];
     case 'continue':
       return [`run ${run} goes on after step ${step}`];
     case 'stop':
       return [
         `run ${run} stops after the piece of work under way (step ${step} is committed), and exports its policy`,
-        `see where with: ${command(`status ${run}`)}`,
+        `see where with: ${command(`status ${shellWord(run)}`)}`,
       ];
     case 'cancel':
       return [
         `run ${run} is cut off after step ${step}`,
-        `go on with: ${command(`resume ${run}`)}`,
+        `go on with: ${command(`resume ${shellWord(run)}`)}`,
       ];
     case 'evaluate':
       return [
         `run ${run} evaluates its policy before the next step (step ${step} is committed)`,
-        `see it with: ${command(`status ${run}`)}`,
+        `see it with: ${command(`status ${shellWord(run)}`)}`,
       ];
     default:
       return changes.map((change) => `run ${run}: ${settingText(change)}`);

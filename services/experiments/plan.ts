@@ -14,6 +14,7 @@ import { CURRICULA, SAMPLERS, type SamplerName } from '../../contracts/sampling.
 import { mergeInputs, shown } from '../configuration/canonical.ts';
 import { spell } from '../configuration/names.ts';
 import { resolveConfig } from '../configuration/resolve.ts';
+import { requireName } from '../new-name.ts';
 import { armSlug, baselineOf, experimentArms } from './arms.ts';
 import { NAMED_CORPORA } from './named-corpora.ts';
 import { refuseDecided, tunedSettings, tuningNotes } from './tuning.ts';
@@ -22,9 +23,6 @@ import { refuseDecided, tunedSettings, tuningNotes } from './tuning.ts';
 const MOST_RUNS = 300;
 /** Evaluations that a run has about, the one at its end included. */
 const EVALUATIONS = 16;
-
-/** A name becomes part of run ids, which become names of folders. */
-const NAME = /^[A-Za-z0-9][\w.-]{0,79}$/;
 
 const distinct = <T extends string>(words: readonly T[]) =>
   z
@@ -71,11 +69,7 @@ function experimentAsked(input: unknown): ExperimentAsked {
  * @throws ToolsampleError `config` when a name, a setting or the number of runs is not as it should be
  */
 export function planExperiment(experiment: string, input: unknown): ExperimentPlan {
-  if (!NAME.test(experiment)) {
-    throw new ToolsampleError('config', `${shown(experiment)} is no name for an experiment`, {
-      hint: 'use up to 80 letters, digits, dots, dashes and underscores',
-    });
-  }
+  requireName('experiment', experiment);
   const asked = experimentAsked(input);
   const { arms, notes } = experimentArms(asked);
   const base = baseSettings(asked);

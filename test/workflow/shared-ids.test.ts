@@ -65,6 +65,29 @@ async function events(id: string): Promise<number> {
   return (await client.workflow.getHandle(id).fetchHistory()).events?.length ?? 0;
 }
 
+describe('an id that is no name', () => {
+  it.each(Object.entries(STARTS))('becomes no %s', async (kind, start) => {
+    const message = `is no name for ${kind === 'run' ? 'a' : 'an'} ${kind}`;
+    for (const id of ['', 'a b', '..', 'r1@0', 'latest', 'x'.repeat(1100)])
+      await expect(start(id)).rejects.toMatchObject({
+        code: 'config',
+        message: expect.stringContaining(message),
+      });
+  });
+
+  it('stays that of a run that has it', async () => {
+    const { db } = database;
+    await scratchRun(db, 'an old one', scratchSamples(12), {});
+    await setRunState(db, 'an old one', 'stopped', 'as asked');
+    expect(await home.toolsample.resumeRun('an old one')).toBe('running');
+    expect(await home.toolsample.startRun({ run: 'an old one' })).toEqual({ run: 'an old one' });
+    const other = home.toolsample.startRun({ run: 'an old one', config: { seed: 99 } });
+    await expect(other).rejects.toThrow(
+      "exists with another configuration — choose another name, or go on with it: toolsample resume 'an old one'",
+    );
+  });
+});
+
 describe('an id that something else has', () => {
   it.each(others(Object.keys(STARTS)))('$id becomes no $name', async ({ id, kind, name }) => {
     const before = await events(id);
