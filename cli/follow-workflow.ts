@@ -34,7 +34,7 @@ export async function followWorkflow(workflow: FollowedWorkflow): Promise<ExitCo
     onRestart: (message) => terminal.note(message),
   });
   const givenUp = new AbortController();
-  void worker.lost.then((reason) => givenUp.abort(reason));
+  void worker.lost.then(({ reason }) => givenUp.abort(reason));
   let stopping = false;
   const release = onInterrupt({
     stop: () => {
@@ -60,12 +60,15 @@ export async function followWorkflow(workflow: FollowedWorkflow): Promise<ExitCo
       return 0;
     }
     if (givenUp.signal.aborted) {
-      terminal.note(String(givenUp.signal.reason));
-    } else if (error instanceof ToolsampleError) {
-      terminal.note(error.message);
-    } else throw error;
+      const { reason, exitCode } = await worker.lost;
+      terminal.note(reason);
+      terminal.note(goOn);
+      return exitCode;
+    }
+    if (!(error instanceof ToolsampleError)) throw error;
+    terminal.note(error.message);
     terminal.note(goOn);
-    return error instanceof ToolsampleError ? error.exitCode : 1;
+    return error.exitCode;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);
     release();

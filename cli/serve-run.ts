@@ -54,7 +54,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
     logs: client.services.folder.logs,
     onRestart: say,
   });
-  void worker.lost.then((reason) => givenUp.abort(reason));
+  void worker.lost.then(({ reason }) => givenUp.abort(reason));
   let stopping = false;
   const release = onInterrupt({
     stop: () => {
@@ -101,7 +101,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
     const reason = String(givenUp.signal.reason);
     terminal.note(stopping ? 'stopped' : reason);
     terminal.note(`go on with: ${goOn}`);
-    return stopping ? 0 : 1;
+    return stopping ? 0 : (await worker.lost).exitCode;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);
     await dashboard?.close();

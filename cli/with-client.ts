@@ -1,12 +1,17 @@
 import type { ToolsampleClient } from '../client.ts';
 import type { ExitCode } from './failure.ts';
+import { requireFreeAddress } from './metrics-option.ts';
 import type { CommandContext } from './program.ts';
 
-/** Starts what is not running, says where it is, and works with it; tells how long the start took. */
+/**
+ * Starts what is not running, says where it is, and works with it; tells how long the start took.
+ * @throws ToolsampleError `config`, before anything is started, when metrics cannot be served where they are wanted
+ */
 export async function withClient(
-  { terminal, home }: CommandContext,
+  { terminal, home, metrics }: CommandContext,
   work: (client: ToolsampleClient, serviceSeconds: number) => Promise<ExitCode>,
 ): Promise<ExitCode> {
+  if (metrics !== undefined) await requireFreeAddress(metrics);
   const begin = Date.now();
   // Loaded only now: a mistake on the command line is told without waiting for Temporal's and Postgres' libraries.
   const [{ connectToolsample }, { serviceLines }] = await Promise.all([

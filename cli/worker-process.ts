@@ -24,12 +24,20 @@ export interface WorkerProcessOptions {
   readonly backoffMilliseconds?: number;
 }
 
+/** How a worker ended for good. */
+export interface LostWorker {
+  /** `stopped` when it was asked to end. */
+  readonly reason: string;
+  /** What the command that needed it ends with. */
+  readonly exitCode: 1 | 2;
+}
+
 export interface WorkerProcess {
   readonly log: string;
   /** Process id of the worker that runs now; undefined between two. */
   readonly pid: () => number | undefined;
-  /** Resolves with a reason when the worker ended for good without having been asked; never rejects. */
-  readonly lost: Promise<string>;
+  /** Resolves when the worker ended for good; never rejects. */
+  readonly lost: Promise<LostWorker>;
   /** Asks the worker to finish what it is doing, and ends it by force after the limit. */
   readonly stop: (milliseconds: number) => Promise<void>;
   /** Ends it at once. */
@@ -54,15 +62,18 @@ export function startWorkerProcess(options: WorkerProcessOptions): WorkerProcess
   const halt = new AbortController();
   const lost = supervise();
 
-  async function supervise(): Promise<string> {
+  async function supervise(): Promise<LostWorker> {
     for (let deaths = 0; ;) {
       const begin = Date.now();
       const end = await runOnce();
-      if (halt.signal.aborted) return 'stopped';
+      if (halt.signal.aborted) return { reason: 'stopped', exitCode: 1 };
       if (Date.now() - begin > STEADY_MILLISECONDS) deaths = 0;
       // Exit code 2 is the user's to mend: another try would end the same way.
-      if (end === 'code 2' || deaths >= MAX_RESTARTS)
-        return `the worker ended with ${end}${await lastError(log, logBegin)}; see ${log}`;
+      const exitCode = end === 'code 2' ? 2 : 1;
+      if (exitCode === 2 || deaths >= MAX_RESTARTS) {
+        const said = await lastError(log, logBegin);
+        return { reason: `the worker ended with ${end}${said}; see ${log}`, exitCode };
+      }
       deaths += 1;
       options.onRestart(
         `the worker ended with ${end} and is started again (${deaths} of ${MAX_RESTARTS}); see ${log}`,

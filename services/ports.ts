@@ -6,19 +6,22 @@ import { hashSeed } from '../contracts/hash.ts';
 const FIRST_PORT = 20_000;
 const PORTS = 10_000;
 
-/** Whether a server could listen on this port of 127.0.0.1 now. */
-export function isPortFree(port: number): Promise<boolean> {
+/** Why no server could listen there now; null when one could. */
+export function listenProblem(host: string, port: number): Promise<Error | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => {
-      resolve(false);
-    });
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
+    server.once('error', resolve);
+    server.listen({ port, host, exclusive: true }, () => {
       server.close(() => {
-        resolve(true);
+        resolve(null);
       });
     });
   });
+}
+
+/** Whether a server could listen on this port of 127.0.0.1 now. */
+export async function isPortFree(port: number): Promise<boolean> {
+  return (await listenProblem('127.0.0.1', port)) === null;
 }
 
 /**

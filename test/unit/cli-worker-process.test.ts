@@ -54,7 +54,10 @@ describe('startWorkerProcess', () => {
     const worker = start('console.error("worker was here"); process.exit(3)', (message) =>
       told.push(message),
     );
-    expect(await worker.lost).toMatch(/^the worker ended with code 3; see .*worker\.log$/);
+    expect(await worker.lost).toEqual({
+      reason: expect.stringMatching(/^the worker ended with code 3; see .*worker\.log$/),
+      exitCode: 1,
+    });
     expect(told).toHaveLength(5);
     expect(told[0]).toContain('1 of 5');
     const log = await readFile(worker.log, 'utf8');
@@ -64,7 +67,10 @@ describe('startWorkerProcess', () => {
   it('does not repeat what the user has to mend', async () => {
     const told: string[] = [];
     const worker = start('process.exit(2)', (message) => told.push(message));
-    expect(await worker.lost).toContain('code 2');
+    expect(await worker.lost).toMatchObject({
+      reason: expect.stringContaining('code 2'),
+      exitCode: 2,
+    });
     expect(told).toEqual([]);
   });
 
@@ -77,7 +83,7 @@ describe('startWorkerProcess', () => {
     await appears(ready);
     await worker.stop(10_000);
     expect(await readFile(ended, 'utf8')).toBe('cleanly');
-    expect(await worker.lost).toBe('stopped');
+    expect(await worker.lost).toMatchObject({ reason: 'stopped' });
   });
 
   it('ends a worker that does not listen', async () => {
