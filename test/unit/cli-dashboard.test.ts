@@ -45,6 +45,7 @@ function terminal(lines: string[]): Terminal {
     paint: painter(false),
     live: false,
     width: () => 80,
+    outliveReader: () => undefined,
   };
 }
 

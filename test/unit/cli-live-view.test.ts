@@ -89,6 +89,7 @@ function terminal(printed: string[]): Terminal {
     paint: painter(false),
     live: false,
     width: () => 80,
+    outliveReader: () => undefined,
   };
 }
 

@@ -59,7 +59,11 @@ describe('call', () => {
     ['a question that is too long', 'tools.json', 'builtin', /context of 256/],
   ])('says what is wrong: %s', async (_, file, policy, problem) => {
     const terminal = { print: nowhere, note: nowhere, paint: painter(false), live: false };
-    const context = { terminal: { ...terminal, width: () => 80 }, home: folder, json: false };
+    const context = {
+      terminal: { ...terminal, width: () => 80, outliveReader: nowhere },
+      home: folder,
+      json: false,
+    };
     const flags = {
       tools: join(folder, file),
       temperature: 0,

@@ -24,6 +24,7 @@ async function answer(query: string, json: boolean): Promise<string> {
     paint: painter(false),
     live: false,
     width: () => 80,
+    outliveReader: () => undefined,
   };
   await sql({ terminal, home, json }, query);
   return lines.join('\n');

@@ -75,6 +75,7 @@ async function printed(options: Partial<MetricsOptions>, json = false): Promise<
     paint: painter(false),
     live: false,
     width: () => 80,
+    outliveReader: () => undefined,
   };
   await exportMetrics({ terminal, home, json }, 'latest', {
     format: 'jsonl',
