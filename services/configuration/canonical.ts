@@ -152,14 +152,17 @@ function isPhaseField(path: string): boolean {
 
 function add(settings: Map<string, Setting>, path: string, setting: Setting): void {
   const before = settings.get(path);
-  if (before !== undefined) {
-    throw new ToolsampleError(
-      'config',
-      `"${inShort(before.written)}" and "${inShort(setting.written)}" name the same setting`,
-      { at: { field: inShort(setting.written) }, hint: 'keep one of them' },
-    );
-  }
+  if (before !== undefined) throw givenTwice(before.written, setting.written);
   settings.set(path, setting);
+}
+
+/** A setting under two names, each as it was written: which one is meant is not ours to guess. */
+export function givenTwice(before: string, now: string): ToolsampleError {
+  return new ToolsampleError(
+    'config',
+    `"${inShort(before)}" and "${inShort(now)}" name the same setting`,
+    { at: { field: inShort(now) }, hint: 'keep one of them' },
+  );
 }
 
 function unknownKey(

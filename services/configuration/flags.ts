@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../contracts/json.ts';
 import type { RunConfig } from '../../contracts/config.ts';
-import { KNOWN_NAMES } from './canonical.ts';
+import { givenTwice, KNOWN_NAMES } from './canonical.ts';
 import { CONFIG_KEYS, type ConfigKey } from './keys.ts';
 import { foldName, spell } from './names.ts';
 import { defaultConfig } from './resolve.ts';
@@ -41,17 +41,25 @@ export function flagsFromSchema(): readonly ConfigFlag[] {
 
 /**
  * Respells known configuration flags as their canonical kebab form (`--num_generations=4`, `--lr 1e-4`, `--rollout.n 4`),
- * so that the argument parser has to know one spelling only. Other arguments pass unchanged; `--` ends it.
+ * so that the argument parser has to know one spelling only. Other arguments pass unchanged; `--` ends it. Of a flag that is repeated as
+ * it was the parser takes the last, so that a script's flags can be followed by others.
+ *
+ * @throws ToolsampleError `config` for a setting under two names
  */
 export function canonicalFlags(argv: readonly string[], reserved: ReadonlySet<string>): string[] {
   const end = argv.indexOf('--');
+  const written = new Map<string, string>();
   return argv.map((argument, index) => {
     const match = /^--(no-)?([^=]+)(=.*)?$/s.exec(argument);
     if (match === null || (end !== -1 && index >= end)) return argument;
     const [, no = '', name = '', value = ''] = match;
     if (reserved.has(name)) return argument;
     const path = KNOWN_NAMES.get(foldName(name));
-    return path === undefined ? argument : `--${no}${spell(path, 'kebab')}${value}`;
+    if (path === undefined) return argument;
+    const before = written.get(path) ?? name;
+    if (before !== name) throw givenTwice(`--${before}`, `--${name}`);
+    written.set(path, name);
+    return `--${no}${spell(path, 'kebab')}${value}`;
   });
 }
 

@@ -108,11 +108,21 @@ export const stepSettings = {
     .min(1)
     .max(16)
     .default(1.25)
-    .meta(about('DSCL', 'groups rolled out at first, as a multiple of train-batch-size')),
+    .meta(
+      about(
+        'DSCL',
+        'groups rolled out at first, as a multiple of train-batch-size; 1 without filter-groups',
+      ),
+    ),
   maxBackfillRounds: z
     .int()
     .min(0)
     .max(100)
     .default(0)
-    .meta(about('DSCL', 'further rounds of rollout until train-batch-size groups are kept')),
+    .meta(
+      about(
+        'DSCL',
+        'further rounds of rollout until train-batch-size groups are kept; 0 without filter-groups',
+      ),
+    ),
 };

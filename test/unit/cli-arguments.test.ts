@@ -50,6 +50,11 @@ describe('toolsample', () => {
       ['train', '--lr', 'fast'],
       /must be a number from 0 to 1, not "fast"/,
     ],
+    [
+      'a setting under two names',
+      ['train', '--lr', '1e-5', '--learning-rate', '1e-4'],
+      /^error: field "--learning-rate": "--lr" and "--learning-rate" name the same setting — keep/,
+    ],
     ['a value out of range, by its other name', ['train', '--eval-every', '0'], /"eval-schedule"/],
     [
       'an unknown form of export',

@@ -105,4 +105,15 @@ describe('canonicalFlags', () => {
     expect(canonicalFlags(['--', '--lr'], new Set())).toEqual(['--', '--lr']);
     expect(canonicalFlags(['--lr'], new Set(['lr']))).toEqual(['--lr']);
   });
+
+  it('refuses a setting under two names, as a file is refused', () => {
+    expect(() => canonicalFlags(['--num-generations', '8', '--rollout.n=4'], new Set())).toThrow(
+      'field "--rollout.n": "--num-generations" and "--rollout.n" name the same setting — keep one of them',
+    );
+    expect(() => canonicalFlags(['--no-filter_groups', '--filter-groups'], new Set())).toThrow(
+      'name the same setting',
+    );
+    const own = ['--sampler', 'a', '--lr', '1', '--lr', '2', '--', '--learning-rate'];
+    expect(canonicalFlags(own, new Set(['sampler']))).toHaveLength(own.length);
+  });
 });
