@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ToolsampleClient } from '../client.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
-import type { ExitCode } from './failure.ts';
+import { reportFailure, type ExitCode } from './failure.ts';
 import { onInterrupt } from './interrupt.ts';
 import type { CommandContext } from './program.ts';
-import { DRAIN_MILLISECONDS, startWorkerProcess } from './worker-process.ts';
+import type { Terminal } from './terminal.ts';
+import { DRAIN_MILLISECONDS, startWorkerProcess, type LostWorker } from './worker-process.ts';
 
 export interface FollowedWorkflow {
   readonly context: CommandContext;
   readonly client: Pick<ToolsampleClient, 'services'>;
-  /** How to go on, e.g. `the same command goes on`. */
+  /** How to go on, e.g. `the same command goes on`; told where that can help. */
   readonly goOn: string;
   /** Ends what is under way. */
   readonly stop: () => Promise<void>;
@@ -59,20 +60,32 @@ export async function followWorkflow(workflow: FollowedWorkflow): Promise<ExitCo
       terminal.note(`stopped; ${goOn}`);
       return 0;
     }
-    if (givenUp.signal.aborted) {
-      const { reason, exitCode } = await worker.lost;
-      terminal.note(reason);
-      terminal.note(goOn);
-      return exitCode;
-    }
-    if (!(error instanceof ToolsampleError)) throw error;
-    terminal.note(error.message);
-    terminal.note(goOn);
-    return error.exitCode;
+    const code = await tellFailure(
+      error,
+      givenUp.signal.aborted ? await worker.lost : null,
+      terminal,
+    );
+    // What the user has to change would be met again.
+    if (code === 1) terminal.note(goOn);
+    return code;
   } finally {
     await worker.stop(DRAIN_MILLISECONDS);
     release();
   }
+}
+
+/** @throws what is no failure of the workflow or of its worker */
+async function tellFailure(
+  error: unknown,
+  lost: LostWorker | null,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (lost === null) {
+    if (!(error instanceof ToolsampleError)) throw error;
+    return reportFailure(error, terminal);
+  }
+  terminal.note(`${terminal.paint.red('error:')} ${lost.reason}`);
+  return lost.exitCode;
 }
 
 async function tellUntilEnd({ ended, look }: FollowedWorkflow, signal: AbortSignal): Promise<void> {

@@ -53,25 +53,23 @@ export function endOfRun(error: unknown, cancelled: 'server' | 'update' | null):
   };
 }
 
-/** Follows the causes down through child and activity to the innermost message. */
+/** Follows the causes down through child and activity to the innermost message: what its activity is called means nothing to a user. */
 function explain(error: unknown): { reason: string; type: string } {
-  let activity: string | undefined;
   let current = error;
   while (
     (current instanceof ChildWorkflowFailure || current instanceof ActivityFailure) &&
     current.cause !== undefined
   ) {
-    if (current instanceof ActivityFailure) activity = current.activityType;
     current = current.cause;
   }
   const message = current instanceof Error ? current.message : String(current);
   const line = message.split('\n', 1)[0] ?? '';
   if (current instanceof TimeoutFailure) {
     return {
-      reason: `${activity ?? 'run'}: ${line} — its worker died or hung each time; see the worker's log`,
+      reason: `${line} — its worker died or hung each time; see the worker's log`,
       type: 'Timeout',
     };
   }
   const type = current instanceof ApplicationFailure ? (current.type ?? 'Error') : 'Error';
-  return { reason: activity === undefined ? line : `${activity}: ${line}`, type };
+  return { reason: line, type };
 }

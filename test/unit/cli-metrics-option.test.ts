@@ -4,10 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resume, train } from '../../cli/commands/train.ts';
-import { followWorkflow } from '../../cli/follow-workflow.ts';
 import { requireFreeAddress } from '../../cli/metrics-option.ts';
 import { processTerminal } from '../../cli/terminal.ts';
-import type { ToolsampleClient } from '../../client.ts';
 
 let home: string;
 let server: Server;
@@ -27,11 +25,8 @@ afterAll(async () => {
   await rm(home, { recursive: true });
 });
 
-const lines: string[] = [];
-const terminal = { ...processTerminal({}), note: (line: string) => void lines.push(line) };
-
 it('refuses a port that is taken before a run, or anything else, is there', async () => {
-  const context = { terminal, home, json: false, metrics };
+  const context = { terminal: processTerminal({}), home, json: false, metrics };
   const options = { flags: {}, file: undefined, forceNew: true, name: undefined };
   for (const command of [train(context, options), resume(context, 'latest')])
     await expect(command).rejects.toMatchObject({
@@ -46,19 +41,4 @@ it('refuses a port that is taken before a run, or anything else, is there', asyn
 it('takes what can be listened on, and says of what cannot why', async () => {
   await expect(requireFreeAddress('127.0.0.1:0')).resolves.toBeUndefined();
   await expect(requireFreeAddress('192.0.2.1:9464')).rejects.toThrow('EADDRNOTAVAIL');
-});
-
-it('ends as its worker does where that finds the port taken', async () => {
-  const services = { folder: { logs: home } } as ToolsampleClient['services'];
-  const never = new Promise<never>(() => undefined);
-  const code = await followWorkflow({
-    context: { terminal, home, json: false, metrics },
-    client: { services },
-    goOn: 'the same command goes on',
-    stop: async () => undefined,
-    ended: async () => never,
-    look: async () => undefined,
-  });
-  expect(code).toBe(2);
-  expect(lines.join('\n')).toContain('the worker ended with code 2 (field "metrics": cannot serve');
 });

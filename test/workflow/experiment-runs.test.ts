@@ -25,7 +25,7 @@ describe('an experiment', { timeout: 180_000 }, () => {
       status: 'rejected',
       reason: {
         cause: {
-          message: '1 of 4 runs did not complete: torn.dscl.1: prepareRun: no such file',
+          message: '1 of 4 runs did not complete: torn.dscl.1: no such file',
         },
       },
     });

@@ -143,11 +143,11 @@ describe('trainingRun', { timeout: 180_000 }, () => {
     });
     expect(calls.at(-1)).toEqual({
       activity: 'recordOutcome',
-      input: { run: expect.any(String), state: 'failed', reason: `gradientStep: ${message}` },
+      input: { run: expect.any(String), state: 'failed', reason: message },
     });
     const error = result.status === 'rejected' ? result.reason : undefined;
     expect(error).toBeInstanceOf(WorkflowFailedError);
-    expect(error.cause.message).toBe(`gradientStep: ${message}`);
+    expect(error.cause.message).toBe(message);
     expect(error.cause.type).toBe('dataset');
   });
 
