@@ -47,6 +47,8 @@ export function createAnswerReader(maxCalls: number): AnswerReader {
   let space = '';
   let hasContent = false;
   let callsRead = false;
+  /** What goes on after the calls. */
+  let around: 'thought' | 'words' = 'words';
 
   const content = (text: string): AnswerPart[] => {
     const all = hasContent ? space + text : text.trimStart();
@@ -69,7 +71,7 @@ export function createAnswerReader(maxCalls: number): AnswerReader {
   /** The text so far has its first block of calls. @param block as it was written */
   const closeCalls = (block: string): AnswerPart[] => {
     callsRead = true;
-    mode = 'words';
+    mode = around;
     const calls = answeredCalls(whole.slice(0, whole.length - rest.length));
     if (calls === null) return content(block);
     return calls.slice(0, maxCalls).map(({ name, parameters }) => ({
@@ -109,6 +111,7 @@ export function createAnswerReader(maxCalls: number): AnswerReader {
         }
         const { at, mark } = found;
         const told = emit(take(at, mark === CALLS ? 0 : mark.length));
+        around = mark === CALLS && mode === 'thought' ? 'thought' : 'words';
         mode = mark === CALLS ? 'calls' : 'words';
         return told;
       }

@@ -50,6 +50,15 @@ describe('an answer', () => {
       { thought: '', content: 'I will.\n\nDone <b>', calls: [{ name: 'a', arguments: '{}' }] },
     ],
     [
+      'calls within the thought, which goes on behind them',
+      `<think>so\n${block(call('a', '{}'))}\nand so</think>\n<response>ok</response>`,
+      {
+        thought: 'so\n\nand so',
+        content: 'ok',
+        calls: [{ name: 'a', arguments: '{}' }],
+      },
+    ],
+    [
       'a line that is no JSON makes all of it text',
       block(call('a', '{}'), 'oops'),
       { thought: '', content: block(call('a', '{}'), 'oops'), calls: [] },
