@@ -1,5 +1,5 @@
 import type { RunPlan } from '../contracts/activities.ts';
-import { committedStep } from '../db/checkpoints.ts';
+import { committedSlice, committedStep } from '../db/checkpoints.ts';
 import { splitSizes } from '../db/corpora.ts';
 import type { Database } from '../db/connection.ts';
 import { splitsOf } from '../db/runs.ts';
@@ -13,6 +13,7 @@ const MAX_EVALUATION_SHARDS = 32;
 export async function runPlan(db: Database, run: string): Promise<RunPlan> {
   const committed = await committedStep(db, run);
   const row = await readRunAt(db, run, committed + 1);
+  const committedSlices = await committedSlice(db, run);
   return {
     name: row.run,
     policy: row.policy,
@@ -28,6 +29,7 @@ export async function runPlan(db: Database, run: string): Promise<RunPlan> {
     splits: await splitsOf(db, run),
     evaluationShards: await evaluationShards(db, run),
     committedStep: committed,
+    ...(committedSlices > 0 ? { committedSlices } : {}),
     ...(row.config.gradientShards > 1 ? { gradientShards: row.config.gradientShards } : {}),
     ...(row.forkOf === null ? {} : { forkOf: row.forkOf }),
   };

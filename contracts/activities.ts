@@ -47,6 +47,8 @@ export interface RunPlan {
   readonly maxBackfillRounds: number;
   /** Slices of the warm start; 0 when there is none. */
   readonly warmStartSlices: number;
+  /** How many of them are committed: a resumed run goes on after them. Absent: none, and in histories of older versions. */
+  readonly committedSlices?: number;
   /** Steps from the last committed one on after which the policy is evaluated (the last one included; step 0 always is). */
   readonly evaluateAt: readonly number[];
   /** Splits evaluated at the start and the end; the first one also in between. */

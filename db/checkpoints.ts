@@ -155,6 +155,15 @@ export async function committedStep(db: Database, run: string): Promise<number> 
   return row?.step ?? 0;
 }
 
+/** The last slice of the warm start whose policy is committed; 0 before the first. Each is made from the one before it. */
+export async function committedSlice(db: Database, run: string): Promise<number> {
+  const [row] = await db
+    .select({ slice: max(checkpoints.slice) })
+    .from(checkpoints)
+    .where(and(eq(checkpoints.run, run), eq(checkpoints.step, 0)));
+  return row?.slice ?? 0;
+}
+
 /**
  * The steps whose policies did best, best first, of those that are kept: by the metric, then by the other of reward and exact
  * matches, then the earlier one. The policy before the first step is not among them.

@@ -1,4 +1,11 @@
-import { condition, defineQuery, defineSignal, setHandler } from '@temporalio/workflow';
+import {
+  condition,
+  defineQuery,
+  defineSignal,
+  setHandler,
+  type ChildWorkflowHandle,
+} from '@temporalio/workflow';
+import type { Workflow } from '@temporalio/common';
 import { PROGRESS_QUERY, type RunProgress } from '../contracts/temporal.ts';
 
 /** What the user asked of the run. Travels to the child and through continue-as-new. */
@@ -42,7 +49,15 @@ export interface RunControl {
 const progress = defineQuery<RunProgress>(PROGRESS_QUERY);
 
 /** From the run to its epoch: what is asked for now. */
-export const controlSignal = defineSignal<[ControlState]>('control');
+const controlSignal = defineSignal<[ControlState]>('control');
+
+/** Tells an epoch, if there is one. A child that ends at this very moment is no error: the state reaches the next one as its input. */
+export async function tell(
+  child: Pick<ChildWorkflowHandle<Workflow>, 'signal'> | undefined,
+  state: ControlState,
+): Promise<void> {
+  await child?.signal(controlSignal, state).catch(() => undefined);
+}
 
 export type Describe = () => Omit<RunProgress, 'paused' | 'stopping'>;
 

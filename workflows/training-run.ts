@@ -4,6 +4,7 @@ import {
   allHandlersFinished,
   condition,
   continueAsNew,
+  patched,
   setCurrentDetails,
   startChild,
   workflowInfo,
@@ -17,7 +18,8 @@ import { epochWorkflowId } from '../contracts/temporal.ts';
 import { acceleratorActivities, lightActivities } from './activity-options.ts';
 import { endOfRun, stoppedAfter } from './end-of-run.ts';
 import { evaluate } from './evaluation.ts';
-import { NO_REQUEST, controlSignal, pendingText, type ControlState } from './run-control.ts';
+import { record } from './record-outcome.ts';
+import { NO_REQUEST, pendingText, tell, type ControlState } from './run-control.ts';
 import { listenForRequests } from './run-requests.ts';
 import {
   evaluationTable,
@@ -36,6 +38,8 @@ export interface RunCursor {
   readonly evaluations: readonly EvaluationRow[];
   /** Evaluations asked for that are done. Absent in histories of older versions: none. */
   readonly evaluated?: number;
+  /** The slice with which the warm start goes on. Absent where it is over. */
+  readonly slice?: number;
 }
 
 export interface RunResult {
@@ -146,6 +150,16 @@ async function train(
   };
   const onPause = async (paused: boolean): Promise<void> =>
     record(run, paused ? 'paused' : 'running', paused ? `paused after step ${step}` : '');
+  const goOnAsNew = async (known: RunPlan, slice?: number): Promise<never> => {
+    await condition(allHandlersFinished);
+    return continueAsNew<typeof trainingRun>(config, {
+      plan: known,
+      control: control.state,
+      evaluations,
+      evaluated: control.evaluated,
+      ...(slice === undefined ? {} : { slice }),
+    });
+  };
 
   enter('preparing');
   plan ??= await lightActivities().prepareRun.executeWithOptions(
@@ -155,12 +169,15 @@ async function train(
   step = plan.committedStep;
   publishSearchAttributes(plan, { run, epoch });
 
-  if (cursor === undefined) {
-    for (let slice = 1; slice <= plan.warmStartSlices; slice++) {
+  if (cursor === undefined || cursor.slice !== undefined) {
+    for (let slice = cursor?.slice ?? firstSlice(plan); slice <= plan.warmStartSlices; slice++) {
       if ((await control.boundary({ onPause })) === 'stop') await stopHere(plan);
       const summary = `warm start: slice ${slice} of ${plan.warmStartSlices}`;
       enter(summary);
       await acceleratorActivities().warmStart.executeWithOptions({ summary }, [{ run, slice }]);
+      if (workflowInfo().continueAsNewSuggested && patched('warm-starts-continue-as-new')) {
+        await goOnAsNew(plan, slice + 1);
+      }
     }
     enter('evaluating the policy before training');
     evaluations = await evaluate({ run, epoch: 0, step: 0 }, plan.splits, plan);
@@ -208,13 +225,7 @@ async function train(
     publishSearchAttributes(plan, { run, epoch, reward: steps.at(-1)?.reward });
     if (result.stopped && control.state.stopping) await stopHere(plan);
     if (step < plan.totalSteps && workflowInfo().continueAsNewSuggested) {
-      await condition(allHandlersFinished);
-      await continueAsNew<typeof trainingRun>(config, {
-        plan: { ...plan, committedStep: step },
-        control: control.state,
-        evaluations,
-        evaluated: control.evaluated,
-      });
+      await goOnAsNew({ ...plan, committedStep: step });
     }
   }
 
@@ -224,25 +235,13 @@ async function train(
   return { run, steps: step, ...exported, evaluations };
 }
 
+/** The first slice of the warm start that is not committed yet. */
+function firstSlice({ committedSlices = 0 }: RunPlan): number {
+  // Executions that an older version began went through all of them.
+  return committedSlices > 0 && patched('committed-slices-are-left-out') ? committedSlices + 1 : 1;
+}
+
 /** Epoch to which a step belongs; 0 for the policy before training. */
 function epochOf(step: number, stepsPerEpoch: number): number {
   return step === 0 ? 0 : Math.ceil(step / stepsPerEpoch);
-}
-
-/** A child that ends at this very moment is no error: the state reaches the next one as its input. */
-async function tell(
-  child: ChildWorkflowHandle<typeof trainingEpoch> | undefined,
-  state: ControlState,
-): Promise<void> {
-  await child?.signal(controlSignal, state).catch(() => undefined);
-}
-
-async function record(
-  run: string,
-  state: 'failed' | 'stopped' | 'paused' | 'running',
-  reason: string,
-): Promise<void> {
-  await lightActivities().recordOutcome.executeWithOptions({ summary: `record: ${state}` }, [
-    { run, state, reason },
-  ]);
 }

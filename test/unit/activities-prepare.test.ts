@@ -177,15 +177,14 @@ describe('a run on built-in data', () => {
       (await findCheckpoint(connection.db, { run: 'builtin', step: 0, slice: 0 })) ?? {};
     if (policy === undefined) throw new Error('no checkpoint');
     const numbers = { optimizerSteps: 1, loss: 1, trainedTokens: 1, seconds: 0 };
-    await commitCheckpoint(
-      connection.db,
-      { run: 'builtin', step: 1, slice: 0 },
-      { policy, ...numbers },
-      null,
-    );
+    const commit = async (point: { readonly step: number; readonly slice: number }) =>
+      commitCheckpoint(connection.db, { run: 'builtin', ...point }, { policy, ...numbers }, null);
+    await commit({ step: 1, slice: 0 });
     await recordOutcome(connection, { run: 'builtin', state: 'stopped', reason: 'asked' });
     for (const _attempt of [1, 2]) {
-      expect((await prepare('builtin', builtin)).committedStep).toBe(1);
+      const plan = await prepare('builtin', builtin);
+      expect(plan.committedStep).toBe(1);
+      expect(plan).not.toHaveProperty('committedSlices');
     }
     expect(await readRun(connection.db, 'builtin')).toMatchObject({
       state: 'running',
@@ -194,6 +193,12 @@ describe('a run on built-in data', () => {
     });
     const kinds = (await eventsOf(connection.db, 'builtin')).map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'resumed')).toHaveLength(1);
+    // Neither is the warm start gone through again.
+    for (const slice of [1, 2, 3]) await commit({ step: 0, slice });
+    expect(await prepare('builtin', builtin)).toMatchObject({
+      committedStep: 1,
+      committedSlices: 3,
+    });
   });
 });
 

@@ -48,8 +48,11 @@ export interface Harness {
 }
 
 /** A real server and the bundled workflows, shared by the tests of one file. */
-export async function createHarness(): Promise<Harness> {
-  const [server, workflowBundle] = await Promise.all([startTemporalServer(), ownWorkflows()]);
+export async function createHarness(serverArguments: readonly string[] = []): Promise<Harness> {
+  const [server, workflowBundle] = await Promise.all([
+    startTemporalServer(serverArguments),
+    ownWorkflows(),
+  ]);
   let runs = 0;
   return {
     server,
