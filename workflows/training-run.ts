@@ -223,7 +223,11 @@ async function train(
     evaluations = withEvaluations(evaluations, result.evaluations);
     control.hasEvaluated(result.evaluated ?? 0);
     publishSearchAttributes(plan, { run, epoch, reward: steps.at(-1)?.reward });
-    if (result.stopped && control.state.stopping) await stopHere(plan);
+    if (result.stopped) {
+      if (control.state.stopping) await stopHere(plan);
+      // Taken back since. A pause that the epoch left for it has not been recorded as over.
+      if (patched('stops-that-are-taken-back-end-pauses')) await onPause(false);
+    }
     if (step < plan.totalSteps && workflowInfo().continueAsNewSuggested) {
       await goOnAsNew({ ...plan, committedStep: step });
     }

@@ -161,6 +161,28 @@ describe('requests of a run under way', { timeout: 180_000 }, () => {
     expect(inputsOf(calls, 'exportPolicy')).toMatchObject([{ stopped: true }]);
   });
 
+  it('end a pause in the records, too, where the stop that ended it is taken back', async () => {
+    const held = heldFirstStep();
+    const { calls, result } = await harness.runToEnd({
+      overrides: held.overrides,
+      during: async (running, seen) => {
+        const epoch = harness.server.client.workflow.getHandle(`${running.workflowId}/epoch-1`);
+        await called(seen, 'selectBatch');
+        // To the epoch alone: when its result reaches the run, the run has taken both back.
+        await epoch.signal('control', { paused: true, stopping: false, revision: 1 });
+        held.open();
+        await called(seen, 'recordOutcome');
+        await epoch.signal('control', { paused: true, stopping: true, revision: 2 });
+      },
+    });
+    expect(inputsOf(calls, 'recordOutcome')).toMatchObject([
+      { state: 'paused', reason: 'paused after step 1' },
+      { state: 'running', reason: '' },
+    ]);
+    expect(inputsOf(calls, 'gradientStep')).toHaveLength(4);
+    expect(result.status).toBe('fulfilled');
+  });
+
   it('cancel within seconds in the middle of a rollout, recorded', async () => {
     let asked = 0;
     const { calls, result } = await harness.runToEnd({
