@@ -62,6 +62,7 @@ export function listenForRequests(
     desk.onChange(state);
     await desk.forward(state);
   };
+  const records = oneAfterAnother<AcceptedRequest>();
   /** Changes the state and records it. */
   const act = async (
     kind: SimpleRequest,
@@ -69,8 +70,15 @@ export function listenForRequests(
     part: Partial<ControlState>,
   ): Promise<AcceptedRequest> => {
     const from = nameOf(state);
-    await change(part);
-    return record(desk, kind, key, from, kind === 'evaluate' ? 'evaluated' : nameOf(state));
+    // Now: once the state has changed, the next request may change it again.
+    const to = kind === 'evaluate' ? 'evaluated' : nameOf({ ...state, ...part });
+    if (!patched(IN_TURN)) {
+      await change(part);
+      return record(desk, kind, key, from, to);
+    }
+    const recorded = records(async () => record(desk, kind, key, from, to));
+    const [accepted] = await Promise.all([recorded, change(part)]);
+    return accepted;
   };
   const signalled = async (
     kind: 'pause' | 'continue' | 'stop',
@@ -139,7 +147,9 @@ export function listenForRequests(
     const from = nameOf(state);
     cancelling = true;
     desk.cancel();
-    return record(desk, 'cancel', key, from, 'stopped');
+    return patched(IN_TURN)
+      ? records(async () => record(desk, 'cancel', key, from, 'stopped'))
+      : record(desk, 'cancel', key, from, 'stopped');
   });
   onUpdate<SetAsked>(
     'set',
@@ -170,6 +180,19 @@ export function listenForRequests(
 }
 
 const UNKNOWN = 'unknown';
+
+/** Executions that an older version began recorded requests side by side: of two, chance made one the last. */
+const IN_TURN = 'requests-are-recorded-in-turn';
+
+/** Begins each piece of work when those before it have ended, well or not. */
+function oneAfterAnother<Result>(): (work: () => Promise<Result>) => Promise<Result> {
+  let last: Promise<unknown> = Promise.resolve();
+  return async (work) => {
+    const result = last.then(work);
+    last = result.catch(() => undefined);
+    return result;
+  };
+}
 
 function nameOf({ stopping, paused }: ControlState): string {
   return stopping ? 'stopping' : paused ? 'paused' : 'running';

@@ -183,6 +183,37 @@ describe('requests of a run under way', { timeout: 180_000 }, () => {
     expect(result.status).toBe('fulfilled');
   });
 
+  it('are recorded in their order, each with what it changed, however close together they come', async () => {
+    const held = heldFirstStep();
+    const recorded: unknown[][] = [];
+    const kinds = ['pause', 'continue', 'pause', 'stop', 'continue'] as const;
+    const { result } = await harness.runToEnd({
+      overrides: {
+        ...held.overrides,
+        recordRequest: async ({ kind, from, to }) => {
+          // What comes first takes longest.
+          await new Promise((resolve) => setTimeout(resolve, 500 - 100 * recorded.length));
+          recorded.push([kind, from, to]);
+          return { step: 0 };
+        },
+      },
+      during: async (running, seen) => {
+        await called(seen, 'selectBatch');
+        for (const kind of kinds) await running.signal(RUN_SIGNALS[kind]);
+        await expect.poll(() => recorded.length, { timeout: 30_000 }).toBe(kinds.length);
+        held.open();
+      },
+    });
+    expect(recorded).toEqual([
+      ['pause', 'running', 'paused'],
+      ['continue', 'paused', 'running'],
+      ['pause', 'running', 'paused'],
+      ['stop', 'paused', 'stopping'],
+      ['continue', 'stopping', 'running'],
+    ]);
+    expect(result.status).toBe('fulfilled');
+  });
+
   it('cancel within seconds in the middle of a rollout, recorded', async () => {
     let asked = 0;
     const { calls, result } = await harness.runToEnd({
