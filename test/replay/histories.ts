@@ -50,14 +50,19 @@ export function parseHistory(name: string, text: string): RecordedHistory {
   return { name, workflowType: started.workflowType.name, workflowId: started.workflowId, history };
 }
 
-/** Writes the history of a workflow, as far as it has come, into a recording. */
+/**
+ * Writes the history of a workflow, as far as it has come, into a recording.
+ *
+ * @param runId - Of an execution that has continued as new; default: the last one.
+ */
 export async function recordHistory(
   client: Client,
   workflowId: string,
   recording: string,
   name: string,
+  runId?: string,
 ): Promise<void> {
-  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
   // Stack traces name the recording machine's paths; replay does not look at them.
   const text = JSON.stringify(
     JSON.parse(historyToJSON(history)),

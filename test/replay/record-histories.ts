@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunRequest } from '../../contracts/requests.ts';
 import { EXPERIMENT, POLICY_EVALUATION, RUN_SIGNALS } from '../../contracts/temporal.ts';
-import { createHarness } from '../workflow/harness.ts';
+import { SHORT_HISTORIES, createHarness } from '../workflow/harness.ts';
 import {
   SMALL_PLAN,
   heldFirstStep,
@@ -83,6 +83,23 @@ async function record(recording: string): Promise<void> {
     });
     await save('run-cancelled', cancelled.handle.workflowId);
     await save('epoch-cancelled', `${cancelled.handle.workflowId}/epoch-1`);
+    // Signals close together, and a stop that reaches the epoch alone: the run has taken it back.
+    const held = heldFirstStep();
+    const signalled = await harness.runToEnd({
+      overrides: held.overrides,
+      during: async (handle, calls) => {
+        await until(calls, 'selectBatch', 1);
+        for (const signal of ['pause', 'continue', 'pause', 'continue'] as const)
+          await handle.signal(RUN_SIGNALS[signal]);
+        await until(calls, 'recordRequest', 4);
+        const epoch = client.workflow.getHandle(`${handle.workflowId}/epoch-1`);
+        await epoch.signal('control', { paused: false, stopping: true, revision: 5 });
+        held.open();
+      },
+    });
+    await save('run-signalled', signalled.handle.workflowId);
+    const resumed = await harness.runToEnd({ plan: { ...SMALL_PLAN, committedSlices: 1 } });
+    await save('run-resumed', resumed.handle.workflowId);
     const failed = await harness.runToEnd({
       overrides: {
         gradientStep: async () => {
@@ -125,17 +142,17 @@ async function record(recording: string): Promise<void> {
     });
     await save('experiment-completed', whole.handle.workflowId);
     // One at a time; Temporal cancels the first by itself.
-    const held = `alone-${recording}.dscl.1`;
+    const alone = `alone-${recording}.dscl.1`;
     const torn = await harness.runToEnd({
       workflowType: EXPERIMENT,
       args: [{ tokens: 1000 }],
       overrides: {
         ...smallExperiment(`alone-${recording}`, { parallel: 1 }),
-        ...heldUntilCancelled(held),
+        ...heldUntilCancelled(alone),
       },
       during: async (_, calls) => {
         await until(calls, 'rollout', 1);
-        await client.workflow.getHandle(held).cancel();
+        await client.workflow.getHandle(alone).cancel();
       },
     });
     await save('experiment-cancelled', torn.handle.workflowId);
@@ -148,6 +165,24 @@ async function record(recording: string): Promise<void> {
         await save('epoch-unfinished', `${handle.workflowId}/epoch-2`);
       },
     });
+  } finally {
+    await harness.server.stop();
+  }
+}
+
+/** A run that continues as new in the middle of its warm start, and then goes on with it. */
+async function recordContinued(recording: string): Promise<void> {
+  const harness = await createHarness(SHORT_HISTORIES);
+  try {
+    const { workflowId, firstExecutionRunId } = (
+      await harness.runToEnd({ plan: { ...SMALL_PLAN, warmStartSlices: 4 } })
+    ).handle;
+    const { client } = harness.server;
+    const first = await client.workflow.getHandle(workflowId, firstExecutionRunId).fetchHistory();
+    const { newExecutionRunId } =
+      first.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes ?? {};
+    await recordHistory(client, workflowId, recording, 'run-continued', firstExecutionRunId);
+    await recordHistory(client, workflowId, recording, 'run-goes-on', newExecutionRunId ?? '');
   } finally {
     await harness.server.stop();
   }
@@ -172,4 +207,5 @@ if (name === undefined || !/^[\w.-]+$/.test(name) || (await recordings()).includ
   process.exitCode = 2;
 } else {
   await record(name);
+  await recordContinued(name);
 }

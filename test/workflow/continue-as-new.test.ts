@@ -1,16 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RUN_SIGNALS } from '../../contracts/temporal.ts';
-import { createHarness, type Harness } from './harness.ts';
+import { SHORT_HISTORIES, createHarness, type Harness } from './harness.ts';
 import { SMALL_PLAN, type RecordedCall } from './stand-in-activities.ts';
 
 let harness: Harness;
 
 beforeAll(async () => {
-  // The server suggests it after so few events that one step is enough.
-  harness = await createHarness([
-    '--dynamic-config-value',
-    'limit.historyCount.suggestContinueAsNew=20',
-  ]);
+  harness = await createHarness(SHORT_HISTORIES);
 });
 afterAll(async () => {
   await harness.server.stop();

@@ -1,4 +1,4 @@
-import type { WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle, WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { DefaultLogger, Worker, bundleWorkflowCode, type WorkflowBundle } from '@temporalio/worker';
 import type { RunPlan } from '../../contracts/activities.ts';
 import { TRAINING_RUN, acceleratorQueue } from '../../contracts/temporal.ts';
@@ -37,7 +37,7 @@ export interface StandInRun {
 
 export interface Outcome {
   readonly calls: RecordedCall[];
-  readonly handle: WorkflowHandle;
+  readonly handle: WorkflowHandleWithFirstExecutionRunId;
   readonly result: PromiseSettledResult<unknown>;
 }
 
@@ -46,6 +46,12 @@ export interface Harness {
   /** Runs one workflow to its end, with stand-in activities, on two workers and a task queue of its own. */
   runToEnd(options?: StandInRun): Promise<Outcome>;
 }
+
+/** Arguments of a server that suggests to continue as new after so few events that one step is enough. */
+export const SHORT_HISTORIES = [
+  '--dynamic-config-value',
+  'limit.historyCount.suggestContinueAsNew=20',
+] as const;
 
 /** A real server and the bundled workflows, shared by the tests of one file. */
 export async function createHarness(serverArguments: readonly string[] = []): Promise<Harness> {
