@@ -1,11 +1,12 @@
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { JsonValue } from '../contracts/json.ts';
+import { SAMPLERS } from '../contracts/sampling.ts';
 import { settingsFromText } from '../services/configuration/change.ts';
 
 /**
  * Reads `sampler:key=value` as `compare --tuned` has them, sampler by sampler.
  *
- * @throws ToolsampleError `config` when one has another form, or a key comes twice for a sampler
+ * @throws ToolsampleError `config` when one has another form or sampler, or a key comes twice for a sampler
  */
 export function tunedFromText(texts: readonly string[]): {
   readonly [sampler: string]: { readonly [key: string]: JsonValue };
@@ -18,6 +19,16 @@ export function tunedFromText(texts: readonly string[]): {
         at: { field: '--tuned' },
         hint: 'e.g. uniform:learning_rate=1e-4',
       });
+    }
+    if (!SAMPLERS.some((known) => known === sampler)) {
+      throw new ToolsampleError(
+        'config',
+        `must be one of ${SAMPLERS.join(', ')}, not "${sampler}"`,
+        {
+          at: { field: '--tuned' },
+          hint: 'give sampler:key=value, e.g. uniform:learning_rate=1e-4',
+        },
+      );
     }
     assignments.set(sampler, [...(assignments.get(sampler) ?? []), assignment]);
   }

@@ -1,5 +1,5 @@
 import { ToolsampleError } from '../contracts/errors.ts';
-import { shown } from './configuration/canonical.ts';
+import { shown } from '../contracts/shown-value.ts';
 
 /** What users give names to. */
 export type Named = 'run' | 'experiment' | 'evaluation';

@@ -23,7 +23,9 @@ export function readBody<T>(text: string, schema: z.ZodType<T>): T {
   const read = checkValue(schema, body);
   if (read.success) return read.data;
   const [issue] = read.error.issues;
-  throw badField(fieldName(issue?.path ?? []), issue?.message ?? 'is not usable');
+  const field = fieldName(issue?.path ?? []);
+  const problem = issue?.message ?? 'is not usable';
+  throw badField(field, field === null ? `the body ${problem}` : problem);
 }
 
 /** A field that cannot be used. */

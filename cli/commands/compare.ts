@@ -55,7 +55,7 @@ export async function compareRuns(
   await readableConfig(config);
   const wanted = nothing ? null : ({ ...asked, config } as Partial<ExperimentAsked>);
   // Told before anything is started.
-  if (wanted !== null) planExperiment(name ?? 'unnamed', wanted);
+  if (wanted !== null) planExperiment(name ?? 'unnamed', wanted, flagOf);
   return withClient(context, async (client) => {
     const { terminal, home } = context;
     const started = await client.startExperiment({ experiment: name, asked: wanted });
@@ -70,6 +70,19 @@ export async function compareRuns(
     if (status !== null) await tellResults(context, client, status, files);
     return code;
   });
+}
+
+/** Flags that say one of a list. */
+const SINGULAR: { readonly [name: string]: string } = {
+  samplers: 'sampler',
+  curricula: 'curriculum',
+};
+
+/** What is asked for, as the command has it: `samplers` → `--sampler`. */
+function flagOf([name]: readonly PropertyKey[]): string {
+  const text = String(name);
+  const kebab = text.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `--${SINGULAR[text] ?? kebab}`;
 }
 
 async function tellResults(

@@ -1,6 +1,6 @@
 import type { RunConfigInput } from '../../contracts/config.ts';
-import { cutText } from '../../contracts/cut-text.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { inShort, shown } from '../../contracts/shown-value.ts';
 import { CONFIG_KEYS } from './keys.ts';
 import { adviceFor, ALIASES, foldName } from './names.ts';
 
@@ -18,9 +18,6 @@ const WARM_START = 'warmStart';
 
 /** Names nest three levels deep; whoever sends more would overflow the stack. */
 const MAX_NESTING = 16;
-
-/** Of a name or value that a message repeats. */
-const SHOWN_LENGTH = 60;
 
 /** Folded name → canonical path, for every key and alias. */
 export const KNOWN_NAMES: ReadonlyMap<string, string> = new Map(
@@ -184,20 +181,6 @@ function refuseDepth(path: readonly string[]): void {
     at: { field: inShort(path.join('.')) },
     hint: 'settings nest two or three levels deep',
   });
-}
-
-/** A value as a message repeats it: on one line, short, whatever it is. */
-export function shown(value: unknown): string {
-  try {
-    return inShort(JSON.stringify(value) ?? String(value));
-  } catch {
-    // Circular (YAML's aliases), or nested so deep that it cannot be written.
-    return 'a value that cannot be shown';
-  }
-}
-
-function inShort(text: string): string {
-  return cutText(text.replaceAll(/\s+/g, ' '), SHOWN_LENGTH);
 }
 
 function needsObject(written: string, value: unknown): ToolsampleError {

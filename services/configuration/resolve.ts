@@ -2,7 +2,8 @@ import type { z } from 'zod';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
 import { checkValue } from '../../contracts/checked-value.ts';
 import { ToolsampleError } from '../../contracts/errors.ts';
-import { canonicalSettings, mergeInputs, shown, type Settings } from './canonical.ts';
+import { shown } from '../../contracts/shown-value.ts';
+import { canonicalSettings, mergeInputs, type Settings } from './canonical.ts';
 import { checkTogether } from './check-together.ts';
 import {
   backendDefaults,

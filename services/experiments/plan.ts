@@ -11,7 +11,7 @@ import {
   type ExperimentRun,
 } from '../../contracts/experiment.ts';
 import { CURRICULA, SAMPLERS, type SamplerName } from '../../contracts/sampling.ts';
-import { mergeInputs, shown } from '../configuration/canonical.ts';
+import { mergeInputs } from '../configuration/canonical.ts';
 import { spell } from '../configuration/names.ts';
 import { resolveConfig } from '../configuration/resolve.ts';
 import { requireName } from '../new-name.ts';
@@ -44,18 +44,23 @@ const askedSchema = z.strictObject({
   tuned: z.partialRecord(z.enum(SAMPLERS), z.record(z.string(), z.unknown())).default({}),
 });
 
+/** How messages name a field of what is asked for: whoever types flags knows it by another name. */
+type FieldName = (path: readonly PropertyKey[]) => string;
+
+const OWN_NAME: FieldName = (path) => path.map(String).join('.');
+
 /**
  * What is asked for, with all defaults filled in.
  * @throws ToolsampleError `config` with the field
  */
-function experimentAsked(input: unknown): ExperimentAsked {
+function experimentAsked(input: unknown, fieldOf: FieldName): ExperimentAsked {
   const { data, error } = checkValue(askedSchema, input);
-  if (data === undefined) throw problemOf(error, input);
+  if (data === undefined) throw problemOf(error, fieldOf);
   const config = mergeInputs(data.config);
   refuseDecided(config, (path) => spell(path, 'snake'));
   if (data.samplers.length + data.without.length === 0 || data.curricula.length === 0)
     throw new ToolsampleError('config', 'there would be no run', {
-      at: { field: data.curricula.length === 0 ? 'curricula' : 'samplers' },
+      at: { field: fieldOf([data.curricula.length === 0 ? 'curricula' : 'samplers']) },
       hint: 'name at least one',
     });
   const compared = new Set(data.samplers);
@@ -66,13 +71,18 @@ function experimentAsked(input: unknown): ExperimentAsked {
 /**
  * Spells an experiment out: its arms and runs, each checked as a configuration of its own.
  *
+ * @param fieldOf how messages name a field of the input; default: as the input does
  * @throws ToolsampleError `config` when a name, a setting or the number of runs is not as it should be
  */
-export function planExperiment(experiment: string, input: unknown): ExperimentPlan {
+export function planExperiment(
+  experiment: string,
+  input: unknown,
+  fieldOf: FieldName = OWN_NAME,
+): ExperimentPlan {
   requireName('experiment', experiment);
-  const asked = experimentAsked(input);
+  const asked = experimentAsked(input, fieldOf);
   const { arms, notes } = experimentArms(asked);
-  const base = baseSettings(asked);
+  const base = baseSettings(asked, fieldOf);
   const tuned = arms.map(({ arm, settings }) => ({
     arm,
     settings: { ...settings, ...asked.tuned[settings['sampler'] as SamplerName] },
@@ -117,11 +127,14 @@ function runInput(base: RunConfigInput, settings: RunConfigInput, seed: number):
   return { ...base, ...settings, seed };
 }
 
-function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInput {
+function baseSettings(
+  { config, corpus, tokens }: ExperimentAsked,
+  fieldOf: FieldName,
+): RunConfigInput {
   const preset = corpus === null ? {} : NAMED_CORPORA[corpus];
   if (corpus !== null && config['data'] !== undefined && config['data'] !== 'builtin') {
     throw new ToolsampleError('config', `${corpus} is a corpus of the built-in generator`, {
-      at: { field: 'corpus' },
+      at: { field: fieldOf(['corpus']) },
       hint: 'give either a corpus or data',
     });
   }
@@ -138,19 +151,14 @@ function baseSettings({ config, corpus, tokens }: ExperimentAsked): RunConfigInp
   };
 }
 
-function problemOf(error: Pick<z.ZodError, 'issues'> | undefined, input: unknown): ToolsampleError {
+function problemOf(
+  error: Pick<z.ZodError, 'issues'> | undefined,
+  fieldOf: FieldName,
+): ToolsampleError {
   const [issue] = error?.issues ?? [];
-  const path = (issue?.path ?? []).map(String).join('.');
-  const value = issue?.path.reduce<unknown>(
-    (inside, part) => (inside as { [part: PropertyKey]: unknown } | undefined)?.[part],
-    input,
-  );
-  return new ToolsampleError(
-    'config',
-    `${issue?.message ?? 'is not as it should be'}: ${shown(value)}`,
-    {
-      at: path === '' ? {} : { field: path },
-      hint: '`toolsample compare --help` tells what is accepted',
-    },
-  );
+  const path = issue?.path ?? [];
+  return new ToolsampleError('config', issue?.message ?? 'is not as it should be', {
+    at: path.length === 0 ? {} : { field: fieldOf(path) },
+    hint: '`toolsample compare --help` tells what is accepted',
+  });
 }

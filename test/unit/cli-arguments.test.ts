@@ -97,7 +97,17 @@ describe('toolsample', () => {
     [
       'an unknown sampler of several',
       ['compare', '--tokens', '9,000', '--sampler', 'dscl,ppo'],
-      /field "samplers\.1"/,
+      /field "--sampler": must be one of uniform, .*, difficulty, not "ppo"/,
+    ],
+    [
+      'a budget that is no number',
+      ['compare', '--tokens', 'abc'],
+      /field "--tokens": must be a number, not "abc"/,
+    ],
+    [
+      'settings of an unknown sampler',
+      ['compare', '--tokens', '9,000', '--tuned', 'ppo:lr=1'],
+      /field "--tuned": must be one of uniform, .*, difficulty, not "ppo"/,
     ],
     [
       'a setting that an experiment decides',

@@ -87,12 +87,12 @@ describe('the plan of an experiment', () => {
   });
 
   it.each([
-    [{ samplers: ['random'] }, 'field "samplers.0"'],
+    [{ samplers: ['random'] }, 'field "samplers.0": must be one of uniform, dscl'],
     [{ samplers: [] }, 'there would be no run'],
-    [{ tokens: 0 }, 'field "tokens"'],
+    [{ tokens: 0 }, 'field "tokens": must be at least 1, not 0'],
     [{ seeds: 100, samplers: ['uniform', 'dscl'] }, 'are more than 300 runs'],
     [{ corpus: 'skewed', config: { data: '/some/file' } }, 'is a corpus of the built-in generator'],
-    [{ colour: 'red' }, 'colour'],
+    [{ colour: 'red' }, 'has the unknown key "colour"'],
   ])('refuses %j', (asked, problem) => {
     expect(() => plan(asked)).toThrow(problem);
   });

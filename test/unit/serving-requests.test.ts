@@ -109,3 +109,12 @@ it('arguments that were cut are refused, with their place', () => {
   });
   expect(error).toMatchObject({ status: 400, param: 'messages[1].tool_calls[0].arguments' });
 });
+
+it.each([
+  ['{"model": "x"}', 'messages: is missing'],
+  ['[]', 'the body must be an object, not []'],
+  ['{"messages": [], "stop": 5}', 'stop: must be a text, or a list, not 5'],
+  ['{"messages": [], "n": 1.5}', 'n: must be an integer, not 1.5'],
+])('what is not as it should be is told in words, with its place: %s', (body, message) => {
+  expect(() => readChatRequest(body, LIMITS)).toThrow(message);
+});

@@ -271,7 +271,7 @@ describe('what is refused', () => {
       'messages[0].content[0]',
       /only texts/,
     ],
-    ['a temperature', { ...ALARM, temperature: 3 }, 'temperature', /<=2/],
+    ['a temperature', { ...ALARM, temperature: 3 }, 'temperature', /must be at most 2, not 3/],
     ['a penalty', { ...ALARM, presence_penalty: 1 }, 'presence_penalty', /not supported/],
     [
       'JSON mode',
