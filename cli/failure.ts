@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import { errorFrames, errorReport } from '../contracts/error-text.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { isLostConnection } from '../services/lost-connection.ts';
+import { printable } from './render/text.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Exit codes: 0 done, 1 the machine or a server failed, 2 the user has to change something. */
@@ -32,9 +33,9 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
     return 1;
   }
   const { message } = errorReport(error);
-  terminal.note(`${fail} unexpected: ${message}`);
+  terminal.note(`${fail} unexpected: ${printable(message)}`);
   const frames = errorFrames(error);
-  if (frames.length > 0) terminal.note(terminal.paint.dim(frames.join('\n')));
+  if (frames.length > 0) terminal.note(terminal.paint.dim(printable(frames.join('\n'))));
   // Loaded only here: `--help` must not wait for it.
   const { homePath } = await import('../services/data-folder.ts');
   terminal.note(
@@ -43,10 +44,13 @@ export async function reportFailure(error: unknown, terminal: Terminal): Promise
   return 1;
 }
 
+/** Messages repeat what data files and servers hold. */
 function oneLine(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join(' ');
+  return printable(
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+      .join(' '),
+  );
 }

@@ -4,7 +4,7 @@ import type { ExperimentRunStatus, ExperimentStatus } from '../contracts/experim
 import type { ExitCode } from './failure.ts';
 import { followWorkflow } from './follow-workflow.ts';
 import type { CommandContext } from './program.ts';
-import { count, percent } from './render/text.ts';
+import { count, percent, printable } from './render/text.ts';
 
 export interface FollowExperimentOptions {
   readonly context: CommandContext;
@@ -68,7 +68,7 @@ export async function experimentStatusIfAny(
 async function endText(client: ToolsampleClient, run: ExperimentRunStatus): Promise<string> {
   const { evaluations, step, reason } = await client.status(run.run);
   const last = evaluations.findLast(({ split }) => split === evaluations[0]?.split);
-  const why = reason === null ? '' : `, ${reason}`;
+  const why = reason === null ? '' : `, ${printable(reason)}`;
   const reached =
     last === undefined
       ? ''

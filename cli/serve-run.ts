@@ -10,6 +10,7 @@ import { ownInvocation, suggestion } from './invocation.ts';
 import { logView, panelView } from './live-view.ts';
 import { printOutcome } from './print-outcome.ts';
 import type { CommandContext } from './program.ts';
+import { printable } from './render/text.ts';
 import { serveBeside } from './run-dashboard.ts';
 import { DRAIN_MILLISECONDS, startWorkerProcess } from './worker-process.ts';
 
@@ -138,7 +139,7 @@ export function reportEnd(
   note: (line: string) => void,
 ): ExitCode {
   const where = status.totalSteps === 0 ? '' : ` after step ${status.step} of ${status.totalSteps}`;
-  const why = status.reason === null || stopping ? '' : `: ${status.reason}`;
+  const why = status.reason === null || stopping ? '' : `: ${printable(status.reason)}`;
   note(`${status.state}${where}${why}`);
   note(`go on with: ${goOn}`);
   if (status.state === 'stopped' && stopping) return 0;

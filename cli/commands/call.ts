@@ -3,7 +3,7 @@ import { ToolsampleError } from '../../contracts/errors.ts';
 import { askOnce, type ChatCompletion } from '../../serving/ask-once.ts';
 import { usePolicy } from '../../serving/use-policy.ts';
 import type { CommandContext } from '../program.ts';
-import { counted } from '../render/text.ts';
+import { counted, printable } from '../render/text.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
 import type { CallFlags } from '../serving-commands.ts';
 
@@ -33,15 +33,15 @@ export async function call(
   log(terminal.paint.dim(`${name}, ${counted(made, 'token')}${cut}`));
 }
 
-/** Calls as a program would make them, and words. */
-function answerLines({ choices }: ChatCompletion): string[] {
+/** Calls as a program would make them, and words; safe to print whatever the policy answers. Exported for its test. */
+export function answerLines({ choices }: Pick<ChatCompletion, 'choices'>): string[] {
   const message = choices[0]?.message;
   const calls = message?.tool_calls ?? [];
   const words = message?.content ?? '';
   return [
     ...calls.map(({ function: { name, arguments: given } }) => `${name} ${given}`),
     ...(words === '' ? [] : [words]),
-  ];
+  ].map(printable);
 }
 
 /** A list of tools, alone or under `tools`. */

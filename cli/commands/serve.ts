@@ -5,6 +5,7 @@ import { servePolicy, type PolicyServer } from '../../serving/serve.ts';
 import { isLoopback } from '../../services/http-server.ts';
 import { onInterrupt } from '../interrupt.ts';
 import type { CommandContext } from '../program.ts';
+import { printable } from '../render/text.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
 import type { ServeFlags } from '../serving-commands.ts';
 
@@ -39,7 +40,7 @@ async function serveUntilStopped(
     threads: flags.threads,
     device: flags.device,
     precision: flags.precision,
-    log,
+    log: (message) => log(printable(message)),
   });
   if (token === null && !isLoopback(flags.host)) {
     log(

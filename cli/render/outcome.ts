@@ -96,7 +96,7 @@ function signed(value: number, digits: number): string {
 /** One task, its answer before and after. */
 export function exampleLines(example: Example, paint: Paint): string[] {
   return [
-    paint.bold(`One held-out task (${example.split}, ${example.sampleId})`),
+    paint.bold(`One held-out task (${example.split}, ${printable(example.sampleId)})`),
     ...block('request', example.request),
     ...block('expected', example.expected),
     ...block(`before (reward ${example.before.reward.toFixed(2)})`, example.before.completion),

@@ -4,7 +4,7 @@ import { rewardBase, rewardParts } from '../../dscl/reward-parts.ts';
 import { callCapacities } from '../../dscl/reward.ts';
 import type { RunReader } from '../../client/run-reader.ts';
 import { block } from './outcome.ts';
-import { table, type Paint } from './text.ts';
+import { printable, table, type Paint } from './text.ts';
 
 export type GroupReport = Awaited<ReturnType<RunReader['rollouts']>>[number];
 type CompletionReport = GroupReport['completions'][number];
@@ -23,7 +23,7 @@ export function groupLines(group: GroupReport, scoring: Scoring, paint: Paint): 
       : `${group.state}${group.dropReason === null ? '' : `: ${group.dropReason}`}`;
   return [
     paint.bold(
-      `${group.sample.id}  (${group.category}, importance ${group.importance.toFixed(2)}, ${fate})`,
+      `${printable(group.sample.id)}  (${group.category}, importance ${group.importance.toFixed(2)}, ${fate})`,
     ),
     ...block('request', lastRequest(group.sample.messages)),
     ...block('expected', group.sample.groundTruth),

@@ -1,6 +1,8 @@
+import { CommanderError } from 'commander';
 import { DrizzleQueryError } from 'drizzle-orm';
 import { describe, expect, it } from 'vitest';
 import { reportFailure } from '../../cli/failure.ts';
+import { ToolsampleError } from '../../contracts/errors.ts';
 import { processTerminal } from '../../cli/terminal.ts';
 
 /** What `reportFailure` prints, without colours. */
@@ -44,4 +46,15 @@ it('shows nothing of the parameters of a query that failed', async () => {
   expect(lines[0]).toContain('unexpected: relation "runs" does not exist');
   expect(lines[1]).toContain('cli-failure.test.ts');
   expect(lines.join('\n')).not.toMatch(/whole|prompt|select/);
+});
+
+it.each([
+  new ToolsampleError('dataset', 'has no \u001b[2J', { at: { field: '\u001b]0;x\u0007' } }),
+  new CommanderError(1, 'commander.unknownOption', 'error: \u001b[2J\u001b]0;x\u0007'),
+  new Error('\u001b[2J\u001b]0;x\u0007'),
+])('shows control characters of what it repeats as their codes: %#', async (error) => {
+  const text = (await told(error)).lines.join('\n');
+  expect(text).toContain('\\x1b[2J');
+  expect(text).toContain('\\x1b]0;x\\x07');
+  expect(text).not.toContain('\u001b');
 });

@@ -237,7 +237,7 @@ describe('result', () => {
     const answer = { completion: 'a\u001b[2Jb\u0007\nc', exactMatch: false, reward: -2 };
     const text = exampleLines(
       {
-        sampleId: 's',
+        sampleId: 's\u001b[2J',
         split: 'heldout',
         request: 'r',
         expected: 'e',

@@ -62,6 +62,13 @@ describe('groupLines', () => {
     expect(text).toContain('advantage -0.400');
   });
 
+  it('shows control characters of an id as their codes', () => {
+    const hostile = { ...group(), sample: { ...sample, id: 'a\u001b[2J' } };
+    const text = groupLines(hostile, SCORING, painter(false)).join('\n');
+    expect(text).toContain('a\\x1b[2J');
+    expect(text).not.toContain('\u001b');
+  });
+
   it('says so when a completion is not scored', () => {
     const unscored = { format: null, name: null, key: null, value: null };
     const part = { scores: unscored, reward: null, weightedReward: null, advantage: null };

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { call } from '../../cli/commands/call.ts';
+import { answerLines, call } from '../../cli/commands/call.ts';
 import { painter } from '../../cli/render/text.ts';
 import { PROGRAM } from '../program.ts';
 
@@ -43,6 +43,23 @@ async function ended(child: ChildProcess) {
 const nowhere = (): void => undefined;
 
 describe('call', () => {
+  it('prints what a policy answers harmlessly', () => {
+    const given = '{"a": "\u001b[2J"}';
+    const tool = {
+      id: 'a',
+      type: 'function' as const,
+      function: { name: '\u0007f', arguments: given },
+    };
+    const message = {
+      role: 'assistant' as const,
+      content: 'so\u009b31m',
+      refusal: null,
+      tool_calls: [tool],
+    };
+    const choice = { index: 0, message, finish_reason: 'stop' as const, logprobs: null };
+    expect(answerLines({ choices: [choice] })).toEqual(['\\x07f {"a": "\\x1b[2J"}', 'so\\x9b31m']);
+  });
+
   it('asks the shipped policy where no run has completed', async () => {
     const { out, err, code } = await ended(
       start('call', 'set the alarm at 10:30 with label mo', '--tools', 'tools.json'),
