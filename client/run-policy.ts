@@ -61,7 +61,8 @@ export async function pointOf(
   }
   if (epoch === 'best') return bestPolicyOf(db, run);
   if (epoch !== undefined && epoch > epochs) {
-    throw new ToolsampleError('config', `run ${run} has ${epochs} epochs, no epoch ${epoch}`, {
+    const planned = epochs === 1 ? '1 epoch' : `${epochs} epochs`;
+    throw new ToolsampleError('config', `run ${run} has ${planned}, no epoch ${epoch}`, {
       hint: `write ${shellWord(`${run}@${epochs}`)} for the last one, ${shellWord(`${run}@0`)} for the policy before the first step`,
     });
   }

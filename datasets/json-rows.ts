@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { jsonExtent } from '../contracts/json-extent.ts';
+import { jsonProblem } from '../contracts/json-problem.ts';
 import { MAX_ROW_BYTES, RowSplitter, type SplitRow } from './row-splitter.ts';
 
 /** A row as it was read, before anything is known of it; or why it could not be. */
@@ -51,13 +52,6 @@ function parseRow({ row, bytes }: SplitRow, parse: (text: string) => unknown): R
   try {
     return { row, content: parse(text) };
   } catch (error) {
-    return { row, problem: `is not JSON (${parseProblem(error)})` };
+    return { row, problem: `is not JSON (${jsonProblem(error)})` };
   }
-}
-
-/** What the parser says, on one line, and whether the text just ends. */
-function parseProblem(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  if (/unexpected end|unterminated/iu.test(message)) return 'it ends in the middle of a value';
-  return (message.split('\n', 1)[0] ?? '').slice(0, 120);
 }

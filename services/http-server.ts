@@ -37,11 +37,19 @@ export function isLoopback(host: string): boolean {
   return /^(127(\.\d{1,3}){3}|localhost|::1)$/i.test(host);
 }
 
-const PROBLEMS: { readonly [code: string]: (place: ListenPlace) => string } = {
-  EADDRINUSE: ({ port }) => `port ${port} is taken`,
-  EACCES: ({ port }) => `port ${port} may not be listened on`,
-  EADDRNOTAVAIL: ({ host }) => `this machine has no address ${host}`,
-  ENOTFOUND: ({ host }) => `there is no host ${host}`,
+const ANY_PORT = 'leave out --port to have a free one';
+const OWN_ADDRESS =
+  'give --host an address of this machine, or leave it out for this machine alone';
+
+/** What is wrong, and what to do; the flag of the trouble alone is named, for not every server has a host to choose. */
+const PROBLEMS: {
+  readonly [code: string]: (place: ListenPlace) => readonly [problem: string, hint: string];
+} = {
+  EADDRINUSE: ({ port }) => [`port ${port} is taken`, ANY_PORT],
+  EACCES: ({ port }) => [`port ${port} may not be listened on`, ANY_PORT],
+  EADDRNOTAVAIL: ({ host }) => [`this machine has no address ${host}`, OWN_ADDRESS],
+  ENOTFOUND: ({ host }) => [`there is no host ${host}`, OWN_ADDRESS],
+  EAI_AGAIN: ({ host }) => [`the host ${host} cannot be looked up`, OWN_ADDRESS],
 };
 
 /**
@@ -60,15 +68,10 @@ export async function listen(
       resolve(server);
     });
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const problem = PROBLEMS[error.code ?? '']?.(place);
-      reject(
-        problem === undefined
-          ? error
-          : new ToolsampleError('config', problem, {
-              hint: 'leave out --port to have a free one, and --host for this machine alone',
-              cause: error,
-            }),
-      );
+      const told = PROBLEMS[error.code ?? '']?.(place);
+      if (told === undefined) return reject(error);
+      const [problem, hint] = told;
+      reject(new ToolsampleError('config', problem, { hint, cause: error }));
     });
   });
 }

@@ -13,6 +13,8 @@ export interface Question {
   readonly text: string;
   /** Tools on offer, in any form that data files have them. */
   readonly tools: readonly unknown[];
+  /** Where they are from, for messages. */
+  readonly toolsFile: string;
   /** 0: the likeliest answer. */
   readonly temperature: number;
   readonly seed: number;
@@ -32,7 +34,7 @@ export async function askOnce(
   { name, policy }: NamedPolicy,
   question: Question,
 ): Promise<ChatCompletion> {
-  const { text: content, tools, temperature, seed, maxCompletionLength } = question;
+  const { text: content, tools, toolsFile, temperature, seed, maxCompletionLength } = question;
   const text = await readPolicyText(policy.files.base);
   const decoder = createDecoder({ ...policy, rows: 1 });
   try {
@@ -44,7 +46,9 @@ export async function askOnce(
     const run = startChat({ model: name, text, completer }, request, new AbortController().signal);
     return await chatAnswer(run);
   } catch (error) {
-    throw error instanceof ApiError ? new ToolsampleError('config', error.message) : error;
+    if (!(error instanceof ApiError)) throw error;
+    const at = error.param?.startsWith('tools') === true ? { file: toolsFile } : {};
+    throw new ToolsampleError('config', error.message, { at });
   } finally {
     await decoder.close();
   }

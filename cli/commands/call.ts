@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { ToolsampleError } from '../../contracts/errors.ts';
+import { jsonProblem } from '../../contracts/json-problem.ts';
 import { askOnce, type ChatCompletion } from '../../serving/ask-once.ts';
 import { usePolicy } from '../../serving/use-policy.ts';
 import type { CommandContext } from '../program.ts';
+import { readTextFile } from '../read-text-file.ts';
 import { counted, printable } from '../render/text.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
 import type { CallFlags } from '../serving-commands.ts';
@@ -20,7 +21,7 @@ export async function call(
     { home, log, findRun: findRunAtEpoch },
     async (policy) => ({
       name: policy.name,
-      answer: await askOnce(policy, { ...sampling, text: question, tools }),
+      answer: await askOnce(policy, { ...sampling, text: question, tools, toolsFile: file }),
     }),
   );
   if (json) {
@@ -44,22 +45,27 @@ export function answerLines({ choices }: Pick<ChatCompletion, 'choices'>): strin
   ].map(printable);
 }
 
+const TOOL_FORM =
+  'expected [{"name": …, "description": …, "parameters": {…}}, …], as OpenAI’s interface has them';
+
 /** A list of tools, alone or under `tools`. */
 async function readToolFile(file: string): Promise<readonly unknown[]> {
   const at = { file };
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new ToolsampleError('not-found', 'cannot be read', { at, cause });
-  });
+  const text = await readTextFile(file, 'give a JSON file of tools as --tools');
   let content: unknown;
   try {
     content = JSON.parse(text);
   } catch (cause) {
-    throw new ToolsampleError('dataset', 'is not JSON', { at, cause });
+    throw new ToolsampleError('dataset', `is not JSON: ${jsonProblem(cause)}`, {
+      at,
+      hint: TOOL_FORM,
+      cause,
+    });
   }
   const tools = Array.isArray(content) ? content : (content as { tools?: unknown } | null)?.tools;
   if (Array.isArray(tools)) return tools as readonly unknown[];
   throw new ToolsampleError('dataset', 'is not a list of tools', {
     at,
-    hint: 'expected [{"name": …, "description": …, "parameters": {…}}, …], as OpenAI’s interface has them',
+    hint: TOOL_FORM,
   });
 }

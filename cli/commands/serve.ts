@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { ToolsampleError } from '../../contracts/errors.ts';
 import { usePolicy, type NamedPolicy } from '../../serving/use-policy.ts';
 import { servePolicy, type PolicyServer } from '../../serving/serve.ts';
 import { isLoopback } from '../../services/http-server.ts';
 import { onInterrupt } from '../interrupt.ts';
 import type { CommandContext } from '../program.ts';
+import { readTextFile } from '../read-text-file.ts';
 import { printable } from '../render/text.ts';
 import { findRunAtEpoch } from '../run-reference.ts';
 import type { ServeFlags } from '../serving-commands.ts';
@@ -73,16 +73,16 @@ async function untilStopped(server: PolicyServer): Promise<void> {
   });
 }
 
+const KEY_FORM = 'write the key on one line of a file, and nothing else; --api-key-file names it';
+
 /** Keys are one line without white space around it. */
 async function apiKey(file: string | undefined, given: string | undefined): Promise<string | null> {
   if (file === undefined) return given === undefined || given === '' ? null : given;
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new ToolsampleError('config', 'cannot be read', { at: { file }, cause });
-  });
+  const text = await readTextFile(file, KEY_FORM);
   const key = text.trim();
   if (key !== '' && !/\s/.test(key)) return key;
   throw new ToolsampleError('config', 'holds no key', {
     at: { file },
-    hint: 'write the key on one line, and nothing else',
+    hint: KEY_FORM,
   });
 }

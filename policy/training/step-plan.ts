@@ -136,14 +136,15 @@ function planCost(model: TrainingModel, { micros, form }: StepPlan): number {
   );
 }
 
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
+function memorySize(bytes: number): string {
+  if (bytes < 1e5) return `${bytes} bytes`;
+  return bytes < 1e8 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 function tooLittle(needed: number, limit: number, hint: string): ToolsampleError {
   return new ToolsampleError(
     'config',
-    `a training step on the longest sequence needs about ${gigabytes(needed)}, the limit is ${gigabytes(limit)}`,
+    `a training step on the longest sequence needs about ${memorySize(needed)}, the limit is ${memorySize(limit)}`,
     { at: { field: 'memory_limit' }, hint },
   );
 }

@@ -19,6 +19,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'toolsample cli serving '));
   await writeFile(join(folder, 'tools.json'), JSON.stringify(TOOLS));
+  await writeFile(join(folder, 'nameless.json'), JSON.stringify([TOOLS[0], {}]));
   await writeFile(join(folder, 'key'), ' secret\n');
 });
 afterAll(async () => {
@@ -70,8 +71,15 @@ describe('call', () => {
   });
 
   it.each([
-    ['tools that are not there', 'none.json', undefined, /none\.json: cannot be read/],
-    ['no tools', 'key', undefined, /key: is not JSON/],
+    [
+      'tools that are not there',
+      'none.json',
+      undefined,
+      /none\.json: there is no such file — give/,
+    ],
+    ['tools in a folder', '.', undefined, /: is a folder — give/],
+    ['no tools', 'key', undefined, /key: is not JSON: .*secret.* — expected \[\{"name"/],
+    ['a tool without a name', 'nameless.json', 'builtin', /nameless\.json: tools\[1\]: is a tool/],
     ['a policy that is not there', 'tools.json', './no', /no such folder/],
     ['a question that is too long', 'tools.json', 'builtin', /context of 256/],
   ])('says what is wrong: %s', async (_, file, policy, problem) => {

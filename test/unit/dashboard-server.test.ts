@@ -91,7 +91,7 @@ describe('who is let in', () => {
   it('says in one line when the port is taken', async () => {
     const port = Number(new URL(dashboard.address).port);
     await expect(serveDashboard({ databaseUrl: url, folderId: 'other', port })).rejects.toThrow(
-      /port \d+ is taken — leave out --port/,
+      /port \d+ is taken — leave out --port to have a free one$/,
     );
   });
 });

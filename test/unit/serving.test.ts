@@ -365,6 +365,10 @@ describe('what is refused', () => {
     expect((await askWith(headers, guarded)).status).toBe(200);
   });
 
+  it('no address that is none, and names the flag of it', async () => {
+    await expect(another({ host: '300.1.1.1' })).rejects.toThrow(/300\.1\.1\.1.* — give --host/);
+  });
+
   it('nobody who calls it by the address that it was told to listen on', async () => {
     const elsewhere = await another({ host: '127.0.0.2' });
     expect(elsewhere.address).toContain('127.0.0.2');
