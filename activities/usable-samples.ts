@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { RunConfig } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import type { PolicyText } from '../contracts/policy.ts';
+import { promptLimit } from '../contracts/run-data.ts';
 import type { RejectedRow, Sample } from '../contracts/sample.ts';
 import { badRowLimit } from '../datasets/bad-rows.ts';
 import { isRejected } from '../datasets/dataset.ts';
@@ -28,7 +29,7 @@ const EXAMPLES = 20;
 /** Items that are tokenised between two turns of the event loop: it is all computing, and heartbeats have to get through. */
 const BREATH = 64;
 
-/** Tokens that a prompt may have, so that a whole completion still fits the policy's context. */
+/** The {@link promptLimit} of a run. @throws ToolsampleError `config` where there is no room for a prompt */
 export function longestPrompt(
   config: Pick<RunConfig, 'maxPromptLength' | 'maxCompletionLength'>,
   contextLength: number,
@@ -41,7 +42,7 @@ export function longestPrompt(
       { at: { field: 'max_completion_length' }, hint: `use less than ${contextLength}` },
     );
   }
-  return Math.min(config.maxPromptLength, room);
+  return promptLimit(config, contextLength);
 }
 
 /** What a sample has to be to be used. */

@@ -14,6 +14,8 @@ export interface FollowOptions {
   readonly workflowUrl: string | null;
   /** What goes on until the workflow tells; null when unknown. */
   readonly phase: string | null;
+  /** What is told once when a new run is prepared. */
+  readonly prepared: (status: RunStatus) => readonly string[];
   /** What Ctrl-C does. */
   readonly hint: string;
   /** Asked at each drawing: what the user should know. */
@@ -84,7 +86,9 @@ export async function followRun(options: FollowOptions): Promise<FollowedRun> {
     const ended = await client.waitFor(run, {
       onStatus: (now) => {
         status = now;
-        preparedAt ??= Date.now();
+        if (preparedAt !== null) return;
+        preparedAt = Date.now();
+        if (options.before === null) for (const line of options.prepared(now)) view.say(line);
       },
       signal: options.signal,
       intervalMs,
@@ -118,6 +122,7 @@ function unprepared(run: string): RunStatus {
     policyFolder: null,
     policyStep: null,
     generatedTokens: 0,
+    data: { samples: 0, promptLimit: 0, leftOut: [], heldOut: [] },
     evaluations: [],
     lastStep: null,
     forkOf: null,

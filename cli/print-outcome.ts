@@ -27,8 +27,9 @@ export async function printOutcome(options: OutcomeOptions): Promise<void> {
   const { status } = options.followed;
   const { print, paint } = context.terminal;
   const [first] = beforeAndAfter(status.evaluations);
-  print('');
-  for (const line of resultTable(status.evaluations, paint)) print(line);
+  const results = resultTable(status.evaluations, paint);
+  // Nothing was held out: the empty line below is enough.
+  if (results.length > 0) for (const line of ['', ...results]) print(line);
   if (first !== undefined) {
     const { split, before, after } = first;
     const [was, is] = await Promise.all([

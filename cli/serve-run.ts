@@ -10,6 +10,7 @@ import { ownInvocation, suggestion } from './invocation.ts';
 import { logView, panelView } from './live-view.ts';
 import { printOutcome } from './print-outcome.ts';
 import type { CommandContext } from './program.ts';
+import { dataNotice } from './render/data-lines.ts';
 import { printable } from './render/text.ts';
 import { serveBeside } from './run-dashboard.ts';
 import { DRAIN_MILLISECONDS, startWorkerProcess } from './worker-process.ts';
@@ -38,7 +39,8 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
     ? panelView(terminal, (text) => process.stdout.write(text))
     : logView(terminal, options.before);
   const workflowUrl = workflowAddress(client, run);
-  const goOn = suggestion(ownInvocation(), home, `resume ${shellWord(run)}`);
+  const command = (text: string): string => suggestion(ownInvocation(), home, text);
+  const goOn = command(`resume ${shellWord(run)}`);
   const from = options.before === null ? '' : `, going on after step ${options.before.step}`;
   terminal.note(`run ${run}${from}`);
   if (workflowUrl !== null) terminal.note(`Temporal UI  ${workflowUrl}`);
@@ -83,6 +85,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ExitCode> {
       view,
       phase: 'starting a worker',
       workflowUrl,
+      prepared: (status) => dataNotice(status, command),
       hint: 'Ctrl-C stops cleanly',
       notice: () => notice,
       signal: givenUp.signal,

@@ -3,6 +3,7 @@ import type { RunOrigin } from './fork.ts';
 import type { FinishReason } from './policy.ts';
 import type { PendingRequest, SettingChange } from './requests.ts';
 import type { PerSubTask } from './reward.ts';
+import type { HeldOutSplit } from './run-data.ts';
 import type { EvaluationStatus, RunState } from './run-status.ts';
 import type { ChatMessage } from './sample.ts';
 import type { Category } from './sampling.ts';
@@ -59,6 +60,8 @@ export interface RunDetail {
   readonly config: RunConfig;
   readonly corpusSamples: number;
   readonly policyParameters: number | null;
+  /** Empty: it is never evaluated. */
+  readonly heldOut: readonly HeldOutSplit[];
   readonly evaluations: readonly EvaluationStatus[];
   readonly settings: readonly SettingChange[];
   /** Where a fork comes from; null for a run that began anew. */

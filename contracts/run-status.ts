@@ -1,6 +1,7 @@
 import type { RunOrigin } from './fork.ts';
 import type { PendingRequest, RequestStatus, SettingChange } from './requests.ts';
 import type { PerSubTask } from './reward.ts';
+import type { RunDataStatus } from './run-data.ts';
 
 export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'stopped'] as const;
 /** `stopped`: ended or interrupted by the user; `resume` goes on. */
@@ -52,6 +53,7 @@ export interface RunStatus {
   /** The step whose policy was exported; null until then. */
   readonly policyStep: number | null;
   readonly generatedTokens: number;
+  readonly data: RunDataStatus;
   readonly evaluations: readonly EvaluationStatus[];
   /** The step that was committed last; null before the first. */
   readonly lastStep: StepStatus | null;

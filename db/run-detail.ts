@@ -16,7 +16,7 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
   const { config, corpusSamples, policyParameters } = await readRun(db, run);
   const [overview] = await runOverviews(db, [run]);
   if (overview === undefined) throw new Error('a run that was just read could not be found');
-  const { evaluations, settings, forkOf } = await runStatus(db, run);
+  const { data, evaluations, settings, forkOf } = await runStatus(db, run);
   const slices = await db
     .select({ committedAt: checkpoints.committedAt, seconds: checkpoints.trainingSeconds })
     .from(checkpoints)
@@ -28,6 +28,7 @@ export async function runDetail(db: Database, run: string): Promise<RunDetail> {
     config,
     corpusSamples,
     policyParameters,
+    heldOut: data.heldOut,
     evaluations,
     settings,
     forkOf,

@@ -7,6 +7,7 @@ import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
 import { workerIsThere } from './presence.ts';
 import { requestsOf } from './requests.ts';
+import { runDataStatus } from './run-data-status.ts';
 import { readRun, type RunRow } from './runs.ts';
 import { evaluations, evaluationSamples } from './schema/policies.ts';
 import { runs, runSplits } from './schema/runs.ts';
@@ -53,6 +54,7 @@ async function statusOf(db: Database, run: RunRow, withoutWorker: boolean): Prom
     policyFolder: run.policyFolder,
     policyStep: run.policyStep,
     generatedTokens: await generatedTokensUpTo(db, run.run),
+    data: await runDataStatus(db, run),
     evaluations: await evaluationsOf(db, run.run),
     lastStep: lastStep ?? null,
     forkOf: originOf(run),

@@ -7,6 +7,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import { logView, panelView, type LiveView } from '../live-view.ts';
 import type { CommandContext } from '../program.ts';
+import { dataNotice } from '../render/data-lines.ts';
 import { findRunId } from '../run-reference.ts';
 import { reportEnd, workflowAddress } from '../serve-run.ts';
 
@@ -42,6 +43,7 @@ async function follow(
   const { run, before } = await find(client, reference);
   if (!json)
     terminal.note(before === null ? `run ${run}` : `run ${run}, after step ${before.step}`);
+  const command = (text: string): string => suggestion(ownInvocation(), home, text);
   const { status } = await followRun({
     client,
     run,
@@ -49,13 +51,13 @@ async function follow(
     view: json ? SILENT : viewOn(context, before),
     phase: before === null ? 'waiting for a worker' : null,
     workflowUrl: workflowAddress(client, run),
+    prepared: (prepared) => dataNotice(prepared, command),
     hint: 'Ctrl-C ends watching; the run goes on',
     notice: () => null,
     signal,
   });
   if (json) terminal.print(JSON.stringify(await client.status(run), null, 2));
   const note = json ? (): void => undefined : terminal.note;
-  const command = (text: string): string => suggestion(ownInvocation(), home, text);
   if (status.state !== 'completed')
     return reportEnd(status, false, command(`resume ${shellWord(run)}`), note);
   note(`completed; ${command(`status ${shellWord(run)}`)} shows the result`);

@@ -2,6 +2,7 @@ import { originText } from '../../contracts/fork.ts';
 import { SUB_TASKS } from '../../contracts/reward.ts';
 import { stateText, type EvaluationStatus, type RunStatus } from '../../contracts/run-status.ts';
 import { shellQuery, shellWord } from '../../contracts/shell-word.ts';
+import { dataText } from './data-lines.ts';
 import { requestLines } from './requests.ts';
 import { count, duration, percent, printable, table, type Paint } from './text.ts';
 
@@ -139,6 +140,7 @@ export function statusLines(status: RunStatus, paint: Paint): string[] {
   return [
     `${paint.bold(status.run)}  ${stateText(status)}${status.reason === null ? '' : ` (${printable(status.reason)})`}`,
     ...(status.forkOf === null ? [] : [`fork of ${originText(status.forkOf)}`]),
+    `data: ${dataText(status.data)}`,
     `epoch ${status.epoch}, step ${status.step} of ${status.totalSteps}, ${count(status.generatedTokens)} tokens generated`,
     `started ${status.startedAt}${status.finishedAt === null ? '' : `, ended ${status.finishedAt}`}`,
     ...(lastStep === null

@@ -10,8 +10,8 @@ export const RECENT_STEPS = 8;
 export interface Verdict {
   /** First and last evaluation on the first held-out split; null before there are two. */
   readonly heldOut: { readonly first: EvaluationStatus; readonly last: EvaluationStatus } | null;
-  /** Whether the held-out interval has left the first one's value behind. */
-  readonly learning: 'better' | 'worse' | 'unclear' | null;
+  /** Whether the held-out interval has left the first one's value behind; `unmeasured`: nothing is held out. */
+  readonly learning: 'better' | 'worse' | 'unclear' | 'unmeasured' | null;
   /** Mean reward of the last steps, and of as many before them; null before the first step. */
   readonly reward: { readonly now: number; readonly before: number | null } | null;
   /** The sub-task with the lowest mastery, and how it moved lately; null before the first evidence. */
@@ -38,7 +38,7 @@ export function verdict(detail: RunDetail, steps: readonly StepPoint[]): Verdict
   const counts = categoryCounts(steps, detail.corpusSamples).at(-1);
   return {
     heldOut,
-    learning: heldOut === null || first === last ? null : compare(heldOut.first, heldOut.last),
+    learning: detail.heldOut.length === 0 ? 'unmeasured' : compare(heldOut),
     reward:
       recent.length === 0
         ? null
@@ -56,7 +56,9 @@ export function verdict(detail: RunDetail, steps: readonly StepPoint[]): Verdict
 }
 
 /** The intervals of both do not overlap, or nothing can be said yet. */
-function compare(first: EvaluationStatus, last: EvaluationStatus): Verdict['learning'] {
+function compare(heldOut: Verdict['heldOut']): Verdict['learning'] {
+  if (heldOut === null || heldOut.first === heldOut.last) return null;
+  const { first, last } = heldOut;
   if (last.exactMatchLow > first.exactMatchHigh) return 'better';
   return last.exactMatchHigh < first.exactMatchLow ? 'worse' : 'unclear';
 }

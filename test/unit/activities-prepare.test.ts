@@ -9,11 +9,13 @@ import { splitsDue } from '../../contracts/evaluation-plan.ts';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runSchedule } from '../../activities/run-schedule.ts';
+import { dataNotice } from '../../cli/render/data-lines.ts';
 import { commitCheckpoint, findCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
 import { samplesInOrder, splitCorpus } from '../../db/corpora.ts';
 import { findLearningState } from '../../db/curriculum.ts';
 import { eventsOf } from '../../db/events.ts';
+import { runStatus } from '../../db/run-status.ts';
 import { readRun } from '../../db/runs.ts';
 import { builtinCorpus } from '../../datasets/builtin/corpus.ts';
 import { loadPolicyText } from '../../policy/text/policy-text.ts';
@@ -228,6 +230,21 @@ describe('a run on a file', () => {
     expect(report?.message).toMatch(
       /2 of 32 rows of .*rows\.json were left out: 1 not usable, 1 with too long a prompt; e\.g\. row 31/,
     );
+    const status = await runStatus(connection.db, 'file');
+    expect(status.data).toMatchObject({
+      samples: 25,
+      leftOut: [{ part: 'train', rows: 32, rejectedRows: 1, overlongPrompts: 1 }],
+      heldOut: [{ split: 'heldout', samples: 5 }],
+    });
+    const [, query] = /"(.*)"/.exec(dataNotice(status, (command) => command)[1] ?? '') ?? [];
+    expect((await connection.pool.query(query ?? '')).rows).toMatchObject([
+      { row: '31', field: 'instruction', reason: 'is missing' },
+      {
+        row: '32',
+        field: null,
+        reason: expect.stringMatching(/prompt of .* tokens, 400 at most/) as string,
+      },
+    ]);
   });
 
   test('of another format has its tools, turns and allowed values in the database', async () => {

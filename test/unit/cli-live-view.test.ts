@@ -53,6 +53,12 @@ function status(steps: number, evaluated: readonly number[]): RunStatus {
     policyFolder: null,
     policyStep: null,
     generatedTokens: 0,
+    data: {
+      samples: 20,
+      promptLimit: 96,
+      leftOut: [],
+      heldOut: [{ split: 'heldout', samples: 10 }],
+    },
     evaluations: evaluated.map(evaluation),
     lastStep: steps === 0 ? null : step(steps),
     forkOf: null,
@@ -213,7 +219,12 @@ describe('panelView', () => {
 describe('followRun', () => {
   it('shows the run until it ends, and returns what happened meanwhile', async () => {
     const seen: PanelState[] = [];
-    const view: LiveView = { update: (state) => seen.push(state), say: () => {}, close: () => {} };
+    const said: string[] = [];
+    const view: LiveView = {
+      update: (state) => seen.push(state),
+      say: (line) => said.push(line),
+      close: () => {},
+    };
     const followed = await followRun({
       client: {
         progress: async () => ({
@@ -237,6 +248,7 @@ describe('followRun', () => {
       view,
       workflowUrl: null,
       phase: null,
+      prepared: () => ['never: it was prepared before'],
       hint: '',
       notice: () => null,
       signal: new AbortController().signal,
@@ -248,5 +260,31 @@ describe('followRun', () => {
     expect(seen.at(-1)?.status.evaluations).toHaveLength(2);
     expect(seen.at(-1)?.phase).toBe('epoch 1 of 1');
     expect(seen.at(-1)?.work?.done).toBe(3);
+    expect(said).toEqual([]);
+  });
+
+  it('tells of the data of a new run once, when it is prepared', async () => {
+    const said: string[] = [];
+    await followRun({
+      client: {
+        progress: async () => null,
+        steps: async () => [],
+        waitFor: async (_run, options) => {
+          for (const now of [status(0, []), status(0, [0])]) options?.onStatus?.(now);
+          return { ...status(0, [0]), state: 'completed' };
+        },
+      },
+      run: 'r',
+      before: null,
+      view: { update: () => {}, say: (line) => said.push(line), close: () => {} },
+      workflowUrl: null,
+      phase: null,
+      prepared: ({ data }) => [`${data.samples} samples`],
+      hint: '',
+      notice: () => null,
+      signal: new AbortController().signal,
+      intervalMs: 5,
+    });
+    expect(said).toEqual(['20 samples']);
   });
 });

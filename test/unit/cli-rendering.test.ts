@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { expectedSteps, timeLeft, tokenRate } from '../../contracts/pace.ts';
+import type { RunDataStatus } from '../../contracts/run-data.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
+import { printOutcome } from '../../cli/print-outcome.ts';
+import { dataNotice } from '../../cli/render/data-lines.ts';
 import { evaluationLine, stepLine } from '../../cli/render/log-line.ts';
 import {
   exampleLines,
@@ -59,6 +62,13 @@ function evaluation(number: number, exactMatch: number, split = 'heldout'): Eval
   };
 }
 
+const DATA: RunDataStatus = {
+  samples: 200,
+  promptLimit: 96,
+  leftOut: [],
+  heldOut: [{ split: 'heldout', samples: 300 }],
+};
+
 function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): PanelState {
   const steps = [step(1), step(2)];
   return {
@@ -73,6 +83,7 @@ function state(part: Partial<RunStatus> = {}, rest: Partial<PanelState> = {}): P
       policyFolder: null,
       policyStep: null,
       generatedTokens: 8000,
+      data: DATA,
       evaluations: [evaluation(0, 0.42)],
       lastStep: steps[1] ?? null,
       forkOf: null,
@@ -248,6 +259,62 @@ describe('result', () => {
     ).join('\n');
     expect(text).not.toContain('\u001b');
     expect(text).toContain('a\\x1b[2Jb\\x07');
+  });
+});
+
+const notice = (part: Partial<RunDataStatus>): string[] =>
+  dataNotice(
+    { run: 'r', data: { ...DATA, samples: 4, ...part } },
+    (text) => `npx toolsample ${text}`,
+  );
+
+it('leaves no gap where the results of a run without held-out samples would be', async () => {
+  const lines: string[] = [];
+  const { status } = state({ state: 'completed', evaluations: [], policyFolder: '/p' });
+  const terminal = {
+    print: (line: string) => lines.push(line),
+    note: () => {},
+    paint: plain,
+    outliveReader: () => {},
+  };
+  await printOutcome({
+    context: { terminal: { ...terminal, live: false, width: () => 80 }, home: '/h', json: false },
+    client: { evaluationAnswers: async () => [] },
+    followed: { status, steps: [], startSeconds: 1 },
+    serviceSeconds: 1,
+    totalSeconds: 2,
+  });
+  expect(lines.slice(0, 2)).toEqual(['', 'Policy: /p']);
+});
+
+describe('what is told of the data', () => {
+  const leftOut = [{ part: 'train', rows: 13, rejectedRows: 1, overlongPrompts: 8 }];
+
+  it('is nothing where all of it is used', () => {
+    expect(notice({})).toEqual([]);
+  });
+
+  it('is what is left out and why, and that nothing is held out', () => {
+    expect(notice({ leftOut, heldOut: [] })).toEqual([
+      '4 samples to train on; left out of 13 rows: 8 prompts over 96 tokens, 1 bad; held out: none — give --eval-data',
+      expect.stringMatching(
+        /^why rows are left out: npx toolsample sql "select .* where run = 'r' /,
+      ),
+    ]);
+    expect(notice({ heldOut: [] })).toEqual([
+      '4 samples to train on; held out: none — give --eval-data',
+    ]);
+    const held = [{ part: 'heldout', rows: 1301, rejectedRows: 1, overlongPrompts: 0 }];
+    expect(notice({ leftOut: held })[0]).toBe(
+      '4 samples to train on; left out of 1,301 rows of heldout: 1 bad; held out: 300 heldout',
+    );
+  });
+
+  it('is in the status', () => {
+    const { status } = state({ data: { ...DATA, leftOut } });
+    expect(statusLines(status, plain)).toContain(
+      'data: 200 samples to train on; left out of 13 rows: 8 prompts over 96 tokens, 1 bad; held out: 300 heldout',
+    );
   });
 });
 

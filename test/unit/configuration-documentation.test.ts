@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { CHANGEABILITY, type Changeability } from '../../contracts/changeability.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
+import type { HeldOutSplit, LeftOutRows, RunDataStatus } from '../../contracts/run-data.ts';
 import type { EvaluationStatus, RunStatus, StepStatus } from '../../contracts/run-status.ts';
 import { SAMPLERS } from '../../contracts/sampling.ts';
 import { REASONS } from '../../services/configuration/change.ts';
@@ -199,7 +200,12 @@ function combinations(): RunConfigInput[] {
 
 it('docs/cli.md names every field of the status, as --json prints it', () => {
   const document = readFileSync(DOCUMENT, 'utf8');
-  const fields = [...Object.keys(STATUS), ...Object.keys(EVALUATION), ...Object.keys(STEP)];
+  const fields = [
+    ...Object.keys(STATUS),
+    ...Object.keys(RUN_DATA),
+    ...Object.keys(EVALUATION),
+    ...Object.keys(STEP),
+  ];
   for (const field of fields) expect(document).toContain(`"${field}":`);
 });
 
@@ -215,6 +221,7 @@ const STATUS: { [field in keyof RunStatus]: true } = {
   policyFolder: true,
   policyStep: true,
   generatedTokens: true,
+  data: true,
   evaluations: true,
   lastStep: true,
   forkOf: true,
@@ -224,6 +231,17 @@ const STATUS: { [field in keyof RunStatus]: true } = {
   requested: true,
   requests: true,
   settings: true,
+};
+const RUN_DATA: { [field in keyof (RunDataStatus & LeftOutRows & HeldOutSplit)]: true } = {
+  samples: true,
+  promptLimit: true,
+  leftOut: true,
+  heldOut: true,
+  part: true,
+  rows: true,
+  rejectedRows: true,
+  overlongPrompts: true,
+  split: true,
 };
 const EVALUATION: { [field in keyof EvaluationStatus]: true } = {
   epoch: true,

@@ -23,6 +23,7 @@ describe('a verdict', () => {
       'worse',
     );
     expect(verdict(detail([evaluation(0, 0.7)]), []).learning).toBeNull();
+    expect(verdict(detail([], { heldOut: [] }), points(4)).learning).toBe('unmeasured');
   });
 
   it('names the sub-task that is stuck, what it gets, and what still teaches', () => {

@@ -15,7 +15,11 @@ export function VerdictTiles(props: {
     <div class="tiles">
       <Tile question="Does it learn?" answer={LEARNING[learning ?? 'unknown']}>
         {heldOut === null ? (
-          'No evaluation yet.'
+          learning === 'unmeasured' ? (
+            NOTHING_HELD_OUT
+          ) : (
+            'No evaluation yet.'
+          )
         ) : (
           <>
             exact match on {heldOut.last.split} {percent(heldOut.first.exactMatch)} →{' '}
@@ -63,8 +67,11 @@ const LEARNING: { readonly [verdict in NonNullable<Verdict['learning']> | 'unkno
   better: '▲ yes',
   worse: '▼ it got worse',
   unclear: '≈ not clear yet',
+  unmeasured: '– not measured',
   unknown: '– too early',
 };
+
+const NOTHING_HELD_OUT = 'No samples are held out; another run can have some with --eval-data.';
 
 const TASKS = { format: 'format', name: 'names', key: 'keys', value: 'values' } as const;
 

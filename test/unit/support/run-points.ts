@@ -96,6 +96,7 @@ export function detail(
     config: resolveConfig({}),
     corpusSamples: 20,
     policyParameters: null,
+    heldOut: [{ split: 'heldout', samples: 10 }],
     evaluations,
     settings: [],
     forkOf: null,
