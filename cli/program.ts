@@ -201,7 +201,7 @@ export async function defineCommands(
       await up(await context(options));
     });
   command(MACHINE_GROUP, 'down', 'stop what this data folder started')
-    .option('--force', 'also while a run is under way')
+    .option('--force', 'also while something is under way')
     .option('--json', 'print JSON (see docs/cli.md)')
     .action(async (options: SharedOptions & { force?: boolean }) => {
       const { down } = await import('./commands/down.ts');

@@ -3,6 +3,7 @@ import type { ExportedPolicy, ExportOptions } from '../contracts/export.ts';
 import type { GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
 import type { RunMetrics } from '../contracts/metrics.ts';
 import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
+import type { ServedWork } from '../contracts/served-work.ts';
 import { connect, type Connection } from '../db/connection.ts';
 import { migrateDatabase } from '../db/migrate.ts';
 import {
@@ -11,7 +12,7 @@ import {
   type EvaluationAnswer,
   type GroupReport,
 } from '../db/rollout-report.ts';
-import { runsBeingServed } from '../db/presence.ts';
+import { workBeingServed } from '../db/presence.ts';
 import { listRuns, runStatus } from '../db/run-status.ts';
 import { stepMetrics } from '../db/step-metrics.ts';
 import { stepStatus } from '../db/step-status.ts';
@@ -132,10 +133,10 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
 const GLANCE_MILLISECONDS = 3_000;
 
 /**
- * The runs that a worker is working on now, newest first, and that stopping the data folder's servers would interrupt; starts nothing.
- * Empty where no server of the data folder runs.
+ * What a worker serves now, paused or not, and stopping the data folder's servers would cut off: experiments, evaluations and runs, the
+ * newest of each first; starts nothing. Empty where no server of the data folder runs.
  */
-export async function runsUnderWay(home: string): Promise<string[]> {
+export async function workCutOffBy(home: string): Promise<ServedWork[]> {
   const { postgres, temporal } = await inspectServices({ home, env: {} });
   if (postgres.pid === null && temporal.pid === null) return [];
   // A database that is given may be one beside the data folder's own; its runs go through the data folder's Temporal server.
@@ -144,11 +145,11 @@ export async function runsUnderWay(home: string): Promise<string[]> {
   return (await Promise.all([...urls].map(servedIn))).flat();
 }
 
-async function servedIn(url: string): Promise<string[]> {
+async function servedIn(url: string): Promise<ServedWork[]> {
   let connection: Connection | undefined;
   try {
     connection = connect(url, { timeoutMs: GLANCE_MILLISECONDS });
-    return await runsBeingServed(connection.db);
+    return await workBeingServed(connection.db);
   } catch {
     // No address, not reachable, or nothing was ever stored: nothing that could be disturbed.
     return [];

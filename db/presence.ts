@@ -1,6 +1,9 @@
-import { eq, sql, type SQL } from 'drizzle-orm';
+import { sql, type SQL } from 'drizzle-orm';
+import type { ServedWork } from '../contracts/served-work.ts';
 import type { Database } from './connection.ts';
+import { experimentRuns, experiments } from './schema/experiments.ts';
 import { runs } from './schema/runs.ts';
+import { suiteEvaluations } from './schema/suites.ts';
 
 /** By this name Postgres lists the connections of workers. */
 export const WORKER_PRESENCE = 'toolsample worker';
@@ -22,15 +25,20 @@ export async function workerIsThere(db: Database): Promise<boolean> {
 }
 
 /**
- * The runs that are going on while a worker is there, newest first. A run whose worker was killed is not among them, although
- * it never got to say that it stopped.
+ * What is under way while a worker is there: experiments, evaluations on suites, and runs that are of none of these experiments, the newest
+ * of each first. What a worker that was killed had under way is not among them, although it never got to say that it stopped. A paused run
+ * is: whoever attends it waits.
  */
-export async function runsBeingServed(db: Database): Promise<string[]> {
+export async function workBeingServed(db: Database): Promise<ServedWork[]> {
   if (!(await workerIsThere(db))) return [];
-  const going = await db
-    .select({ run: runs.run })
-    .from(runs)
-    .where(eq(runs.state, 'running'))
-    .orderBy(sql`${runs.startedAt} desc`);
-  return going.map(({ run }) => run);
+  const { rows } = await db.execute<{ kind: ServedWork['kind']; id: string }>(sql`
+    select kind, id from (
+      select 1 as place, 'experiment' as kind, experiment as id, started_at from ${experiments} where state = 'running'
+      union all
+      select 2, 'evaluation', evaluation, started_at from ${suiteEvaluations} where state = 'running'
+      union all
+      select 3, 'run', r.run, r.started_at from ${runs} r where r.state in ('running', 'paused') and not exists (
+        select from ${experimentRuns} m join ${experiments} e using (experiment) where m.run = r.run and e.state = 'running')
+    ) as work order by place, started_at desc, id`);
+  return rows;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connect, type Connection } from '../../db/connection.ts';
-import { runsBeingServed, WORKER_PRESENCE } from '../../db/presence.ts';
+import { workBeingServed, WORKER_PRESENCE } from '../../db/presence.ts';
 import { runOverviews } from '../../db/run-overview.ts';
 import { runPulses } from '../../db/run-pulse.ts';
 import { listRuns, runStatus } from '../../db/run-status.ts';
@@ -25,27 +25,29 @@ afterAll(async () => {
   await connection.close();
 });
 
+const BOTH = ['second', 'first'].map((id) => ({ kind: 'run', id }));
+
 it('knows runs that a worker serves, for as long as the worker is there', async () => {
-  expect(await runsBeingServed(connection.db)).toEqual([]);
+  expect(await workBeingServed(connection.db)).toEqual([]);
 
   // One of another database of the same server is no concern.
   const elsewhere = connect(await server.database(), { presence: WORKER_PRESENCE });
   await elsewhere.pool.query('select 1');
-  expect(await runsBeingServed(connection.db)).toEqual([]);
+  expect(await workBeingServed(connection.db)).toEqual([]);
   await elsewhere.close();
 
   const worker = connect(url, { presence: WORKER_PRESENCE });
   await Promise.all([1, 2, 3].map(() => worker.pool.query('select pg_sleep(0.1)')));
-  expect(await runsBeingServed(connection.db)).toEqual(['second', 'first']);
+  expect(await workBeingServed(connection.db)).toEqual(BOTH);
   // Idle connections are closed after 10 s, but for one.
   await new Promise((resolve) => {
     setTimeout(resolve, 11_000);
   });
   expect(worker.pool.totalCount).toBe(1);
-  expect(await runsBeingServed(connection.db)).toEqual(['second', 'first']);
+  expect(await workBeingServed(connection.db)).toEqual(BOTH);
 
   await worker.close();
-  await expect.poll(() => runsBeingServed(connection.db), PATIENT).toEqual([]);
+  await expect.poll(() => workBeingServed(connection.db), PATIENT).toEqual([]);
 });
 
 it('tells a run that no worker could go on with from one that may be worked on', async () => {
@@ -88,4 +90,32 @@ it('tells a run that no worker could go on with from one that may be worked on',
 
   await worker.close();
   await expect.poll(found, PATIENT).toEqual(alone);
+});
+
+it('counts what waits or is no run as served, and what has ended as not', async () => {
+  const alone = connect(await server.migratedDatabase(), { presence: WORKER_PRESENCE });
+  const { db, pool } = alone;
+  try {
+    for (const run of ['paused', 'compared', 'lost', 'stopped'])
+      await scratchRun(db, run, scratchSamples(8), {});
+    await setRunState(db, 'paused', 'paused', null);
+    await setRunState(db, 'stopped', 'stopped', 'as asked');
+    await pool.query(`insert into experiments (experiment, state, protocol, tokens, baseline, asked)
+      values ('comparison', 'running', 'fixed-prompts', 1, 'uniform', '{}'),
+        ('over', 'stopped', 'fixed-prompts', 1, 'uniform', '{}')`);
+    await pool.query(`insert into experiment_runs (experiment, run, ordinal, arm, seed, settings)
+      values ('comparison', 'compared', 0, 'uniform', 1, '{}'), ('over', 'lost', 0, 'uniform', 1, '{}')`);
+    await pool.query(`insert into suite_evaluations
+        (evaluation, state, suite, policy, asked, base_sha256, base_bytes, trainable, bad_rows)
+      values ('bfcl', 'running', 'bfcl', 'builtin', '{}', 'a', 1, '{}', 0),
+        ('done', 'completed', 'bfcl', 'builtin', '{}', 'a', 1, '{}', 0)`);
+    expect(await workBeingServed(db)).toEqual([
+      { kind: 'experiment', id: 'comparison' },
+      { kind: 'evaluation', id: 'bfcl' },
+      { kind: 'run', id: 'lost' },
+      { kind: 'run', id: 'paused' },
+    ]);
+  } finally {
+    await alone.close();
+  }
 });
