@@ -2,7 +2,7 @@ import type { RunConfig } from '../contracts/config.ts';
 import type { ExportedPolicy, ExportOptions } from '../contracts/export.ts';
 import type { GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
 import type { RunMetrics } from '../contracts/metrics.ts';
-import type { RunStatus, StepStatus } from '../contracts/run-status.ts';
+import type { RunState, RunStatus, StepStatus } from '../contracts/run-status.ts';
 import type { ServedWork } from '../contracts/served-work.ts';
 import { connect, type Connection } from '../db/connection.ts';
 import { migrateDatabase } from '../db/migrate.ts';
@@ -16,7 +16,7 @@ import { workBeingServed } from '../db/presence.ts';
 import { listRuns, runStatus } from '../db/run-status.ts';
 import { stepMetrics } from '../db/step-metrics.ts';
 import { stepStatus } from '../db/step-status.ts';
-import { readRun } from '../db/runs.ts';
+import { readRun, runIds } from '../db/runs.ts';
 import type { LoadablePolicy } from '../policy/engine/policy-files.ts';
 import { openArtifactStore } from '../services/artifact-store.ts';
 import { homePath, type DataFolder } from '../services/data-folder.ts';
@@ -24,8 +24,10 @@ import { ensureDatabaseOnly, inspectServices } from '../services/services.ts';
 
 /** Everything about runs that can be read; needs Postgres and the data folder's artifacts only. */
 export interface RunReader {
-  /** All runs, newest first. */
+  /** How all runs stand, newest first. */
   runs(): Promise<RunStatus[]>;
+  /** Ids of all runs, or of those in some states, newest first; far cheaper than {@link runs}. */
+  runIds(states?: readonly RunState[]): Promise<string[]>;
   /** @throws ToolsampleError `not-found` */
   status(run: string): Promise<RunStatus>;
   /** The committed steps in order, those after step `after` (default: all). */
@@ -94,6 +96,7 @@ export function runReader(connection: Connection, folder: DataFolder): RunReader
   const { db } = connection;
   return {
     runs: async () => listRuns(db),
+    runIds: async (states) => runIds(db, states),
     status: async (run) => runStatus(db, run),
     steps: async (run, after = 0) => stepStatus(db, run, after),
     metrics: async (run) => {

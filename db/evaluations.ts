@@ -1,4 +1,4 @@
-import { and, asc, eq, type SQL } from 'drizzle-orm';
+import { and, asc, eq, sql, type SQL, type SQLWrapper } from 'drizzle-orm';
 import type { EvaluationKey } from '../contracts/activities.ts';
 import { insertRows } from './bulk-insert.ts';
 import type { Database } from './connection.ts';
@@ -9,7 +9,10 @@ export type EvaluationSampleRow = typeof evaluationSamples.$inferSelect;
 /** One held-out completion, without its key. */
 export type NewEvaluationSample = Omit<EvaluationSampleRow, 'run' | 'step' | 'split'>;
 /** The numbers of a finished evaluation, without its key. */
-export type NewEvaluation = Omit<EvaluationRow, 'run' | 'step' | 'split' | 'epoch' | 'evaluatedAt'>;
+export type NewEvaluation = Omit<
+  EvaluationRow,
+  'run' | 'step' | 'split' | 'epoch' | 'rewardError' | 'evaluatedAt'
+>;
 
 /** The finished evaluation of that key; null before. */
 export async function findEvaluation(
@@ -75,7 +78,18 @@ function ofEvaluation({ run, step, split }: EvaluationKey): SQL | undefined {
   );
 }
 
-/** Commits a finished evaluation; the first one wins. Returns what is stored. */
+/** The standard error of the mean reward of an evaluation's samples, worked out from them all; of a single one it counts as 0. */
+export function rewardErrorOf(key: {
+  readonly [column in 'run' | 'step' | 'split']: SQLWrapper | string | number;
+}): SQL<number> {
+  return sql<number>`(select coalesce(stddev_samp(s.reward) / sqrt(count(*)), 0) from ${evaluationSamples} s
+    where s.run = ${key.run} and s.step = ${key.step} and s.split = ${key.split})`;
+}
+
+/**
+ * Commits a finished evaluation; the first one wins. How far its samples spread is kept with it: whoever watches a run asks for that
+ * twice a second, of all its evaluations. Returns what is stored.
+ */
 export async function commitEvaluation(
   db: Database,
   key: EvaluationKey,
@@ -84,7 +98,7 @@ export async function commitEvaluation(
   const { run, step, split, epoch } = key;
   await db
     .insert(evaluations)
-    .values({ run, step, split, epoch, ...evaluation })
+    .values({ run, step, split, epoch, ...evaluation, rewardError: rewardErrorOf(key) })
     .onConflictDoNothing();
   const stored = await findEvaluation(db, key);
   if (stored === null) throw new Error('an evaluation that was just written could not be read');

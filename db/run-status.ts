@@ -5,11 +5,12 @@ import { expectedSteps } from '../contracts/pace.ts';
 import type { EvaluationStatus, RunStatus } from '../contracts/run-status.ts';
 import { committedStep } from './checkpoints.ts';
 import type { Database } from './connection.ts';
+import { rewardErrorOf } from './evaluations.ts';
 import { workerIsThere } from './presence.ts';
 import { requestsOf } from './requests.ts';
 import { runDataStatus } from './run-data-status.ts';
 import { readRun, type RunRow } from './runs.ts';
-import { evaluations, evaluationSamples } from './schema/policies.ts';
+import { evaluations } from './schema/policies.ts';
 import { runs, runSplits } from './schema/runs.ts';
 import { readRunAt, settingChangesOf } from './setting-changes.ts';
 import { stepStatus } from './step-status.ts';
@@ -71,24 +72,14 @@ function originOf({ forkOf, forkStep, stepsPerEpoch }: RunRow): RunOrigin | null
   return forkOf === null || forkStep === null ? null : originAt(forkOf, forkStep, stepsPerEpoch);
 }
 
-/** All evaluations of a run by step and split, in the order of the splits. Of a single sample the spread counts as 0. */
+/** All evaluations of a run by step and split, in the order of the splits. */
 async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatus[]> {
-  const spread = db
-    .select({
-      step: evaluationSamples.step,
-      split: evaluationSamples.split,
-      error: sql<number | null>`stddev_samp(${evaluationSamples.reward}) / sqrt(count(*))`.as(
-        'error',
-      ),
-    })
-    .from(evaluationSamples)
-    .where(eq(evaluationSamples.run, run))
-    .groupBy(evaluationSamples.step, evaluationSamples.split)
-    .as('spread');
   const rows = await db
-    .select({ evaluation: evaluations, error: spread.error })
+    .select({
+      evaluation: evaluations,
+      error: sql<number>`coalesce(${evaluations.rewardError}, ${rewardErrorOf(evaluations)})`,
+    })
     .from(evaluations)
-    .leftJoin(spread, and(eq(spread.step, evaluations.step), eq(spread.split, evaluations.split)))
     .innerJoin(
       runSplits,
       and(eq(runSplits.run, evaluations.run), eq(runSplits.split, evaluations.split)),
@@ -104,8 +95,8 @@ async function evaluationsOf(db: Database, run: string): Promise<EvaluationStatu
     exactMatchLow: evaluation.exactMatchLow,
     exactMatchHigh: evaluation.exactMatchHigh,
     reward: evaluation.reward,
-    rewardLow: evaluation.reward - Z_95 * (error ?? 0),
-    rewardHigh: evaluation.reward + Z_95 * (error ?? 0),
+    rewardLow: evaluation.reward - Z_95 * error,
+    rewardHigh: evaluation.reward + Z_95 * error,
     scores: {
       format: evaluation.scoreFormat,
       name: evaluation.scoreName,

@@ -1,8 +1,8 @@
-import { and, asc, eq, inArray, or, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, inArray, or, sql } from 'drizzle-orm';
 import type { ExportKey, StepKey } from '../contracts/activities.ts';
 import { LATER_SETTINGS } from '../contracts/config.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
-import type { RunState } from '../contracts/run-status.ts';
+import { RUN_STATES, type RunState } from '../contracts/run-status.ts';
 import type { Database } from './connection.ts';
 import { recordEvent } from './events.ts';
 import { runs, runSplits } from './schema/runs.ts';
@@ -27,6 +27,19 @@ export async function findRuns(db: Database, ids: readonly string[]): Promise<Ru
     .where(inArray(runs.run, [...ids]));
   // An older version prepared it: resumed by this one, it goes on.
   return rows.map((row) => ({ ...row, config: { ...LATER_SETTINGS, ...row.config } }));
+}
+
+/** Ids of the runs in some states, newest first. What a user means by a name is looked up in them: they are cheap, a run's status is not. */
+export async function runIds(
+  db: Database,
+  states: readonly RunState[] = RUN_STATES,
+): Promise<string[]> {
+  const rows = await db
+    .select({ run: runs.run })
+    .from(runs)
+    .where(inArray(runs.state, [...states]))
+    .orderBy(desc(runs.startedAt), asc(runs.run));
+  return rows.map(({ run }) => run);
 }
 
 /** The runs that are under way or paused, or lost their machine, and those that ended within so many seconds. */

@@ -65,13 +65,7 @@ async function chosenRun(
   reference: string | undefined,
   { findRun }: UsePolicyOptions,
 ): Promise<{ readonly run: string; readonly epoch: ExportOptions['epoch'] } | null> {
-  const runs = await reader.runs();
-  if (reference !== undefined) {
-    return findRun(
-      reference,
-      runs.map(({ run }) => run),
-    );
-  }
-  const newest = runs.find(({ state }) => state === 'completed');
-  return newest === undefined ? null : { run: newest.run, epoch: undefined };
+  if (reference !== undefined) return findRun(reference, await reader.runIds());
+  const [newest] = await reader.runIds(['completed']);
+  return newest === undefined ? null : { run: newest, epoch: undefined };
 }

@@ -50,8 +50,5 @@ async function policyOf(
   reference: string,
 ): Promise<EvaluationInput['policy']> {
   if (!isRun(reference)) return reference;
-  return findRunAtEpoch(
-    reference,
-    (await client.runs()).map(({ run }) => run),
-  );
+  return findRunAtEpoch(reference, await client.runIds());
 }

@@ -11,8 +11,7 @@ export async function exportPolicy(
 ): Promise<void> {
   const reader = await openRuns({ home, log: (message) => terminal.note(message) });
   try {
-    const ids = (await reader.runs()).map((each) => each.run);
-    const { run, epoch } = findRunAtEpoch(reference, ids);
+    const { run, epoch } = findRunAtEpoch(reference, await reader.runIds());
     const exported = await reader.exportPolicy(run, { ...options, epoch });
     terminal.print(json ? JSON.stringify(exported, null, 2) : sentence(exported));
   } finally {

@@ -30,11 +30,7 @@ export async function fork(
   const settings = settingsFromText(set);
   checkSettings(settings);
   return withClient(context, async (client, serviceSeconds) => {
-    const runs = await client.runs();
-    const named = findRunAtEpoch(
-      reference,
-      runs.map((each) => each.run),
-    );
+    const named = findRunAtEpoch(reference, await client.runIds());
     const at = pointOf(named, step);
     const options = { of: named.run, at, run: name, settings, by: whoAsks() };
     const { run, forkOf } = await client.forkRun(options);

@@ -84,8 +84,7 @@ async function read(
 ): Promise<RunMetrics> {
   const reader = await openRuns({ home, log });
   try {
-    const runs = (await reader.runs()).map((each) => each.run);
-    return await reader.metrics(findRunId(reference, runs));
+    return await reader.metrics(findRunId(reference, await reader.runIds()));
   } finally {
     await reader.close();
   }

@@ -21,10 +21,7 @@ export async function showRollouts(
 ): Promise<void> {
   const reader = await openRuns({ home, log: (message) => terminal.note(message) });
   try {
-    const run = findRunId(
-      reference,
-      (await reader.runs()).map((each) => each.run),
-    );
+    const run = findRunId(reference, await reader.runIds());
     const groups = await reader.rollouts(run, { step, sample });
     if (groups.length === 0) throw await nothingFound(reader, run, { step, sample });
     const weights = await weightsOf(reader, run, step);

@@ -10,10 +10,7 @@ export async function showStatus(
 ): Promise<void> {
   const reader = await openRuns({ home, log: (message) => terminal.note(message) });
   try {
-    const run = findRunId(
-      reference,
-      (await reader.runs()).map((each) => each.run),
-    );
+    const run = findRunId(reference, await reader.runIds());
     const status = await reader.status(run);
     if (json) terminal.print(JSON.stringify(status, null, 2));
     else for (const line of statusLines(status, terminal.paint)) terminal.print(line);

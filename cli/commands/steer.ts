@@ -36,10 +36,7 @@ async function ask(
   const { connectToolsample } = await import('../../client.ts');
   const client = await connectToolsample({ home, log: (message) => terminal.note(message) });
   try {
-    const run = findRunId(
-      reference,
-      (await client.runs()).map((each) => each.run),
-    );
+    const run = findRunId(reference, await client.runIds());
     const accepted = await request(client, run, { by: whoAsks() });
     if (json) terminal.print(JSON.stringify(accepted, null, 2));
     else {

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ToolsampleClient } from '../../client.ts';
 import type { RunConfig, RunConfigInput } from '../../contracts/config.ts';
-import type { RunStatus } from '../../contracts/run-status.ts';
+import { RUN_STATES, type RunStatus } from '../../contracts/run-status.ts';
 import { shellWord } from '../../contracts/shell-word.ts';
 import type { ExitCode } from '../failure.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
+import { meantRun } from '../meant-run.ts';
 import type { CommandContext } from '../program.ts';
-import { findRunId } from '../run-reference.ts';
 import { trainingConfig } from '../training-config.ts';
 import { serveRun } from '../serve-run.ts';
 import { withClient } from '../with-client.ts';
@@ -41,14 +41,7 @@ export async function train(context: CommandContext, options: TrainOptions): Pro
 /** `toolsample resume RUN`: goes on with a run after its last finished piece of work; follows it. */
 export async function resume(context: CommandContext, reference: string): Promise<ExitCode> {
   return withClient(context, async (client, serviceSeconds) => {
-    const prepared = await client.runs();
-    // Those that no worker has taken up yet are the newest.
-    const all = [...(await client.unpreparedRuns()), ...prepared];
-    const run = findRunId(
-      reference,
-      all.map((each) => each.run),
-    );
-    const before = prepared.find((each) => each.run === run) ?? null;
+    const { run, before } = await meantRun(client, reference);
     if ((await client.resumeRun(run)) === 'completed') {
       context.terminal.note(
         `run ${run} has completed; ${suggestion(ownInvocation(), context.home, `status ${shellWord(run)}`)} shows the result`,
@@ -59,14 +52,17 @@ export async function resume(context: CommandContext, reference: string): Promis
   });
 }
 
+const UNFINISHED = RUN_STATES.filter((state) => state !== 'completed');
+
 /** The newest run that has not completed and has this very configuration; a fork has its parent's, and is none that was asked for. */
 async function unfinishedRun(
   client: ToolsampleClient,
   config: RunConfig,
 ): Promise<RunStatus | null> {
-  for (const status of await client.runs()) {
-    if (status.state === 'completed' || status.forkOf !== null) continue;
-    if (isDeepStrictEqual(await client.config(status.run), config)) return status;
+  for (const run of await client.runIds(UNFINISHED)) {
+    if (!isDeepStrictEqual(await client.config(run), config)) continue;
+    const status = await client.status(run);
+    if (status.state !== 'completed' && status.forkOf === null) return status;
   }
   return null;
 }

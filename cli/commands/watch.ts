@@ -6,9 +6,9 @@ import { followRun } from '../follow-run.ts';
 import { onInterrupt } from '../interrupt.ts';
 import { ownInvocation, suggestion } from '../invocation.ts';
 import { logView, panelView, type LiveView } from '../live-view.ts';
+import { meantRun } from '../meant-run.ts';
 import type { CommandContext } from '../program.ts';
 import { dataNotice } from '../render/data-lines.ts';
-import { findRunId } from '../run-reference.ts';
 import { reportEnd, workflowAddress } from '../serve-run.ts';
 
 /** `toolsample watch RUN`: shows a run that another process trains, as `train` does, until it ends. Asks nothing of it. */
@@ -40,7 +40,7 @@ async function follow(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const { terminal, home, json } = context;
-  const { run, before } = await find(client, reference);
+  const { run, before } = await meantRun(client, reference);
   if (!json)
     terminal.note(before === null ? `run ${run}` : `run ${run}, after step ${before.step}`);
   const command = (text: string): string => suggestion(ownInvocation(), home, text);
@@ -62,20 +62,6 @@ async function follow(
     return reportEnd(status, false, command(`resume ${shellWord(run)}`), note);
   note(`completed; ${command(`status ${shellWord(run)}`)} shows the result`);
   return 0;
-}
-
-/** The run that is meant, also one that no worker has taken up yet; those are the newest. */
-async function find(
-  client: ToolsampleClient,
-  reference: string,
-): Promise<{ readonly run: string; readonly before: RunStatus | null }> {
-  const prepared = await client.runs();
-  const all = [...(await client.unpreparedRuns()), ...prepared];
-  const run = findRunId(
-    reference,
-    all.map((each) => each.run),
-  );
-  return { run, before: prepared.find((each) => each.run === run) ?? null };
 }
 
 function viewOn({ terminal }: CommandContext, before: RunStatus | null): LiveView {

@@ -72,6 +72,7 @@ export const evaluations = pgTable(
     exactMatchLow: float('exact_match_low').notNull(),
     exactMatchHigh: float('exact_match_high').notNull(),
     reward: float('reward').notNull(),
+    rewardError: float('reward_error'),
     scoreFormat: float('score_format').notNull(),
     scoreName: float('score_name').notNull(),
     scoreKey: float('score_key').notNull(),
@@ -101,6 +102,8 @@ export const evaluationsComments = commentsOnTable(
     exactMatchLow: 'Lower end of its 95% interval (Wilson).',
     exactMatchHigh: 'Upper end of its 95% interval (Wilson).',
     reward: 'Mean unweighted reward.',
+    rewardError:
+      'Standard error of that mean, 0 of a single sample; null where a worker of an older version committed it.',
     scoreFormat: 'Mean sub-score of format.',
     scoreName: 'Mean sub-score of tool names.',
     scoreKey: 'Mean sub-score of parameter keys.',

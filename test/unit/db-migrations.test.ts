@@ -76,7 +76,18 @@ async function oldestDatabase(): Promise<string> {
     insert into rollout_shards
       (run, step, round, shard, artifact_sha256, artifact_bytes, completions, generated_tokens, generation_seconds, committed_at)
     values ('old', 1, 0, 0, 'a', 1, 8, 9, 2, '2026-01-01 00:00:02Z'), ('old', 1, 0, 1, 'a', 1, 8, 9, 3, '2026-01-01 00:00:03Z'),
-      ('old', 1, 0, 2, 'a', 1, 8, 9, 3, '2026-01-01 00:00:09Z'), ('old', 2, 0, 0, 'a', 1, 8, 9, 2, '2026-01-01 00:00:20Z')`);
+      ('old', 1, 0, 2, 'a', 1, 8, 9, 3, '2026-01-01 00:00:09Z'), ('old', 2, 0, 0, 'a', 1, 8, 9, 2, '2026-01-01 00:00:20Z');
+    insert into samples
+      (corpus, sample_id, ordinal, reward_min, reward_max, shape, source_format, source_name, source_row, messages, ground_truth, calls)
+    select 'c', 's' || i, i, -3, 4, 'call', 'rlla', 'mine', i, '[]', '', '[]' from generate_series(1, 4) i;
+    insert into run_splits (run, split, ordinal, corpus) values ('old', 'heldout', 0, 'c');
+    insert into evaluations (run, step, split, epoch, n, exact_match, exact_match_low, exact_match_high, reward,
+      score_format, score_name, score_key, score_value, evaluation_seconds)
+    select 'old', step, 'heldout', step, 4, 0, 0, 1, 2, 1, 1, 1, 1, 1 from generate_series(0, 1) step;
+    insert into evaluation_samples (run, step, split, sample_id, corpus, completion, completion_tokens, exact_match, reward,
+      score_format, score_name, score_key, score_value)
+    select 'old', 0, 'heldout', 's' || i, 'c', '', 1, false, case i when 4 then 5 else 1 end, 1, 1, 1, 1 from generate_series(1, 4) i
+    union all select 'old', 1, 'heldout', 's1', 'c', '', 1, false, 2, 1, 1, 1, 1`);
   await older.close();
   return database;
 }
@@ -159,6 +170,8 @@ test('a database of the first version is migrated, its runs go on with what came
   // Two workers sampled the first two shards side by side.
   const { rows } = await newer.pool.query('select rollout_seconds from steps order by step');
   expect(rows).toEqual([{ rollout_seconds: 6 }, { rollout_seconds: null }]);
+  const evaluated = await newer.pool.query('select reward_error from evaluations order by step');
+  expect(evaluated.rows).toEqual([{ reward_error: 1 }, { reward_error: 0 }]);
   await newer.close();
 });
 
