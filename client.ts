@@ -140,7 +140,10 @@ export async function connectToolsample(options: RunReaderOptions = {}): Promise
     ...runSteering({ workflow }, connection, async (run) => reader.status(run)),
     ...runForking({ workflow }, database.db, temporal.taskQueue),
     ...runExperiments({ workflow }, database.db, temporal.taskQueue),
-    ...policyEvaluations({ workflow }, database.db, temporal.taskQueue),
+    ...policyEvaluations({ workflow }, database.db, {
+      home: services.folder.home,
+      taskQueue: temporal.taskQueue,
+    }),
     services,
     async startRun({ run, config: input = {} } = {}) {
       const config = withAbsolutePaths(resolveConfig(input), process.cwd());

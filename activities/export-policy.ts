@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ExportKey, ExportSummary } from '../contracts/activities.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
@@ -8,6 +6,7 @@ import { newestPolicy, policyAfter } from '../db/checkpoints.ts';
 import type { Database } from '../db/connection.ts';
 import { commitExport, lockRun, readExport, type ExportedPolicy } from '../db/runs.ts';
 import { readRunAt } from '../db/setting-changes.ts';
+import { policyPlace } from '../services/own-places.ts';
 import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { trainableOptions } from './engine-options.ts';
@@ -30,7 +29,7 @@ export async function exportPolicy(
   const { config } = await readRunAt(db, key.run, key.step);
   const policy = await policyAfter(db, key.run, key.step);
 
-  const folder = join(dataFolder, 'runs', folderName(key.run), 'policy');
+  const folder = policyPlace(dataFolder, key.run);
   const engine = await deps.engine(config);
   return withUnfinishedFolder(folder, async (unfinished) => {
     const { sha256 } = await engineCall(() =>
@@ -68,11 +67,4 @@ async function requireNewest(
 
 function summary({ sha256, folder }: ExportedPolicy): ExportSummary {
   return { policySha256: sha256, folder };
-}
-
-/** A run's id is anyone's choice; as the name of a folder it must not lead out of ours. */
-export function folderName(run: string): string {
-  if (/^[A-Za-z0-9][\w.-]{0,99}$/.test(run)) return run;
-  const readable = run.replaceAll(/[^\w-]+/g, '-').slice(0, 60);
-  return `${readable}~${createHash('sha256').update(run).digest('hex').slice(0, 12)}`;
 }

@@ -13,9 +13,9 @@ import type { Database } from '../db/connection.ts';
 import type { BfclCategory } from '../evaluation/bfcl/categories.ts';
 import { resultLine, resultPlaces, scoreLines } from '../evaluation/bfcl/official-files.ts';
 import { createFile } from '../services/new-file.ts';
+import { resultsPlace } from '../services/own-places.ts';
 import { flushFolder, replaceFolder, withUnfinishedFolder } from '../services/replaced-folder.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { folderName } from './export-policy.ts';
 import { requireUncancelled } from './heartbeat.ts';
 
 /**
@@ -33,7 +33,7 @@ export async function finishEvaluation(
     await completeSuiteEvaluation(db, evaluation, null);
     return { folder: null };
   }
-  const folder = join(dataFolder, 'evaluations', folderName(evaluation));
+  const folder = resultsPlace(dataFolder, evaluation);
   return withUnfinishedFolder(folder, async (unfinished) => {
     for (const { part } of await suiteParts(db, evaluation)) {
       await writePart(db, row, part as BfclCategory, unfinished);

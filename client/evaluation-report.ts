@@ -2,12 +2,19 @@ import type { EvaluationReport } from '../contracts/suite-evaluation.ts';
 import type { Database } from '../db/connection.ts';
 import { partTotals, suiteParts, suiteShardsOf } from '../db/suite-answers.ts';
 import { readSuiteEvaluation } from '../db/suite-evaluations.ts';
+import { presentPlace, resultsPlace } from '../services/own-places.ts';
 import { TOO_LONG } from '../evaluation/judge.ts';
 import { aggregates, partResult } from '../evaluation/report.ts';
 
-/** What an evaluation on a suite has come to so far. @throws ToolsampleError `not-found` */
+/**
+ * What an evaluation on a suite has come to so far.
+ *
+ * @param home - The data folder, in which its results may lie.
+ * @throws ToolsampleError `not-found`
+ */
 export async function evaluationReport(
   db: Database,
+  home: string,
   evaluation: string,
 ): Promise<EvaluationReport> {
   const row = await readSuiteEvaluation(db, evaluation);
@@ -35,7 +42,10 @@ export async function evaluationReport(
     parts,
     aggregates: row.suite === 'bfcl' ? aggregates(parts, asked.limit) : [],
     badRows: row.badRows,
-    folder: row.folder,
+    folder:
+      row.folder === null
+        ? null
+        : await presentPlace(row.folder, home, resultsPlace(home, evaluation)),
     startedAt: row.startedAt.toISOString(),
     finishedAt: row.finishedAt?.toISOString() ?? null,
   };

@@ -38,7 +38,7 @@ export interface PolicyEvaluations {
 export function policyEvaluations(
   { workflow }: Pick<Client, 'workflow'>,
   db: Database,
-  taskQueue: string,
+  { home, taskQueue }: { readonly home: string; readonly taskQueue: string },
 ): PolicyEvaluations {
   return {
     async startEvaluation({ evaluation: named, ...input }) {
@@ -67,7 +67,7 @@ export function policyEvaluations(
       }
       return { evaluation, completed: false };
     },
-    evaluationReport: async (evaluation) => evaluationReport(db, evaluation),
+    evaluationReport: async (evaluation) => evaluationReport(db, home, evaluation),
     evaluationEnded: async (evaluation) => workflowEnded(workflow.getHandle(evaluation)),
     stopEvaluation: async (evaluation) =>
       cancelWorkflow(POLICY_EVALUATION, workflow.getHandle(evaluation)),

@@ -4,6 +4,7 @@ import type { GarbageOptions, GarbageReport } from '../contracts/garbage.ts';
 import type { RunMetrics } from '../contracts/metrics.ts';
 import type { RunState, RunStatus, StepStatus } from '../contracts/run-status.ts';
 import type { ServedWork } from '../contracts/served-work.ts';
+import { policyCommittedAt } from '../db/checkpoints.ts';
 import { connect, type Connection } from '../db/connection.ts';
 import { migrateDatabase } from '../db/migrate.ts';
 import {
@@ -20,6 +21,7 @@ import { readRun, runIds } from '../db/runs.ts';
 import type { LoadablePolicy } from '../policy/engine/policy-files.ts';
 import { openArtifactStore } from '../services/artifact-store.ts';
 import { homePath, type DataFolder } from '../services/data-folder.ts';
+import { policyPlace, presentPlace } from '../services/own-places.ts';
 import { ensureDatabaseOnly, inspectServices } from '../services/services.ts';
 
 /** Everything about runs that can be read; needs Postgres and the data folder's artifacts only. */
@@ -94,10 +96,18 @@ export async function openRuns(options: RunReaderOptions = {}): Promise<RunReade
 /** Reads runs over a connection, which `close` closes. */
 export function runReader(connection: Connection, folder: DataFolder): RunReader {
   const { db } = connection;
+  const withPresentFolder = async (status: RunStatus): Promise<RunStatus> => {
+    const { run, policyFolder: stored, policyStep } = status;
+    if (stored === null) return status;
+    const place = policyPlace(folder.home, run);
+    const committed = async (): Promise<Date | null> =>
+      policyStep === null ? null : policyCommittedAt(db, run, policyStep);
+    return { ...status, policyFolder: await presentPlace(stored, folder.home, place, committed) };
+  };
   return {
-    runs: async () => listRuns(db),
+    runs: async () => Promise.all((await listRuns(db)).map(withPresentFolder)),
     runIds: async (states) => runIds(db, states),
-    status: async (run) => runStatus(db, run),
+    status: async (run) => withPresentFolder(await runStatus(db, run)),
     steps: async (run, after = 0) => stepStatus(db, run, after),
     metrics: async (run) => {
       const { startedAt, evaluations } = await runStatus(db, run);

@@ -114,6 +114,19 @@ export async function policyAfter(db: Database, run: string, step: number): Prom
   return toCheckpoint(row).policy;
 }
 
+/** When the policy after a step was committed; null before. */
+export async function policyCommittedAt(
+  db: Database,
+  run: string,
+  step: number,
+): Promise<Date | null> {
+  const [row] = await db
+    .select({ at: max(checkpoints.committedAt) })
+    .from(checkpoints)
+    .where(and(eq(checkpoints.run, run), eq(checkpoints.step, step)));
+  return row?.at ?? null;
+}
+
 /** The newest policy that is kept of those up to a step (default: of all), and where it stands; null before the first. */
 export async function newestPolicy(
   db: Database,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { folderName } from '../../activities/export-policy.ts';
+import { folderName } from '../../services/own-places.ts';
 import { openFolderStore, type FolderStore } from '../../services/artifacts/folder-store.ts';
 import { fuzz, FUZZ_TIMEOUT } from './support/cases.ts';
 import { hostileText } from './support/hostile-json.ts';

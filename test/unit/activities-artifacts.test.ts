@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { folderName } from '../../activities/export-policy.ts';
+import { folderName } from '../../services/own-places.ts';
 import { encodeRagged } from '../../activities/ragged-lists.ts';
 import {
   decodeRollouts,
