@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ArtifactStore } from '../contracts/artifacts.ts';
 import type { RunConfig } from '../contracts/config.ts';
@@ -25,8 +24,10 @@ export async function startingPolicy(config: RunConfig, store: ArtifactStore): P
   if (config.backend === 'tinker') return importTextFolder(config.policy, store);
   if (config.policy === 'builtin') return importPolicyFolder(BUILTIN_POLICY, store);
   if (config.policy !== 'random') return importPolicyFolder(config.policy, store);
-  const folder = await mkdtemp(join(tmpdir(), 'toolsample-policy-'));
+  // There, what a killed attempt leaves is removed like any unfinished artifact.
+  const folder = await store.temporaryPath();
   try {
+    await mkdir(folder, { mode: 0o700 });
     await writeRandomPolicy(config, folder);
     return await importPolicyFolder(join(folder, 'policy'), store);
   } finally {

@@ -26,7 +26,10 @@ export interface ArtifactStore extends Pick<ArtifactReader, 'get'> {
   /** Lets `work` read files: what its reader tells the path of stays there until `work` has ended, and no longer. */
   reading<T>(work: (files: ArtifactReader) => Promise<T>): Promise<T>;
   has(ref: ArtifactRef): Promise<boolean>;
-  /** A fresh path on the same file system, for {@link putFile}. */
+  /**
+   * A fresh path on the same file system, for {@link putFile}, or for a folder that is needed for a while: what a killed process leaves
+   * there is removed in time.
+   */
   temporaryPath(): Promise<string>;
   /** Deletes content; absent content is not an error. */
   delete(sha256: string): Promise<void>;

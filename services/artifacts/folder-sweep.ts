@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Leftover, StoredArtifact } from '../../contracts/artifacts.ts';
@@ -25,7 +26,7 @@ export async function* storedFiles(artifacts: string): AsyncGenerator<StoredArti
   }
 }
 
-/** Temporary files of the store that were last written before an instant (milliseconds since 1970): of writers that were killed. */
+/** Temporary files and folders of the store that were last written before an instant (milliseconds since 1970): of writers that were killed. */
 export async function unfinishedFiles(temporary: string, before: number): Promise<Leftover[]> {
   const files: Leftover[] = [];
   for (const name of await readdir(temporary)) {
@@ -33,7 +34,7 @@ export async function unfinishedFiles(temporary: string, before: number): Promis
     const found = await statOrNull(path);
     if (found !== null && found.mtimeMs < before) {
       const remove = async (): Promise<void> => rm(path, { recursive: true, force: true });
-      files.push({ bytes: found.size, remove });
+      files.push({ bytes: found.isDirectory() ? await folderSize(path) : found.size, remove });
     }
   }
   return files;
@@ -79,7 +80,14 @@ export function namedPlace({ place, state }: StoredArtifact): string {
   return state === 'aside' ? place.slice(0, -ASIDE.length) : place;
 }
 
-async function statOrNull(path: string): Promise<{ size: number; mtimeMs: number } | null> {
+/** Bytes of the files in a folder, while others may be removing it. */
+async function folderSize(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true }).catch(() => []);
+  const found = await Promise.all(names.map(async (name) => statOrNull(join(folder, name))));
+  return found.reduce((sum, file) => sum + (file?.isFile() === true ? file.size : 0), 0);
+}
+
+async function statOrNull(path: string): Promise<Stats | null> {
   try {
     return await stat(path);
   } catch (error) {

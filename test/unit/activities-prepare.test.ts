@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,7 @@ import { splitsDue } from '../../contracts/evaluation-plan.ts';
 import { prepareRun } from '../../activities/prepare-run.ts';
 import { recordOutcome } from '../../activities/record-outcome.ts';
 import { runSchedule } from '../../activities/run-schedule.ts';
+import { startingPolicy } from '../../activities/starting-policy.ts';
 import { dataNotice } from '../../cli/render/data-lines.ts';
 import { commitCheckpoint, findCheckpoint, policyAfter } from '../../db/checkpoints.ts';
 import type { Connection } from '../../db/connection.ts';
@@ -385,6 +386,21 @@ describe('a run on a file', () => {
 });
 
 // Learns a tokenizer first.
+test('a random policy is made where what a killed attempt leaves is removed', async () => {
+  const temporary = join(folder, 'temporary');
+  const meanwhile: string[] = [];
+  const store: ArtifactStore = {
+    ...artifacts,
+    put: async (bytes) => {
+      meanwhile.push(...(await readdir(temporary, { recursive: true })));
+      return artifacts.put(bytes);
+    },
+  };
+  await startingPolicy(resolveConfig({ policy: 'random' }), store);
+  expect(meanwhile).toContainEqual(expect.stringMatching(/^[^/]+\/policy\/model\.safetensors$/));
+  expect(await readdir(temporary)).toEqual([]);
+});
+
 test('a random policy is made and stored', { timeout: 240_000 }, async () => {
   const config = { ...builtin, policy: 'random', maxPromptLength: 80 };
   expect(await prepare('random', config)).toMatchObject({ policy: 'random', committedStep: 0 });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readlinkSync } from 'node:fs';
 import {
   chmod,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -187,6 +188,12 @@ describe('the artifact store', () => {
     await writeFile(join(temporary, 'new'), '');
     const past = new Date(Date.now() - 2 * 86_400_000);
     await utimes(join(temporary, 'old'), past, past);
+    await mkdir(join(temporary, 'old-folder', 'policy'), { recursive: true });
+    await writeFile(join(temporary, 'old-folder', 'policy', 'model.safetensors'), 'weights');
+    await utimes(join(temporary, 'old-folder'), past, past);
+    const untidied = await openFolderStore({ artifacts, temporary }, { tidy: false });
+    const found = await untidied.unfinished(Date.now() - 86_400_000);
+    expect(new Set(found.map(({ bytes }) => bytes))).toEqual(new Set([0, 'weights'.length]));
     await openFolderStore({ artifacts, temporary });
     expect(await readdir(temporary)).toEqual(['new']);
   });
