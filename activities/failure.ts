@@ -1,8 +1,8 @@
-import { Context } from '@temporalio/activity';
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { errorChain, errorFrames, errorLine, errorReport } from '../contracts/error-text.ts';
 import { ToolsampleError } from '../contracts/errors.ts';
 import { isLostConnection } from '../services/lost-connection.ts';
+import { countUnforeseenEnd } from './heartbeat.ts';
 
 /** What we did not foresee is tried so often; a flaw of ours does not heal, a hiccup of the machine may. */
 const UNFORESEEN_ATTEMPTS = 3;
@@ -19,12 +19,12 @@ export async function failingClearly<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toFailure(error, Context.current().info.attempt);
+    throw toFailure(error, countUnforeseenEnd);
   }
 }
 
-/** @param attempt - 1-based attempt of the activity. */
-export function toFailure(error: unknown, attempt: number): Error {
+/** @param unforeseenEnds - Called for what nobody foresaw alone: how many attempts at the activity ended so, this one included. */
+export function toFailure(error: unknown, unforeseenEnds: () => number): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof ToolsampleError) {
     const failure = ApplicationFailure.create({
@@ -50,7 +50,7 @@ export function toFailure(error: unknown, attempt: number): Error {
     : ApplicationFailure.create({
         message: away ? `a service does not answer: ${message}` : message,
         type: away ? 'service' : error instanceof Error ? error.name : 'Error',
-        nonRetryable: !away && attempt >= UNFORESEEN_ATTEMPTS,
+        nonRetryable: !away && unforeseenEnds() >= UNFORESEEN_ATTEMPTS,
       });
   failure.stack = stackOf(error, message);
   return failure;

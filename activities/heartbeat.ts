@@ -8,14 +8,46 @@ const BEAT_MS = 2_000;
 /** No progress for so long means a hang: the largest micro-batch on the slowest machine is faster. */
 const STALL_LIMIT_MS = 15 * 60_000;
 
-/** How far the engine is in each activity under way: what its heartbeats carry, for the UI. */
+/** How far the engine is in each activity under way: what its heartbeats carry, for the UI, among other things. */
 const progressOf = new WeakMap<Context, EngineProgress>();
+
+/** What a heartbeat carries, and the next attempt finds. */
+interface BeatDetails extends Partial<EngineProgress> {
+  /** Attempts at the activity that ended by what nobody foresaw; absent: none. */
+  readonly unforeseenEnds?: number;
+}
+
+function detailsOf(context: Context, unforeseenEnds: number): BeatDetails | undefined {
+  const progress = progressOf.get(context);
+  return unforeseenEnds === 0 ? progress : { ...progress, unforeseenEnds };
+}
+
+/** How many attempts before this one ended by what nobody foresaw. Those that ended with their worker, or a server, do not count. */
+function unforeseenBefore({ info }: Context): number {
+  // Of an older version's worker they have another form, or there are none.
+  const details = info.heartbeatDetails as BeatDetails | null | undefined;
+  return typeof details?.unforeseenEnds === 'number' ? details.unforeseenEnds : 0;
+}
+
+/**
+ * Counts the attempt under way among those that ended by what nobody foresaw, and lets the next one know: an attempt's last heartbeat
+ * is sent before its failure.
+ *
+ * @returns how many there were, this one included
+ */
+export function countUnforeseenEnd(): number {
+  const context = Context.current();
+  const ends = unforeseenBefore(context) + 1;
+  context.heartbeat(detailsOf(context, ends));
+  return ends;
+}
 
 /** Beats until an activity's body ends. The main thread's timer proves that the process lives; see {@link engineCall}. */
 export async function whileBeating<T>(body: () => Promise<T>): Promise<T> {
   const context = Context.current();
+  const before = unforeseenBefore(context);
   const timer = setInterval(() => {
-    context.heartbeat(progressOf.get(context));
+    context.heartbeat(detailsOf(context, before));
   }, BEAT_MS);
   try {
     return await body();

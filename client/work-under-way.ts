@@ -13,7 +13,10 @@ export async function workUnderWay(
     const [payload] = heartbeatDetails?.payloads ?? [];
     const details = payload == null ? null : defaultPayloadConverter.fromPayload<unknown>(payload);
     const activity = activityType?.name;
-    if (activity != null && isProgress(details)) return { ...details, activity };
+    if (activity != null && isProgress(details)) {
+      const { done, total, unit } = details;
+      return { done, total, unit, activity };
+    }
   }
   return null;
 }

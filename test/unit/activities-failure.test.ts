@@ -17,12 +17,17 @@ function queryError(cause: Error): Error {
 
 const PROMPT = 'Which flights go\nto Oslo?';
 
+/** Stands for the count where nothing is to be counted. */
+function uncounted(): never {
+  throw new Error('counted as unforeseen');
+}
+
 function withCode(message: string, code: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
-function failureOf(error: unknown, attempt = 1): ApplicationFailure {
-  const failure = toFailure(error, attempt);
+function failureOf(error: unknown, ends = 1): ApplicationFailure {
+  const failure = toFailure(error, () => ends);
   if (!(failure instanceof ApplicationFailure)) throw new Error('not an ApplicationFailure');
   return failure;
 }
@@ -48,7 +53,7 @@ describe('toFailure', () => {
       'several addresses that refuse',
       new AggregateError([withCode('connect ECONNREFUSED ::1:1', 'ECONNREFUSED')], ''),
     ],
-  ])('waits for %s, whatever the attempt', (_name, error) => {
+  ])('waits for %s, however often', (_name, error) => {
     const failure = failureOf(error, 9);
     expect(failure).toMatchObject({ type: 'service', nonRetryable: false });
     expect(failure.message).not.toContain('Failed query');
@@ -110,7 +115,7 @@ describe('toFailure', () => {
 
   it('tries the unforeseen a few times, then gives up', () => {
     const error = new TypeError('x is not a function');
-    expect([1, 2, 3, 4].map((attempt) => failureOf(error, attempt).nonRetryable)).toEqual([
+    expect([1, 2, 3, 4].map((ends) => failureOf(error, ends).nonRetryable)).toEqual([
       false,
       false,
       true,
@@ -122,8 +127,8 @@ describe('toFailure', () => {
   it('leaves cancellation and finished failures alone', () => {
     const cancelled = new CancelledFailure('stop');
     const failed = ApplicationFailure.retryable('again', 'stalled');
-    expect(toFailure(cancelled, 1)).toBe(cancelled);
-    expect(toFailure(failed, 9)).toBe(failed);
+    expect(toFailure(cancelled, uncounted)).toBe(cancelled);
+    expect(toFailure(failed, uncounted)).toBe(failed);
   });
 
   it('takes what is no error at all', () => {

@@ -44,7 +44,7 @@ async function limit(db: Database): Promise<unknown> {
 async function failureOf(work: Promise<unknown>): Promise<unknown> {
   return work.then(
     () => null,
-    (error: unknown) => toFailure(error, 9),
+    (error: unknown) => toFailure(error, () => 9),
   );
 }
 

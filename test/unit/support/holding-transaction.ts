@@ -24,7 +24,7 @@ try {
   });
   process.send?.({ failure: null });
 } catch (error) {
-  const { message, type, nonRetryable } = toFailure(error, 9) as {
+  const { message, type, nonRetryable } = toFailure(error, () => 9) as {
     readonly message?: string;
     readonly type?: string;
     readonly nonRetryable?: boolean;
