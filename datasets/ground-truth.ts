@@ -1,7 +1,7 @@
-import { cutText } from '../contracts/cut-text.ts';
 import { ExactNumber } from '../contracts/exact-number.ts';
 import type { JsonObject, JsonValue } from '../contracts/json.ts';
 import type { CompletionShape, ToolCall } from '../contracts/sample.ts';
+import { inShort } from '../contracts/shown-value.ts';
 
 /** What a ground truth asks for; or why it cannot be one. */
 export type GroundTruthReading =
@@ -117,7 +117,7 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
 
 /** The beginning of a text, on one line, to be recognised in a message. */
 export function excerpt(text: string): string {
-  return cutText(text.replaceAll(/\s+/gu, ' ').trim(), 60);
+  return inShort(text.trim());
 }
 
 /** A value as a message repeats it. */

@@ -10,6 +10,7 @@ import {
   comparisonMarkdown,
   comparisonTable,
 } from '../../experiments/comparison-table.ts';
+import { spell } from '../../services/configuration/names.ts';
 import { replaceFile } from '../../services/durable-file.ts';
 import { planExperiment } from '../../services/experiments/plan.ts';
 import type { ExitCode } from '../failure.ts';
@@ -81,8 +82,7 @@ const SINGULAR: { readonly [name: string]: string } = {
 /** What is asked for, as the command has it: `samplers` → `--sampler`. */
 function flagOf([name]: readonly PropertyKey[]): string {
   const text = String(name);
-  const kebab = text.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-  return `--${SINGULAR[text] ?? kebab}`;
+  return `--${SINGULAR[text] ?? spell(text, 'kebab')}`;
 }
 
 async function tellResults(

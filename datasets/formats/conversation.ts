@@ -134,7 +134,7 @@ const inTurn = (reason: string, turn: number) => ({
   reason: `${reason} (turn ${turn} of the assistant)`,
 });
 
-function isAssistant(turn: Turn): turn is AssistantTurn {
+export function isAssistant(turn: Turn): turn is AssistantTurn {
   return 'learned' in turn;
 }
 

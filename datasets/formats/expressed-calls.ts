@@ -1,6 +1,6 @@
 import type { ToolDefinition } from '../../contracts/sample.ts';
 import { readCallExpressions } from './call-expressions.ts';
-import type { Turn } from './conversation.ts';
+import { isAssistant, type Turn } from './conversation.ts';
 import { isFault } from './fields.ts';
 
 /**
@@ -13,7 +13,7 @@ export function withExpressedCalls(
 ): readonly Turn[] {
   const names = new Set(tools?.map(({ name }) => name));
   return turns.map((turn) => {
-    if (!('learned' in turn) || turn.calls.length > 0 || turn.answer === null) return turn;
+    if (!isAssistant(turn) || turn.calls.length > 0 || turn.answer === null) return turn;
     const read = readCallExpressions(turn.answer, 'answer');
     if (read === undefined || isFault(read)) return turn;
     const offered = read.value.every(({ name }) => names.has(name));

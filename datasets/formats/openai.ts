@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/sample.ts';
 import { isRecord } from '../ground-truth.ts';
 import { readAllowedValues } from './allowed-values.ts';
-import type { Conversation, Turn } from './conversation.ts';
+import { isAssistant, type Conversation, type Turn } from './conversation.ts';
 import { withExpressedCalls } from './expressed-calls.ts';
 import { isFault, type Read } from './fields.ts';
 import { readTurns } from './openai-turns.ts';
@@ -38,7 +38,7 @@ function readRemembered(
   value: unknown,
   turns: readonly Turn[],
 ): Read<NonNullable<Conversation['remembered']>> {
-  const learned = turns.filter((turn) => 'learned' in turn && turn.learned);
+  const learned = turns.filter((turn) => isAssistant(turn) && turn.learned);
   const [turn] = learned;
   if (!isRecord(value) || turn === undefined || learned.length > 1) return { value: {} };
   const { level, allowed_values: allowed } = value;
